@@ -1,0 +1,123 @@
+/**
+ * What tierline needs of a server that runs agent sessions.
+ *
+ * Written before its adapter (`opencode/`), so that another dialect of OpenCode, or a double in a
+ * test, can take its place: all of them pass `test/sessions/backend-conformance.ts`.
+ */
+import type { CatalogSnapshot } from '../catalog/catalog.ts'
+import type { MessagePart } from '../tasks/input.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import type { Usage } from '../tasks/usage.ts'
+
+export interface SessionBackend {
+  /** Stable name, the one a checkpoint holds: `local`, `s1`. */
+  readonly server: string
+
+  /**
+   * The session of this task: the oldest one whose metadata carries `taskID` exactly, else a new one.
+   * With `mayExist: false` nothing is looked for (a task's first attempt), which saves a request.
+   *
+   * @throws {TierlineError} `opencode_unavailable` when no answer came: the session may exist then.
+   */
+  openSession(request: OpenSession, signal: AbortSignal): Promise<{ sessionID: string }>
+
+  /**
+   * Sends one message and tells what comes of it until the turn is over; the last event is `turn-ended`.
+   *
+   * Idempotent on `messageID`: called again with the same turn it joins a running one, reads a finished
+   * one and resumes a lost one, and pays once. Not so after an abort or an error: then a repeat pays again.
+   * Ending the iteration early stops listening and aborts nothing.
+   *
+   * @throws {TierlineError} `opencode_unavailable` when the server stays away longer than the backend's
+   *   own patience; `unknown_model` or `unknown_agent` when the server refuses them.
+   */
+  runTurn(turn: Turn, signal: AbortSignal): AsyncIterable<TurnEvent>
+
+  /** Stops whatever the session runs, children too. Safe on an idle or unknown session. */
+  abort(session: SessionRef): Promise<void>
+
+  /** Models, prices and agents this server offers in a directory; `undefined`: its own working directory. */
+  catalog(directory: string | undefined, signal?: AbortSignal): Promise<CatalogSnapshot>
+
+  /** Resolves when the server answers. @throws {TierlineError} `opencode_unavailable`. */
+  check(signal?: AbortSignal): Promise<void>
+
+  close(): Promise<void>
+}
+
+export interface SessionRef {
+  sessionID: string
+  /** Absolute; `undefined`: the server's own working directory. */
+  directory: string | undefined
+}
+
+export interface OpenSession {
+  taskID: string
+  /** Never empty: OpenCode pays for a title of its own otherwise (OPENCODE.md §0 rule 2). */
+  title: string
+  model: ModelID
+  directory: string | undefined
+  mayExist: boolean
+}
+
+export interface Turn extends SessionRef {
+  /** `msg_…`, derived from task, message index and try: the same after a take-over. */
+  messageID: string
+  model: ModelID
+  agent: string
+  system: string | undefined
+  /** Each with a fixed id derived from `messageID`: a repeat without them doubles the prompt. */
+  parts: readonly (MessagePart & { id: string })[]
+}
+
+/**
+ * What happens in a turn, in order. All text of a part is keyed by `partID`; `offset` counts UTF-16 units
+ * from the start of the part. A part whose start this reader did not see is *blind*: it gives one
+ * `part-lagging`, no `text`, and its whole text in `part-ended`.
+ */
+export type TurnEvent =
+  | { type: 'text'; kind: TextKind; partID: string; offset: number; text: string }
+  | { type: 'part-ended'; kind: TextKind; partID: string; text: string }
+  /** What was shown of this part belongs to no answer. */
+  | { type: 'part-discarded'; partID: string; reason: 'retry' | 'resume' | 'rewrite' }
+  | { type: 'part-lagging'; partID: string }
+  | { type: 'tool-called'; callID: string; tool: string; input: unknown }
+  | { type: 'tool-finished'; callID: string; status: 'completed' | 'error'; title: string }
+  /** The server tries its provider again by itself. `nextAt` is epoch milliseconds. */
+  | { type: 'provider-retry'; attempt: number; nextAt: number; message: string }
+  /** The server had lost the turn (it was restarted) and was asked to go on with it. */
+  | { type: 'turn-resumed'; reason: string }
+  /** Sum over the turn so far, after each step of the model. Never shrinks. */
+  | { type: 'usage'; usage: Usage; costMicroUsd: number; steps: number }
+  | { type: 'turn-ended'; outcome: TurnOutcome }
+
+export type TextKind = 'text' | 'reasoning'
+
+export type TurnOutcome = {
+  /** The model that answered, as the server reports it; the one asked for when nothing answered. */
+  model: ModelID
+  usage: Usage
+  /** By the server's own prices, rounded to whole micro-USD. */
+  costMicroUsd: number
+  /** Steps of the model in this turn. */
+  steps: number
+} & (
+  | { status: 'finished'; finish: string; text: string }
+  | { status: 'aborted' }
+  | { status: 'failed'; error: TurnError }
+)
+
+export interface TurnError {
+  code:
+    | 'provider_error'
+    | 'provider_auth'
+    | 'context_overflow'
+    | 'turn_failed'
+    | 'unknown_model'
+    | 'unknown_agent'
+  /** OpenCode's own words, without its stack trace. */
+  message: string
+  retryable: boolean
+  /** What the provider answered, where it did. */
+  httpStatus: number | undefined
+}

@@ -1,0 +1,114 @@
+/**
+ * What a producer may ask for: one schema for library, REST, CLI and OpenAPI.
+ *
+ * A field that is not built yet is not here, so it is refused as unknown.
+ */
+import { z } from 'zod'
+import { ModelIDInput } from './model-id.ts'
+
+/** A task type or tier: `lint`, `code-review`. Also part of a Redis key and of a URL. */
+export const Name = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/,
+    'must be 1 to 64 letters, digits, ".", "_" or "-", not starting with a sign',
+  )
+
+const Agent = z.string().min(1).max(128)
+
+const TextPart = z.strictObject({ type: z.literal('text'), text: z.string().min(1) })
+
+/** `url` is `file:///abs/path` inside the allowed directories, or `data:`. */
+const FilePart = z.strictObject({
+  type: z.literal('file'),
+  mime: z.string().min(1).max(255),
+  filename: z.string().max(255).optional(),
+  url: z.string().regex(/^(file:\/\/\/|data:)/, 'must start with "file:///" or "data:"'),
+})
+
+export const MessagePart = z.discriminatedUnion('type', [TextPart, FilePart])
+export type MessagePart = z.infer<typeof MessagePart>
+
+/** One message of a task. `model` and `agent` hold for this message only. */
+export const MessageInput = z
+  .strictObject({
+    text: z.string().min(1).optional(),
+    parts: z.array(MessagePart).min(1).max(100).optional(),
+    model: ModelIDInput.optional(),
+    agent: Agent.optional(),
+    system: z.string().min(1).optional(),
+  })
+  .refine((message) => (message.text === undefined) !== (message.parts === undefined), {
+    error: 'needs either "text" or "parts"',
+    path: ['text'],
+  })
+
+/** Flat strings of the producer's own; filterable by `metadata.KEY=VALUE`. */
+export const Metadata = z
+  .record(z.string().min(1).max(128), z.union([z.string().max(4096), z.number(), z.boolean()]))
+  .refine((metadata) => Object.keys(metadata).length <= 50, 'must have at most 50 keys')
+
+export const MAX_MESSAGES = 100
+const DAY_MS = 24 * 60 * 60 * 1000
+
+export const TaskInput = z
+  .strictObject({
+    type: Name.optional().meta({ description: 'A key of `routes`.' }),
+    tier: Name.optional(),
+    model: ModelIDInput.optional().meta({ description: '"provider/model" or {providerID, modelID}.' }),
+    prompt: z.string().min(1).optional().meta({ description: 'Short for one message with this text.' }),
+    messages: z.array(MessageInput).min(1).max(MAX_MESSAGES).optional(),
+    directory: z.string().min(1).max(4096).optional().meta({ description: 'Absolute.' }),
+    title: z.string().min(1).max(200).optional(),
+    agent: Agent.optional(),
+    priority: z.int().min(0).max(9).optional().meta({ description: 'As in BullMQ: 0 first, 9 last.' }),
+    delayMs: z
+      .int()
+      .min(0)
+      .max(365 * DAY_MS)
+      .optional(),
+    timeoutMs: z
+      .int()
+      .min(1000)
+      .max(DAY_MS)
+      .optional()
+      .meta({ description: 'Wall clock, from the first start of the task.' }),
+    metadata: Metadata.optional(),
+  })
+  .superRefine((input, context) => {
+    if (input.prompt === undefined && input.messages === undefined)
+      context.addIssue({ code: 'custom', path: ['prompt'], message: 'is required: a prompt, or messages' })
+    if (input.prompt !== undefined && input.messages !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['messages'],
+        message: 'contradicts "prompt": give one of them',
+      })
+  })
+
+/** What a producer writes. */
+export type TaskInput = z.input<typeof TaskInput>
+/** What the schema makes of it: models are strings. */
+export type ParsedTaskInput = z.output<typeof TaskInput>
+export type ParsedMessage = z.output<typeof MessageInput>
+
+/** The messages of a task, whichever way they were given. */
+export function messagesOf(input: ParsedTaskInput): readonly ParsedMessage[] {
+  return input.messages ?? [{ text: input.prompt! }]
+}
+
+/** The parts of one message, whichever way they were given. */
+export function partsOf(message: ParsedMessage): readonly MessagePart[] {
+  return message.parts ?? [{ type: 'text', text: message.text! }]
+}
+
+/** Bytes of all that is sent to the model: text, system prompts and inline files. */
+export function promptBytes(input: ParsedTaskInput): number {
+  let bytes = 0
+  for (const message of messagesOf(input)) {
+    bytes += Buffer.byteLength(message.system ?? '')
+    for (const part of partsOf(message))
+      bytes += Buffer.byteLength(part.type === 'text' ? part.text : part.url)
+  }
+  return bytes
+}

@@ -1,0 +1,83 @@
+import type { z } from 'zod'
+import { type ErrorCode, type FieldError, TierlineError } from '../errors.ts'
+import { type ParsedTaskInput, promptBytes, TaskInput } from './input.ts'
+
+const MAX_GIVEN_CHARS = 200
+
+/**
+ * Checks a task input. Nothing is looked up: whether its type, tier or model exist is routing's to say.
+ *
+ * @throws {TierlineError} `unknown_field` when that is all that is wrong, `invalid_input`, `too_large`.
+ */
+export function parseTaskInput(input: unknown, limits: { maxPromptBytes: number }): ParsedTaskInput {
+  const parsed = parseWith(TaskInput, input, 'Cannot accept the task')
+  const bytes = promptBytes(parsed)
+  if (bytes <= limits.maxPromptBytes) return parsed
+  const field = parsed.prompt === undefined ? 'messages' : 'prompt'
+  throw new TierlineError(
+    'too_large',
+    `Cannot accept the task: its prompt has ${bytes} bytes, at most ${limits.maxPromptBytes} are allowed`,
+    { errors: [{ field, message: `must have at most ${limits.maxPromptBytes} bytes`, given: bytes }] },
+  )
+}
+
+/**
+ * Parses with any schema and speaks of what is wrong field by field.
+ *
+ * @throws {TierlineError} `unknown_field` or `invalid_input`; `what` begins the message.
+ */
+export function parseWith<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+  what: string,
+): z.output<Schema> {
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues.flatMap((issue) => fieldErrors(issue, input))
+  const code: ErrorCode = parsed.error.issues.every(({ code }) => code === 'unrecognized_keys')
+    ? 'unknown_field'
+    : 'invalid_input'
+  const [first] = errors
+  throw new TierlineError(code, `${what}: "${first!.field}" ${first!.message}`, { errors })
+}
+
+function fieldErrors(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      field: [...issue.path, key].join('.'),
+      message: 'is not a known field',
+    }))
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    // Of the alternatives, speak of the one that came furthest.
+    const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!
+    if (deepest.length > 0)
+      return deepest.flatMap((inner) =>
+        fieldErrors({ ...inner, path: [...issue.path, ...inner.path] }, input),
+      )
+  }
+  const given = valueAt(input, issue.path)
+  const message = issue.message.replace(/^Invalid (input|string|option): /, '')
+  return [
+    {
+      field: issue.path.join('.') || 'body',
+      message: given === undefined && !message.startsWith('is required') ? 'is required' : message,
+      ...(given !== undefined && { given: shortened(given) }),
+      ...(issue.code === 'invalid_value' && { allowed: issue.values.map(String) }),
+    },
+  ]
+}
+
+function depth(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(0, ...issues.map(({ path }) => path.length))
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input
+  for (const key of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key]
+  return value
+}
+
+function shortened(value: unknown): unknown {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text !== undefined && text.length > MAX_GIVEN_CHARS ? `${text.slice(0, MAX_GIVEN_CHARS)}…` : value
+}

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+import { monotonicFactory } from 'ulid'
+import { z } from 'zod'
+
+const nextUlid = monotonicFactory()
+
+/** `tsk_01k…`: sorts by time of creation, so that lists need no second key. */
+export function createTaskID(): string {
+  return `tsk_${nextUlid().toLowerCase()}`
+}
+
+export const TaskID = z
+  .string()
+  .regex(/^tsk_[0-9a-hjkmnp-tv-z]{26}$/, 'must be a task id: "tsk_" and 26 letters and digits')
+
+/**
+ * The id of the OpenCode message that carries message `index` of a task, for one paid try.
+ *
+ * The same after a take-over, another only when the retry policy pays again (MECHANISMS.md "Adoption").
+ */
+export function messageIDOf(taskID: string, index: number, tryNumber: number): string {
+  return `msg_${digest(`${taskID}:${index}:${tryNumber}`)}`
+}
+
+/** The id of part `index` of a message: fixed, so that a repeated POST does not double the prompt. */
+export function partIDOf(messageID: string, index: number): string {
+  return `prt_${digest(`${messageID}:${index}`)}`
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 26)
+}

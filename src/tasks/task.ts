@@ -1,0 +1,91 @@
+/** A task as the world sees it: body of `GET /v1/tasks/:id`, and what `enqueue` and handles give. */
+import { z } from 'zod'
+import { Route } from './route.ts'
+import { TASK_STATES } from './state.ts'
+import { Usage } from './usage.ts'
+
+const EpochMs = z.int().min(0)
+const MicroUsd = z.int().min(0)
+
+export const MessageResult = z.object({
+  messageID: z.string(),
+  /** The model that answered. */
+  model: z.string(),
+  text: z.string(),
+  /** OpenCode's word: `stop`, `length`. */
+  finish: z.string(),
+  usage: Usage,
+  costMicroUsd: MicroUsd,
+})
+export type MessageResult = z.infer<typeof MessageResult>
+
+export const TaskResult = z.object({
+  /** The last message's answer. */
+  text: z.string(),
+  structured: z.null(),
+  messages: z.array(MessageResult),
+})
+export type TaskResult = z.infer<typeof TaskResult>
+
+export const TaskFailure = z.object({
+  code: z.string(),
+  message: z.string(),
+  retryable: z.boolean(),
+  model: z.string().optional(),
+  httpStatus: z.int().optional(),
+})
+export type TaskFailure = z.infer<typeof TaskFailure>
+
+export const WaitingFor = z.object({
+  reason: z.enum(['session', 'limit', 'cooldown', 'budget', 'children', 'person', 'directory']),
+  detail: z.string(),
+  until: EpochMs.nullable(),
+})
+
+export const Task = z.object({
+  id: z.string(),
+  state: z.enum(TASK_STATES),
+  waitingFor: WaitingFor.nullable(),
+  type: z.string().nullable(),
+  tier: z.string().nullable(),
+  queue: z.string(),
+  /** The model that runs or ran last; before the start, the one that would run now. */
+  model: z.string(),
+  route: Route,
+  directory: z.string().nullable(),
+  /** Name of the OpenCode server, once a session is open. */
+  server: z.string().nullable(),
+  sessionID: z.string().nullable(),
+  parentTaskID: z.string().nullable(),
+  /** 0 before the first start. */
+  attempt: z.int().min(0),
+  /** `message` counts from 1; 0 before the first message is sent. */
+  progress: z.object({ message: z.int().min(0), messages: z.int().min(1) }),
+  usage: Usage,
+  costMicroUsd: MicroUsd,
+  costEstimatedMicroUsd: MicroUsd,
+  createdAt: EpochMs,
+  startedAt: EpochMs.nullable(),
+  finishedAt: EpochMs.nullable(),
+  result: TaskResult.nullable(),
+  error: TaskFailure.nullable(),
+  metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  links: z.object({ self: z.string(), events: z.string(), result: z.string(), board: z.string() }),
+})
+export type Task = z.infer<typeof Task>
+
+/** Body of `GET /v1/tasks/:id/result` once the task is over. */
+export const TaskOutcome = Task.pick({
+  id: true,
+  state: true,
+  result: true,
+  error: true,
+  usage: true,
+  costMicroUsd: true,
+})
+export type TaskOutcome = z.infer<typeof TaskOutcome>
+
+/** The part of a task that its result endpoint and `handle.result()` give. */
+export function outcomeOf({ id, state, result, error, usage, costMicroUsd }: Task): TaskOutcome {
+  return { id, state, result, error, usage, costMicroUsd }
+}
