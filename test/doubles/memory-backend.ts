@@ -1,0 +1,233 @@
+/**
+ * A `SessionBackend` in memory: the double of tests that are not about OpenCode, and the no-op of the benchmarks.
+ *
+ * Prompts obey the same directives as the scripted provider (`test/provider/directives.ts`), so that
+ * one conformance suite runs against both. A prompt without directives is answered at once.
+ */
+import type { CatalogSnapshot } from '../../src/catalog/catalog.ts'
+import { TierlineError } from '../../src/errors.ts'
+import type { OpenSession, SessionBackend, Turn, TurnEvent } from '../../src/sessions/backend.ts'
+import { type ModelID, splitModelID } from '../../src/tasks/model-id.ts'
+import { NO_USAGE } from '../../src/tasks/usage.ts'
+import { parseScript } from '../provider/directives.ts'
+import { createHolds, type Holds } from '../provider/holds.ts'
+import { createLedger, type Ledger } from '../provider/ledger.ts'
+import { priceOf, SCRIPTED_MODELS } from '../provider/models.ts'
+import { type MemoryTurn, startMemoryTurn } from './memory-turn.ts'
+
+export interface MemoryBackend extends SessionBackend {
+  /** What the model was asked and would bill. */
+  readonly ledger: Ledger
+  /** Stops at `@hold:NAME`. */
+  readonly holds: Holds
+  /** As opened, oldest first, with the ids of the messages they were sent. */
+  readonly sessions: readonly MemorySession[]
+  /** Every turn that was started or joined, as given. */
+  readonly turns: readonly Turn[]
+  /** Sessions that `abort` was called for, in order. */
+  readonly aborts: readonly string[]
+  /** While away, everything throws `opencode_unavailable`. */
+  setAway(away: boolean): void
+  /** As if the server was killed and started again: what runs is lost, until it is asked for again. */
+  loseTurns(): void
+}
+
+export interface MemorySession extends OpenSession {
+  sessionID: string
+  messageIDs: string[]
+}
+
+export interface MemoryBackendOptions {
+  /** Default `memory`. */
+  server?: string
+  /** Answer of a prompt that says nothing else. Default `Done.` */
+  text?: string
+  /** Default: what the scripted provider sells, and the agents `build` and `plan`. */
+  catalog?: CatalogSnapshot
+}
+
+/** What the scripted provider sells, as a catalog. */
+export const MEMORY_CATALOG: CatalogSnapshot = {
+  models: Object.entries(SCRIPTED_MODELS).map(([id, sold]) => ({
+    model: id as ModelID,
+    ...splitModelID(id as ModelID),
+    name: id.split('/')[1]!,
+    price: sold.cost.input > 0 ? priceOf(sold) : null,
+    contextTokens: sold.limit.context,
+    outputTokens: sold.limit.output,
+    tools: sold.tools ?? true,
+    active: true,
+  })),
+  defaultModel: 'acme/base',
+  agents: ['build', 'plan'],
+}
+
+export function createMemoryBackend({
+  server = 'memory',
+  text = 'Done.',
+  catalog = MEMORY_CATALOG,
+}: MemoryBackendOptions = {}): MemoryBackend {
+  const ledger = createLedger()
+  const holds = createHolds()
+  const sessions: MemorySession[] = []
+  const byID = new Map<string, MemorySession>()
+  const turns: Turn[] = []
+  const aborts: string[] = []
+  const running = new Map<string, MemoryTurn>()
+  let away = false
+
+  function assertHere(): void {
+    if (away) throw new TierlineError('opencode_unavailable', `Cannot reach "${server}": it is away`)
+  }
+
+  function refusal(turn: Turn): TurnEvent | undefined {
+    const session = byID.get(turn.sessionID)
+    if (!session) return failed(turn, 'turn_failed', `Session not found: ${turn.sessionID}`)
+    if (!catalog.models.some(({ model }) => model === turn.model))
+      return failed(turn, 'unknown_model', `Model not found: ${turn.model}.`)
+    if (!catalog.agents.includes(turn.agent))
+      return failed(turn, 'unknown_agent', `Agent not found: "${turn.agent}"`)
+    return undefined
+  }
+
+  /** A turn that ended badly is paid for again; any other is joined. */
+  function join(turn: Turn): { played: MemoryTurn; isNew: boolean } {
+    const key = `${turn.sessionID} ${turn.messageID}`
+    const known = running.get(key)
+    const outcome = known?.outcome()
+    if (known && (!outcome || outcome.status === 'finished')) return { played: known, isNew: false }
+    byID.get(turn.sessionID)?.messageIDs.push(turn.messageID)
+    const prompt = turn.parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n')
+    const script = parseScript(prompt, text)
+    const played = startMemoryTurn({ turn, prompt, script, ledger, holds })
+    running.set(key, played)
+    return { played, isNew: true }
+  }
+
+  return {
+    server,
+    ledger,
+    holds,
+    sessions,
+    turns,
+    aborts,
+
+    async openSession(request, signal) {
+      signal.throwIfAborted()
+      assertHere()
+      const known = request.mayExist && sessions.find(({ taskID }) => taskID === request.taskID)
+      if (known) return { sessionID: known.sessionID }
+      const session = { ...request, sessionID: `ses_${sessions.length + 1}`, messageIDs: [] }
+      sessions.push(session)
+      byID.set(session.sessionID, session)
+      return { sessionID: session.sessionID }
+    },
+
+    async *runTurn(turn, signal) {
+      signal.throwIfAborted()
+      assertHere()
+      turns.push(turn)
+      const refused = refusal(turn)
+      if (refused) {
+        yield refused
+        return
+      }
+      const { played, isNew } = join(turn)
+      if (played.isLost()) played.resume('the server was restarted')
+      yield* follow(played, isNew, signal, assertHere)
+    },
+
+    async abort({ sessionID }) {
+      assertHere()
+      aborts.push(sessionID)
+      for (const messageID of byID.get(sessionID)?.messageIDs ?? [])
+        running.get(`${sessionID} ${messageID}`)?.abort()
+    },
+
+    async catalog() {
+      assertHere()
+      return catalog
+    },
+
+    async check() {
+      assertHere()
+    },
+
+    async close() {
+      for (const played of running.values()) played.lose()
+    },
+
+    setAway(next) {
+      away = next
+    },
+
+    loseTurns() {
+      for (const played of running.values()) played.lose()
+    },
+  }
+}
+
+/** Who joins late gets what has ended, then whatever comes; a part it did not see from its start stays blind. */
+async function* follow(
+  played: MemoryTurn,
+  isNew: boolean,
+  signal: AbortSignal,
+  assertHere: () => void,
+): AsyncGenerator<TurnEvent> {
+  let position = isNew ? 0 : played.log.length
+  const blind = new Set<string>()
+  if (!isNew) yield* snapshot(played.log.slice(0, position), blind)
+  while (true) {
+    for (; position < played.log.length; position += 1) {
+      signal.throwIfAborted()
+      const event = played.log[position]!
+      if (event.type !== 'text' || !blind.has(event.partID)) yield event
+    }
+    if (played.outcome()) return
+    await changed(played, position, signal)
+    assertHere()
+    if (played.isLost()) played.resume('the server was restarted')
+  }
+}
+
+function* snapshot(log: readonly TurnEvent[], blind: Set<string>): Generator<TurnEvent> {
+  const open = new Set<string>()
+  for (const event of log) {
+    if (event.type === 'text') open.add(event.partID)
+    if (event.type === 'part-ended' || event.type === 'part-discarded') open.delete(event.partID)
+    const isPast = ['text', 'part-lagging', 'provider-retry', 'turn-resumed'].includes(event.type)
+    if (!isPast) yield event
+  }
+  for (const partID of open) {
+    blind.add(partID)
+    yield { type: 'part-lagging', partID }
+  }
+}
+
+function changed(played: MemoryTurn, position: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const check = (): void => {
+      if (!signal.aborted && played.log.length === position && !played.isLost()) return
+      unwatch()
+      signal.removeEventListener('abort', check)
+      if (signal.aborted) reject(signal.reason)
+      else resolve()
+    }
+    const unwatch = played.watch(check)
+    signal.addEventListener('abort', check)
+    check()
+  })
+}
+
+function failed(
+  turn: Turn,
+  code: 'unknown_model' | 'unknown_agent' | 'turn_failed',
+  message: string,
+): TurnEvent {
+  const error = { code, message, retryable: false, httpStatus: undefined }
+  const { model } = turn
+  return {
+    type: 'turn-ended',
+    outcome: { status: 'failed', model, usage: NO_USAGE, costMicroUsd: 0, steps: 0, error },
+  }
+}

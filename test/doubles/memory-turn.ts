@@ -1,0 +1,251 @@
+/** One turn of the memory backend: the script of its prompt, played into a log that any number of readers follow. */
+import { joinAnswer } from '../../src/sessions/answer.ts'
+import type { Turn, TurnError, TurnEvent, TurnOutcome } from '../../src/sessions/backend.ts'
+import { addUsage, NO_USAGE, type Usage } from '../../src/tasks/usage.ts'
+import type { Script, ScriptStep } from '../provider/directives.ts'
+import type { Holds } from '../provider/holds.ts'
+import { type Ledger, markerIn } from '../provider/ledger.ts'
+import { billMicroUsd } from '../provider/models.ts'
+import { chunksOf, tokensOf } from '../provider/words.ts'
+
+const PROVIDER_TRIES = 6
+
+export interface MemoryTurn {
+  readonly log: readonly TurnEvent[]
+  /** Set when the turn is over; undefined while it runs or when it is lost. */
+  outcome(): TurnOutcome | undefined
+  isLost(): boolean
+  /** Calls back after each change; returns the way to stop that. */
+  watch(listener: () => void): () => void
+  abort(): void
+  /** As if the server was killed: stops without an end. */
+  lose(): void
+  /** Goes on with a lost turn, or does nothing. */
+  resume(reason: string): void
+}
+
+export interface MemoryTurnParts {
+  turn: Turn
+  prompt: string
+  script: Script
+  ledger: Ledger
+  holds: Holds
+}
+
+class Refused extends Error {
+  readonly failure: TurnError
+  constructor(failure: TurnError) {
+    super(failure.message)
+    this.failure = failure
+  }
+}
+
+/** Starts to play at once; a script without holds and delays is over when this returns. */
+export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryTurnParts): MemoryTurn {
+  const log: TurnEvent[] = []
+  const listeners = new Set<() => void>()
+  let outcome: TurnOutcome | undefined
+  let lost = false
+  let run = new AbortController()
+  let partCount = 0
+  let openPart: { partID: string; text: string; kind: 'text' | 'reasoning' } | undefined
+  const answer: string[] = []
+  let usage: Usage = NO_USAGE
+  let costMicroUsd = 0
+  let steps = 0
+  // Outlives a lost run: what was answered before is not asked again.
+  let position = 0
+
+  function emit(event: TurnEvent): void {
+    log.push(event)
+    for (const listener of [...listeners]) listener()
+  }
+
+  function end(status: Ending): void {
+    outcome = { model: turn.model, usage, costMicroUsd, steps, ...status }
+    emit({ type: 'turn-ended', outcome })
+  }
+
+  function stream(kind: 'text' | 'reasoning', text: string, request: string): void {
+    if (openPart?.kind !== kind) {
+      closePart()
+      partCount += 1
+      openPart = { partID: `prt_${request}_${partCount}`, text: '', kind }
+    }
+    emit({ type: 'text', kind, partID: openPart.partID, offset: openPart.text.length, text })
+    openPart.text += text
+  }
+
+  function closePart(): void {
+    if (!openPart) return
+    emit({ type: 'part-ended', ...openPart })
+    if (openPart.kind === 'text') answer.push(openPart.text)
+    openPart = undefined
+  }
+
+  function discardPart(reason: 'retry' | 'resume'): void {
+    if (openPart) emit({ type: 'part-discarded', partID: openPart.partID, reason })
+    openPart = undefined
+  }
+
+  /** A generator, so that a script without waits plays to its end in one go. */
+  function* play(): Generator<(signal: AbortSignal) => Promise<void>, void, void> {
+    for (; position < script.steps.length; position += 1) {
+      let tries = 0
+      while (!(yield* playStep(script.steps[position]!, position))) {
+        tries += 1
+        if (tries === PROVIDER_TRIES) throw new Refused(failure('provider_error', 503, true, 'gave up'))
+        emit({ type: 'provider-retry', attempt: tries, nextAt: Date.now(), message: 'scripted' })
+        discardPart('retry')
+      }
+    }
+    end({ status: 'finished', finish: script.steps.at(-1)?.finish ?? 'stop', text: joinAnswer(answer) })
+  }
+
+  /** False: the provider refused or broke off in a way that OpenCode tries again. */
+  function* playStep(
+    step: ScriptStep,
+    index: number,
+  ): Generator<(signal: AbortSignal) => Promise<void>, boolean> {
+    const request = ledger.open({
+      model: turn.model,
+      kind: 'answer',
+      marker: markerIn(prompt),
+      prompt,
+      promptHash: `${turn.messageID}/${index}`,
+      step: index,
+    })
+    const hit = (fault: { first: number } | undefined): boolean => request.attempt <= (fault?.first ?? 0)
+    if (step.refuse && hit(step.refuse)) {
+      request.status = step.refuse.status
+      if (step.refuse.overflow) throw new Refused(failure('context_overflow', 400, false, 'too long'))
+      if (request.status === 429 || request.status >= 500) return false
+      throw new Refused(
+        failure([401, 403].includes(request.status) ? 'provider_auth' : 'provider_error', request.status),
+      )
+    }
+    if (hit(step.hang)) yield never
+    let said = ''
+    for (const action of step.actions) {
+      if (action.do === 'hold') yield (signal) => holds.pass(action.name, signal)
+      else if (action.do === 'wait') yield (signal) => pause(action.ms, signal)
+      else if ('text' in action) {
+        said += action.text
+        for (const chunk of chunksOf(action.text, step.chunkUnits)) {
+          if (step.chunkMs > 0) yield (signal) => pause(step.chunkMs, signal)
+          stream(action.do === 'say' ? 'text' : 'reasoning', chunk, request.id)
+        }
+      } else if (hit(action)) {
+        if (action.do === 'drop') return false
+        if (action.do === 'stall') yield never
+        throw new Refused(failure('turn_failed', undefined, false, 'JSON parsing failed'))
+      }
+    }
+    closePart()
+    if (step.call) {
+      const callID = `call_${turn.messageID}_${index}`
+      emit({ type: 'tool-called', callID, ...step.call })
+      emit({ type: 'tool-finished', callID, status: 'completed', title: step.call.tool })
+    }
+    const spent = step.usage ?? {
+      promptTokens: tokensOf(prompt),
+      outputTokens: tokensOf(said),
+      cachedTokens: 0,
+    }
+    request.usage = spent
+    request.costMicroUsd = billMicroUsd(turn.model, spent)
+    request.streamedToEnd = true
+    request.endedAt = Date.now()
+    usage = addUsage(usage, {
+      ...NO_USAGE,
+      inputTokens: spent.promptTokens - spent.cachedTokens,
+      outputTokens: spent.outputTokens,
+      cacheReadTokens: spent.cachedTokens,
+    })
+    costMicroUsd += request.costMicroUsd
+    steps += 1
+    emit({ type: 'usage', usage, costMicroUsd, steps })
+    // Without a finish reason OpenCode asks the model again and again, without end and without a pause.
+    if (hit(step.noFinish)) {
+      yield (signal) => pause(0, signal)
+      return yield* playStep(step, index)
+    }
+    return true
+  }
+
+  function start(): void {
+    lost = false
+    run = new AbortController()
+    const { signal } = run
+    const player = play()
+    function advance(): void {
+      try {
+        const next = player.next()
+        if (!next.done) next.value(signal).then(advance, () => undefined)
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error
+        closePart()
+        end({ status: 'failed', error: error.failure })
+      }
+    }
+    advance()
+  }
+
+  start()
+  return {
+    log,
+    outcome: () => outcome,
+    isLost: () => lost,
+    watch(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    abort() {
+      if (outcome || lost) return
+      run.abort()
+      closePart()
+      end({ status: 'aborted' })
+    },
+    lose() {
+      if (outcome) return
+      run.abort()
+      lost = true
+      for (const listener of [...listeners]) listener()
+    },
+    resume(reason) {
+      if (!lost) return
+      discardPart('resume')
+      emit({ type: 'turn-resumed', reason })
+      start()
+    },
+  }
+}
+
+type Ending =
+  | { status: 'finished'; finish: string; text: string }
+  | { status: 'aborted' }
+  | { status: 'failed'; error: TurnError }
+
+function failure(
+  code: TurnError['code'],
+  httpStatus: number | undefined,
+  retryable = false,
+  message = 'refused',
+): TurnError {
+  return { code, message: `scripted: ${message}`, retryable, httpStatus }
+}
+
+/** Until the turn is aborted. */
+function never(signal: AbortSignal): Promise<void> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    })
+  })
+}
