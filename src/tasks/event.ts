@@ -46,7 +46,10 @@ export const EVENT_FIELDS = {
 
 export type EventType = keyof typeof EVENT_FIELDS
 
-type Fields<T extends EventType> = z.infer<z.ZodObject<(typeof EVENT_FIELDS)[T]>>
+// zod infers an empty object as Record<string, never>, which nothing can be added to.
+type Fields<T extends EventType> = keyof (typeof EVENT_FIELDS)[T] extends never
+  ? unknown
+  : z.infer<z.ZodObject<(typeof EVENT_FIELDS)[T]>>
 
 /** An event as it is written: the log adds `seq`. */
 export type NewEvent = { [T in EventType]: { type: T; at: number; attempt: number } & Fields<T> }[EventType]

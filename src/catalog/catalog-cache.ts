@@ -1,0 +1,76 @@
+/** Remembers what the OpenCode server offers, per directory, so that a submit need not ask. */
+import type { CatalogSnapshot } from './catalog.ts'
+
+const FRESH_MS = 60_000
+/** After a miss the server is asked again at most this often (MECHANISMS.md "Derived tiers"). */
+const ASK_AGAIN_MS = 3_000
+const MOST_DIRECTORIES = 200
+
+interface Entry {
+  snapshot: CatalogSnapshot | undefined
+  loadedAt: number
+  loading: Promise<CatalogSnapshot> | undefined
+}
+
+export type CatalogCache = ReturnType<typeof createCatalogCache>
+
+/** `load` asks the server; `directory` `undefined` is the server's own. */
+export function createCatalogCache(
+  load: (directory: string | undefined) => Promise<CatalogSnapshot>,
+  now: () => number = Date.now,
+) {
+  const entries = new Map<string | undefined, Entry>()
+
+  function entryOf(directory: string | undefined): Entry {
+    let entry = entries.get(directory)
+    if (entry === undefined) {
+      entry = { snapshot: undefined, loadedAt: Number.NEGATIVE_INFINITY, loading: undefined }
+      entries.set(directory, entry)
+      if (entries.size > MOST_DIRECTORIES)
+        for (const oldest of entries.keys()) if (entries.delete(oldest)) break
+    }
+    return entry
+  }
+
+  function reload(directory: string | undefined, entry: Entry): Promise<CatalogSnapshot> {
+    entry.loading ??= load(directory)
+      .then((snapshot) => {
+        entry.snapshot = snapshot
+        return snapshot
+      })
+      .finally(() => {
+        entry.loadedAt = now()
+        entry.loading = undefined
+      })
+    return entry.loading
+  }
+
+  return {
+    /**
+     * What is known, at once; a minute later it is asked for again in the background. Waits only the first time.
+     * @throws what `load` throws when nothing is known yet.
+     */
+    async get(directory?: string): Promise<CatalogSnapshot> {
+      const entry = entryOf(directory)
+      if (entry.snapshot === undefined) return reload(directory, entry)
+      // The last good answer holds while the server is away.
+      if (now() - entry.loadedAt > FRESH_MS) reload(directory, entry).catch(() => {})
+      return entry.snapshot
+    },
+
+    /** What is known without asking anybody. */
+    peek: (directory?: string): CatalogSnapshot | undefined => entries.get(directory)?.snapshot,
+
+    /** Asks again, unless that was done within the last 3 s. Gives the last good answer when nobody answers. */
+    async refresh(directory?: string): Promise<CatalogSnapshot> {
+      const entry = entryOf(directory)
+      if (entry.snapshot !== undefined && now() - entry.loadedAt < ASK_AGAIN_MS) return entry.snapshot
+      try {
+        return await reload(directory, entry)
+      } catch (error) {
+        if (entry.snapshot === undefined) throw error
+        return entry.snapshot
+      }
+    },
+  }
+}

@@ -1,0 +1,67 @@
+/** One delivery, from the claim to the move that BullMQ is told. */
+import type { DeliveryOutcome } from '../queues/task-worker.ts'
+import type { RecordStore } from '../records/record-store.ts'
+import type { TaskRecord } from '../records/task-record.ts'
+import type { RunSignals } from '../runner/interruption.ts'
+import type { Disposition } from '../runner/run-task.ts'
+import type { TaskFailure } from '../tasks/task.ts'
+import type { RunningTasks } from './running-tasks.ts'
+
+/** Deliveries that were neither finished nor returned, before a task counts as one that breaks its worker. */
+export const MAX_DELIVERIES = 5
+
+const POISON: TaskFailure = {
+  code: 'too_many_deliveries',
+  message: `The worker that ran this task died, ${MAX_DELIVERIES} times in a row; it is not tried again by itself`,
+  retryable: false,
+}
+
+export interface HandleDeliveryDeps {
+  records: RecordStore
+  running: RunningTasks
+  run(record: TaskRecord, signals: RunSignals): Promise<Disposition>
+  /** Name of this worker process. */
+  worker: string
+  /** Aborts when the worker shuts down. */
+  stop: AbortSignal
+  now(): number
+}
+
+/** Claims the task and runs it. Errors that are nobody's fault but the code's are thrown: BullMQ shows them. */
+export function createDeliveryHandler({ records, running, run, worker, stop, now }: HandleDeliveryDeps) {
+  return async (id: string, queue: string): Promise<DeliveryOutcome> => {
+    if (stop.aborted) return { status: 'returned' }
+    const claim = await records.claim(id, {
+      queue,
+      worker,
+      now: now(),
+      maxDeliveries: MAX_DELIVERIES,
+      poison: POISON,
+    })
+    if (claim.status === 'poisoned') return { status: 'failed', reason: `${POISON.code}: ${POISON.message}` }
+    if (claim.status !== 'claimed') return { status: 'completed', note: `stale: ${claim.status}` }
+    const cancel = running.enter(id)
+    try {
+      return outcomeOf(await run(claim.record, { cancel, stop }))
+    } finally {
+      running.leave(id)
+    }
+  }
+}
+
+function outcomeOf(disposition: Disposition): DeliveryOutcome {
+  switch (disposition.status) {
+    case 'finished': {
+      const { state, error } = disposition
+      return state === 'succeeded'
+        ? { status: 'completed', note: state }
+        : { status: 'failed', reason: `${error!.code}: ${error!.message}` }
+    }
+    case 'backoff':
+      return { status: 'delayed', delayMs: disposition.delayMs }
+    case 'handed-over':
+      return { status: 'returned' }
+    case 'stale':
+      return { status: 'completed', note: 'stale: taken over' }
+  }
+}

@@ -1,0 +1,81 @@
+/** The queues one worker process serves: opened, resized and closed as the routing table says. */
+import { EXTRA_QUEUES, type TaskQueues } from '../queues/task-queues.ts'
+import { createTaskWorker, type DeliveryOutcome, type TaskWorker } from '../queues/task-worker.ts'
+import type { RedisClient } from '../redis/connect.ts'
+import type { Keys } from '../redis/keys.ts'
+import type { RoutingTable } from '../routing/table.ts'
+import type { RunningTasks } from './running-tasks.ts'
+
+/** Slots of a queue that nobody limits, in one process. */
+const DEFAULT_SLOTS = 10
+/** A parent that waits for its children is a promise and costs nothing, so there may be many. */
+const NESTED_SLOTS = 100
+const BEAT_MS = 5_000
+
+export interface WorkerHostOptions {
+  redis: RedisClient
+  keys: Keys
+  queues: TaskQueues
+  running: RunningTasks
+  /** Serves only these queues; all when `undefined`. */
+  tiers: readonly string[] | undefined
+  /** At most this many tasks of a queue in this process; `undefined`: as the tier says. */
+  concurrency: number | undefined
+  keepFinished: { ageMs: number; count: number }
+  /** Name of this process in Redis. */
+  name: string
+  handle(taskID: string, queue: string): Promise<DeliveryOutcome>
+  /** Tells the runs to hand their tasks over. */
+  stopRuns(): void
+  onError(error: Error): void
+}
+
+export interface WorkerHost {
+  /** Opens what the table names and is not open yet, and resizes the rest. */
+  apply(table: RoutingTable): Promise<void>
+  /** Takes nothing more, gives what runs `graceMs` to end, hands the rest over. Aborts nothing. */
+  close(graceMs: number): Promise<void>
+}
+
+export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
+  const { redis, keys, queues, running, tiers, concurrency: cap, name } = options
+  const workers = new Map<string, TaskWorker>()
+  const beat = () => redis.zadd(keys.workers, Date.now(), name).catch(() => {})
+  const timer = setInterval(beat, BEAT_MS)
+
+  async function apply(table: RoutingTable): Promise<void> {
+    await beat()
+    const limits = new Map<string, number | null>(table.tiers.map((tier) => [tier.name, tier.concurrency]))
+    for (const extra of EXTRA_QUEUES) limits.set(extra, null)
+    for (const [queue, limit] of limits) {
+      if (tiers !== undefined && !tiers.includes(queue)) continue
+      await queues.setConcurrency(queue, limit)
+      const slots = Math.min(
+        limit ?? (queue === 'nested' ? NESTED_SLOTS : DEFAULT_SLOTS),
+        cap ?? Number.POSITIVE_INFINITY,
+      )
+      const open = workers.get(queue)
+      if (open === undefined) workers.set(queue, createTaskWorker({ ...options, queue, concurrency: slots }))
+      else open.setConcurrency(slots)
+    }
+  }
+
+  async function close(graceMs: number): Promise<void> {
+    clearInterval(timer)
+    const open = [...workers.values()]
+    await Promise.all(open.map((worker) => worker.pause()))
+    const closed = Promise.all(open.map((worker) => worker.close()))
+    if (running.size > 0 && graceMs > 0) await withinMs(closed, graceMs)
+    options.stopRuns()
+    await closed
+    await redis.zrem(keys.workers, name).catch(() => {})
+  }
+
+  return { apply, close }
+}
+
+async function withinMs(work: Promise<unknown>, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  await Promise.race([promise, work]).finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,157 @@
+/** Submit: check everything, then write the record and add its delivery, in one round trip. */
+import { isTierlineError, TierlineError } from '../errors.ts'
+import type { Delivery, TaskQueues } from '../queues/task-queues.ts'
+import type { RecordFields, RecordStore } from '../records/record-store.ts'
+import { type TaskRecord, viewTask } from '../records/task-record.ts'
+import { redisUnavailable } from '../redis/redis-unavailable.ts'
+import { messagesOf, type ParsedTaskInput, partsOf } from '../tasks/input.ts'
+import type { BatchItem } from '../tasks/list-query.ts'
+import { problemOf } from '../tasks/problem.ts'
+import type { Route } from '../tasks/route.ts'
+import type { Task } from '../tasks/task.ts'
+import { createTaskID } from '../tasks/task-id.ts'
+import { NO_USAGE } from '../tasks/usage.ts'
+
+const SUMMARY_CHARS = 300
+
+export interface SubmitDeps {
+  records: RecordStore
+  queues: TaskQueues
+  /** Parses and decides; @throws {TierlineError} for everything that is wrong with the input. */
+  admit(input: unknown): Promise<Admitted>
+  maxWaitingTasks: number
+  now(): number
+}
+
+/** An input that may be queued. */
+export interface Admitted {
+  input: ParsedTaskInput
+  route: Route
+  queue: string
+  /** Real path; `null`: the server's own working directory. */
+  directory: string | null
+}
+
+export type Submit = ReturnType<typeof createSubmit>
+
+/** See the two functions it returns. */
+export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: SubmitDeps) {
+  // As of the last submit: near the limit the delivery waits for the record's answer.
+  let waiting = 0
+
+  /**
+   * Resolves when the task is in Redis. The record is written before the delivery on the same connection,
+   * so a delivery without a record is never left behind.
+   */
+  async function submit(raw: unknown): Promise<Task> {
+    const admitted = await admit(raw)
+    const record = newRecord(createTaskID(), admitted, now())
+    const delivery = deliveryOf(record.id, admitted)
+    try {
+      const creating = records.create(record.id, record.state as 'waiting', fieldsOf(record))
+      const nearlyFull = waiting >= maxWaitingTasks * 0.9
+      const delivering = nearlyFull ? undefined : queues.deliver(delivery)
+      delivering?.catch(() => {})
+      const created = await creating
+      if (created.status === 'full') {
+        if (delivering !== undefined) await delivering.then(() => queues.withdraw(delivery.queue, record.id))
+        throw queueFull(maxWaitingTasks)
+      }
+      if (created.status === 'created') waiting = created.waiting
+      await (delivering ?? queues.deliver(delivery))
+    } catch (error) {
+      throw isTierlineError(error) ? error : redisUnavailable(error)
+    }
+    return viewTask(record, record.createdAt)
+  }
+
+  /** One answer per input, in order; a refused one does not keep the others out. */
+  async function submitMany(inputs: readonly unknown[]): Promise<BatchItem[]> {
+    return Promise.all(
+      inputs.map(async (input): Promise<BatchItem> => {
+        try {
+          return { status: 202, task: await submit(input) }
+        } catch (error) {
+          const problem = problemOf(error)
+          return { status: problem.status, problem }
+        }
+      }),
+    )
+  }
+
+  return { submit, submitMany }
+}
+
+/** The job of a task: what the board shows of it without looking at the record. */
+export function deliveryOf(id: string, { input, route, queue, directory }: Admitted): Delivery {
+  return {
+    id,
+    queue,
+    name: input.type ?? 'task',
+    summary: { type: input.type, tier: route.tier, model: route.model, directory, prompt: promptHead(input) },
+    priority: input.priority ?? 0,
+    delayMs: input.delayMs ?? 0,
+  }
+}
+
+/** The beginning of what is asked, for people. */
+export function promptHead(input: ParsedTaskInput): string {
+  const part = partsOf(messagesOf(input)[0]!).find(({ type }) => type === 'text')
+  const text = part?.type === 'text' ? part.text : ''
+  return text.length > SUMMARY_CHARS ? `${text.slice(0, SUMMARY_CHARS)}…` : text
+}
+
+function newRecord(id: string, { input, route, queue, directory }: Admitted, createdAt: number): TaskRecord {
+  const delayMs = input.delayMs ?? 0
+  return {
+    id,
+    state: delayMs > 0 ? 'delayed' : 'waiting',
+    input,
+    queue,
+    type: input.type ?? null,
+    tier: route.tier,
+    model: route.model,
+    route,
+    directory,
+    createdAt,
+    delayUntil: delayMs > 0 ? createdAt + delayMs : 0,
+    fence: 0,
+    attempt: 0,
+    seq: 0,
+    retries: 0,
+    startedAt: null,
+    finishedAt: null,
+    cancelAt: null,
+    server: null,
+    sessionID: null,
+    checkpoint: null,
+    done: [],
+    usage: NO_USAGE,
+    costMicroUsd: 0,
+    error: null,
+  }
+}
+
+/** What of a new record differs from an empty hash. */
+function fieldsOf(record: TaskRecord): RecordFields {
+  return {
+    input: JSON.stringify(record.input),
+    route: JSON.stringify(record.route),
+    queue: record.queue,
+    ...(record.type !== null && { type: record.type }),
+    ...(record.tier !== null && { tier: record.tier }),
+    model: record.model,
+    ...(record.directory !== null && { directory: record.directory }),
+    createdAt: record.createdAt,
+    ...(record.delayUntil > 0 && { delayUntil: record.delayUntil }),
+  }
+}
+
+function queueFull(limit: number): TierlineError {
+  return new TierlineError('queue_full', `Cannot accept the task: ${limit} tasks wait already, the limit`, {
+    errors: [
+      { field: 'maxWaitingTasks', message: 'is reached: wait, add workers, or raise it', given: limit },
+    ],
+    retryAfterMs: 5_000,
+  })
+}

@@ -1,0 +1,93 @@
+/** What a producer may do with a task that exists. Each keeps record and delivery in step, the record first. */
+import { TierlineError } from '../errors.ts'
+import type { TaskQueues } from '../queues/task-queues.ts'
+import type { RecordStore } from '../records/record-store.ts'
+import { taskNotFound } from '../records/task-not-found.ts'
+import { type TaskRecord, viewTask } from '../records/task-record.ts'
+import { isTerminal } from '../tasks/state.ts'
+import type { Task, TaskFailure } from '../tasks/task.ts'
+import { type Admitted, deliveryOf } from './submit.ts'
+
+const CANCELLED: TaskFailure = { code: 'cancelled', message: 'The task was cancelled', retryable: false }
+
+export interface TaskOperationsDeps {
+  records: RecordStore
+  queues: TaskQueues
+  /** Routes a stored input again, by the table in force now. */
+  readmit(record: TaskRecord): Promise<Admitted>
+  now(): number
+}
+
+export type TaskOperations = ReturnType<typeof createTaskOperations>
+
+/** @throws {TierlineError} `task_not_found` from each of the functions. */
+export function createTaskOperations({ records, queues, readmit, now }: TaskOperationsDeps) {
+  async function get(id: string): Promise<Task> {
+    return viewTask(await record(id), now())
+  }
+
+  async function record(id: string): Promise<TaskRecord> {
+    const found = await records.read(id)
+    if (found === undefined) throw taskNotFound(id)
+    return found
+  }
+
+  /** Idempotent. A running task is cancelled by its worker soon after; the answer may still say `running`. */
+  async function cancel(id: string): Promise<Task> {
+    const { status, queue } = await records.cancel(id, now(), CANCELLED)
+    if (status === 'gone') throw taskNotFound(id)
+    // A job that cannot be taken out is stale by now: its claim will say so.
+    if (status === 'cancelled') await queues.withdraw(queue, id)
+    return get(id)
+  }
+
+  /** The same task once more, from its first message and in a new session. @throws {TierlineError} `not_finished`. */
+  async function retry(id: string): Promise<Task> {
+    const before = await record(id)
+    if (!isTerminal(before.state)) throw notFinished('retry', id, before.state)
+    const admitted = await readmit(before)
+    const { route, queue } = admitted
+    const fields = { route: JSON.stringify(route), queue, tier: route.tier ?? '', model: route.model }
+    const { status } = await records.retry(id, now(), fields)
+    if (status === 'gone') throw taskNotFound(id)
+    if (status === 'unfinished') throw notFinished('retry', id, 'running')
+    // The finished job still has the id; BullMQ would ignore a second one.
+    await queues.withdraw(before.queue, id)
+    await queues.deliver({ ...deliveryOf(id, admitted), delayMs: 0 })
+    return get(id)
+  }
+
+  /** Removes record, log and job. @throws {TierlineError} `not_finished`. */
+  async function remove(id: string): Promise<void> {
+    const { status, queue } = await records.remove(id)
+    if (status === 'gone') throw taskNotFound(id)
+    if (status === 'unfinished') throw notFinished('delete', id, 'live')
+    await queues.withdraw(queue, id)
+  }
+
+  /** Starts a delayed task now. */
+  async function promote(id: string): Promise<Task> {
+    const { queue } = await record(id)
+    await queues.promote(queue, id)
+    return get(id)
+  }
+
+  return { get, record, cancel, retry, remove, promote }
+}
+
+function notFinished(action: string, id: string, state: string): TierlineError {
+  return new TierlineError(
+    'not_finished',
+    `Cannot ${action} task "${id}": it is ${state}, and must have finished; cancel it first, or wait`,
+    {
+      errors: [
+        {
+          field: 'state',
+          message: 'must be one of these',
+          given: state,
+          allowed: ['succeeded', 'failed', 'cancelled'],
+        },
+      ],
+    },
+  )
+}

@@ -1,0 +1,95 @@
+/**
+ * The producer's side of BullMQ: one queue per tier, `direct` for pinned models of no tier, and `nested`.
+ *
+ * A job is only a delivery (MECHANISMS.md "One truth, and deliveries"): its id is the task's, its data a
+ * summary for whoever looks at the queue; the record is the truth.
+ */
+import { Queue } from 'bullmq'
+import type { RedisClient } from '../redis/connect.ts'
+import type { Keys } from '../redis/keys.ts'
+
+/** Queues that are there whatever the table says. No tier may have their names. */
+export const EXTRA_QUEUES = ['direct', 'nested'] as const
+
+export interface Delivery {
+  id: string
+  queue: string
+  /** Name of the job: the task type, or `task`. */
+  name: string
+  /** Shown on the board; never read by a worker. */
+  summary: Record<string, unknown>
+  /** 0 first, 9 last. */
+  priority: number
+  delayMs: number
+}
+
+export type TaskQueues = ReturnType<typeof createTaskQueues>
+
+/** Queues are opened when first named, on one shared connection which stays the caller's. */
+export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Keys }) {
+  const queues = new Map<string, Queue>()
+
+  function queue(name: string): Queue {
+    let found = queues.get(name)
+    if (found === undefined) {
+      found = new Queue(name, { connection: redis, prefix: keys.queuePrefix })
+      // Every command reports its own failure; without a listener the event would end the process.
+      found.on('error', () => {})
+      queues.set(name, found)
+    }
+    return found
+  }
+
+  return {
+    queue,
+
+    /** Adds the job; a second one with the same id is ignored by BullMQ. One round trip. */
+    async deliver({ id, queue: name, summary, priority, delayMs, ...job }: Delivery): Promise<void> {
+      await queue(name).add(job.name, summary, {
+        jobId: id,
+        ...(priority > 0 && { priority }),
+        ...(delayMs > 0 && { delay: delayMs }),
+      })
+    },
+
+    /** Takes the job out. `false` when a worker has it, or it is not there. */
+    async withdraw(name: string, id: string): Promise<boolean> {
+      return (await queue(name).remove(id)) === 1
+    },
+
+    /** Starts a delayed job now; nothing happens when it is not delayed. */
+    async promote(name: string, id: string): Promise<void> {
+      const job = await queue(name).getJob(id)
+      await job?.promote()
+    },
+
+    /** How many tasks of a queue may run at once, over all workers; `null`: as many as there are slots. */
+    async setConcurrency(name: string, concurrency: number | null): Promise<void> {
+      if (concurrency === null) await queue(name).removeGlobalConcurrency()
+      else await queue(name).setGlobalConcurrency(concurrency)
+    },
+
+    pause: (name: string) => queue(name).pause(),
+    resume: (name: string) => queue(name).resume(),
+    isPaused: (name: string) => queue(name).isPaused(),
+
+    /** Of those ids, the ones that have no job which could still run. One round trip. */
+    async undelivered(tasks: readonly { id: string; queue: string }[]): Promise<string[]> {
+      const pipeline = redis.pipeline()
+      for (const { id, queue: name } of tasks) {
+        const job = queue(name).toKey(id)
+        pipeline.exists(job)
+        pipeline.hexists(job, 'finishedOn')
+      }
+      const replies = (await pipeline.exec()) ?? []
+      const flag = (index: number) => replies[index]![1] === 1
+      return tasks.filter((_, index) => !flag(2 * index) || flag(2 * index + 1)).map(({ id }) => id)
+    },
+
+    /** Closes what it opened; the connection stays open. */
+    async close(): Promise<void> {
+      await Promise.all([...queues.values()].map((open) => open.close()))
+      queues.clear()
+    },
+  }
+}

@@ -1,0 +1,81 @@
+/** The consumer's side of BullMQ: takes deliveries of one queue and turns what became of them into moves. */
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import type { RedisClient } from '../redis/connect.ts'
+import type { Keys } from '../redis/keys.ts'
+
+/** A worker killed with -9 is replaced after at most `LOCK_MS + STALL_CHECK_MS` and a little: 4.2 to 5.2 s. */
+const LOCK_MS = 4_000
+const STALL_CHECK_MS = 1_000
+/** The claim counts deliveries; BullMQ would fail the job behind our back at the second crash. */
+const NEVER = 1_000_000_000
+
+/** What the world outside BullMQ made of a delivery. */
+export type DeliveryOutcome =
+  | { status: 'completed'; note: string }
+  /** Over, and not well: shown in the failed set. */
+  | { status: 'failed'; reason: string }
+  | { status: 'delayed'; delayMs: number }
+  | { status: 'returned' }
+
+export interface TaskWorkerOptions {
+  queue: string
+  /** Waits while Redis is away. Stays the caller's. */
+  redis: RedisClient
+  keys: Keys
+  /** Deliveries at once in this process. */
+  concurrency: number
+  /** Finished jobs to keep for the board. */
+  keepFinished: { ageMs: number; count: number }
+  handle(taskID: string, queue: string): Promise<DeliveryOutcome>
+  onError(error: Error): void
+}
+
+export interface TaskWorker {
+  /** Changes the slots of this process while it runs. */
+  setConcurrency(concurrency: number): void
+  /** Takes nothing more. Deliveries under way go on. */
+  pause(): Promise<void>
+  /** Resolves when no delivery is under way and the connection it opened is closed. */
+  close(): Promise<void>
+}
+
+/** Starts taking deliveries at once. */
+export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
+  const { ageMs, count } = options.keepFinished
+  const keep = { age: Math.ceil(ageMs / 1000), count }
+  const worker = new Worker(options.queue, (job, token) => process(job, token!), {
+    connection: options.redis,
+    prefix: options.keys.queuePrefix,
+    concurrency: options.concurrency,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALL_CHECK_MS,
+    maxStalledCount: NEVER,
+    removeOnComplete: keep,
+    removeOnFail: keep,
+  })
+  worker.on('error', options.onError)
+
+  async function process(job: Job, token: string): Promise<string> {
+    const outcome = await options.handle(job.id!, options.queue)
+    switch (outcome.status) {
+      case 'completed':
+        return outcome.note
+      case 'failed':
+        throw new UnrecoverableError(outcome.reason)
+      case 'delayed':
+        await job.moveToDelayed(Date.now() + outcome.delayMs, token)
+        throw new DelayedError()
+      case 'returned':
+        await job.moveToWait(token)
+        throw new WaitingError()
+    }
+  }
+
+  return {
+    setConcurrency(concurrency) {
+      worker.concurrency = concurrency
+    },
+    pause: () => worker.pause(true),
+    close: () => worker.close(),
+  }
+}

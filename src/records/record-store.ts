@@ -1,0 +1,289 @@
+/**
+ * Reads and writes task records. Every method but `list` is one round trip, and atomic.
+ *
+ * Writes of a running task carry the fence of its claim: a worker that was taken over is refused.
+ */
+
+import type { RedisClient } from '../redis/connect.ts'
+import type { Keys } from '../redis/keys.ts'
+import type { RunScript } from '../redis/scripts.ts'
+import type { NewEvent } from '../tasks/event.ts'
+import { TASK_STATES, type TaskState } from '../tasks/state.ts'
+import type { TaskFailure } from '../tasks/task.ts'
+import { parseRecord, type TaskRecord } from './task-record.ts'
+
+/** Fields of the hash, ready to be written: `{ model: 'acme/nano' }`. */
+export type RecordFields = Readonly<Record<string, string | number>>
+
+export interface RecordStoreOptions {
+  redis: RedisClient
+  scripts: RunScript
+  keys: Keys
+  /** How long the log of a finished task is kept. */
+  logAgeMs: number
+  /** Most entries of one log; the oldest go, and readers are told by `reset`. */
+  maxLogEvents: number
+  maxWaitingTasks: number
+}
+
+export type Claim =
+  | { status: 'claimed'; record: TaskRecord }
+  /** Nothing to run: no record, over already, delivered elsewhere, or failed by this claim. */
+  | { status: 'gone' | 'finished' | 'moved' | 'poisoned' }
+
+export interface Write {
+  id: string
+  fence: number
+  /** The seq this write follows: repeated after a lost reply, it changes nothing. */
+  seq: number
+  now: number
+  /** JSON of `NewEvent`s. */
+  entries: readonly string[]
+  fields: RecordFields
+  /** State to move to, in the same step. `waiting` and `delayed` return the delivery. */
+  to?: Exclude<TaskState, 'running'>
+}
+
+export type WriteResult = { status: 'written'; seq: number; cancelRequested: boolean } | { status: 'stale' }
+
+export type RecordStore = ReturnType<typeof createRecordStore>
+
+/** See `RecordStore`; the factory opens nothing and needs no close. */
+export function createRecordStore(options: RecordStoreOptions) {
+  const { redis, scripts, keys, logAgeMs, maxLogEvents, maxWaitingTasks } = options
+
+  /**
+   * Writes a new record: `created` with the number of tasks that now wait, `exists` when the id is
+   * taken, `full` when `maxWaitingTasks` wait already (nothing is written then).
+   */
+  async function create(
+    id: string,
+    state: 'waiting' | 'delayed',
+    fields: RecordFields,
+  ): Promise<{ status: 'created'; waiting: number } | { status: 'exists' } | { status: 'full' }> {
+    const reply = (await scripts('create-task', [
+      keys.task(id),
+      keys.tasks,
+      keys.state(state),
+      keys.state('waiting'),
+      keys.state('delayed'),
+      id,
+      maxWaitingTasks,
+      'state',
+      state,
+      ...flat(fields),
+    ])) as number
+    if (reply === -1) return { status: 'exists' }
+    return reply === -2 ? { status: 'full' } : { status: 'created', waiting: reply }
+  }
+
+  /** Takes a task for one delivery: raises fence and attempt, and starts the log on the first. */
+  async function claim(
+    id: string,
+    options: { queue: string; worker: string; now: number; maxDeliveries: number; poison: TaskFailure },
+  ): Promise<Claim> {
+    const reply = (await scripts('claim-task', [
+      keys.task(id),
+      keys.log(id),
+      keys.state('waiting'),
+      keys.state('delayed'),
+      keys.state('running'),
+      keys.state('failed'),
+      keys.finished,
+      id,
+      options.queue,
+      options.worker,
+      options.now,
+      options.maxDeliveries,
+      keys.live(id),
+      JSON.stringify(options.poison),
+      logAgeMs,
+    ])) as string[]
+    const status = reply[0] as Claim['status']
+    if (status !== 'claimed') return { status }
+    return { status, record: parseRecord(id, hashOf(reply, 1))! }
+  }
+
+  /** Fields, log entries and a change of state together, or `stale` and nothing. */
+  async function write(write: Write): Promise<WriteResult> {
+    const { id } = write
+    const to = write.to ?? 'running'
+    const reply = (await scripts('write-task', [
+      keys.task(id),
+      keys.log(id),
+      keys.state('running'),
+      keys.state(to),
+      keys.finished,
+      id,
+      write.fence,
+      write.seq,
+      write.now,
+      keys.live(id),
+      write.to ?? '',
+      logAgeMs,
+      maxLogEvents,
+      write.entries.length,
+      ...write.entries,
+      ...flat(write.fields),
+    ])) as [number, number?]
+    if (reply[0] === -1) return { status: 'stale' }
+    if (reply[0] === -2)
+      throw new Error(`Cannot write to task "${id}": its log is at ${reply[1]}, not at ${write.seq}`)
+    return { status: 'written', seq: reply[0], cancelRequested: reply[1] === 1 }
+  }
+
+  /** `cancelled`: it waited and is over. `requested`: its worker was told. The queue is the record's. */
+  async function cancel(
+    id: string,
+    now: number,
+    error: TaskFailure,
+  ): Promise<{ status: 'gone' | 'finished' | 'requested' | 'cancelled'; queue: string }> {
+    const reply = await scripts('cancel-task', [
+      keys.task(id),
+      keys.log(id),
+      keys.state('waiting'),
+      keys.state('delayed'),
+      keys.state('cancelled'),
+      keys.finished,
+      id,
+      now,
+      keys.live(id),
+      JSON.stringify(error),
+      logAgeMs,
+      keys.control,
+    ])
+    return statusOf(reply)
+  }
+
+  /** Puts a finished task back to waiting, with `fields` (its new route). */
+  async function retry(
+    id: string,
+    now: number,
+    fields: RecordFields,
+  ): Promise<{ status: 'gone' | 'unfinished' | 'waiting'; queue: string }> {
+    const reply = await scripts('retry-task', [
+      keys.task(id),
+      keys.log(id),
+      keys.state('waiting'),
+      keys.finished,
+      keys.state('succeeded'),
+      keys.state('failed'),
+      keys.state('cancelled'),
+      id,
+      now,
+      keys.live(id),
+      ...flat(fields),
+    ])
+    return statusOf(reply)
+  }
+
+  /** Removes a finished task with its log. */
+  async function remove(id: string): Promise<{ status: 'gone' | 'unfinished' | 'removed'; queue: string }> {
+    const reply = await scripts('remove-task', [
+      keys.task(id),
+      keys.log(id),
+      keys.tasks,
+      keys.finished,
+      keys.state('succeeded'),
+      keys.state('failed'),
+      keys.state('cancelled'),
+      id,
+    ])
+    return statusOf(reply)
+  }
+
+  async function read(id: string): Promise<TaskRecord | undefined> {
+    return parseRecord(id, await redis.hgetall(keys.task(id)))
+  }
+
+  /** In the order of the ids; one round trip. */
+  async function readMany(ids: readonly string[]): Promise<(TaskRecord | undefined)[]> {
+    if (ids.length === 0) return []
+    const pipeline = redis.pipeline()
+    for (const id of ids) pipeline.hgetall(keys.task(id))
+    const replies = (await pipeline.exec()) ?? []
+    return replies.map(([error, hash], index) => {
+      if (error) throw error
+      return parseRecord(ids[index]!, hash as Record<string, string>)
+    })
+  }
+
+  /** Of those tasks, the ones somebody asked to cancel. */
+  async function cancelRequested(ids: readonly string[]): Promise<string[]> {
+    const pipeline = redis.pipeline()
+    for (const id of ids) pipeline.hexists(keys.task(id), 'cancelAt')
+    const replies = (await pipeline.exec()) ?? []
+    return ids.filter((_, index) => replies[index]![1] === 1)
+  }
+
+  /** Ids, newest first, created before `cursor`; of these states, or of all when `undefined`. */
+  async function ids(
+    states: readonly TaskState[] | undefined,
+    cursor: string | undefined,
+    count: number,
+  ): Promise<string[]> {
+    const from = cursor === undefined ? '+' : `(${cursor}`
+    const sets = states === undefined ? [keys.tasks] : states.map((state) => keys.state(state))
+    const found = await Promise.all(
+      sets.map((set) => redis.zrange(set, from, '-', 'BYLEX', 'REV', 'LIMIT', 0, count)),
+    )
+    return found.flat().sort().reverse().slice(0, count)
+  }
+
+  /** How many tasks are in each state. */
+  async function counts(): Promise<Record<TaskState, number>> {
+    const sizes = await Promise.all(TASK_STATES.map((state) => redis.zcard(keys.state(state))))
+    return Object.fromEntries(TASK_STATES.map((state, index) => [state, sizes[index]!])) as Record<
+      TaskState,
+      number
+    >
+  }
+
+  /** Finished tasks that retention lets go: too old, or beyond `keep` newest. At most `count`, oldest first. */
+  async function expired(before: number, keep: number, count: number): Promise<string[]> {
+    const [old, total] = await Promise.all([
+      redis.zrange(keys.finished, '-inf', `(${before}`, 'BYSCORE', 'LIMIT', 0, count),
+      redis.zcard(keys.finished),
+    ])
+    const surplus = Math.min(total - keep, count)
+    if (surplus <= old.length) return old
+    return redis.zrange(keys.finished, '0', String(surplus - 1))
+  }
+
+  return {
+    create,
+    claim,
+    write,
+    cancel,
+    retry,
+    remove,
+    read,
+    readMany,
+    cancelRequested,
+    ids,
+    counts,
+    expired,
+  }
+}
+
+/** One log entry, ready for `write`. */
+export function entryOf(event: NewEvent): string {
+  return JSON.stringify(event)
+}
+
+function flat(fields: RecordFields): (string | number)[] {
+  const list: (string | number)[] = []
+  for (const field in fields) list.push(field, fields[field]!)
+  return list
+}
+
+function hashOf(reply: readonly string[], start: number): Record<string, string> {
+  const hash: Record<string, string> = {}
+  for (let index = start; index < reply.length; index += 2) hash[reply[index]!] = reply[index + 1]!
+  return hash
+}
+
+function statusOf<Status extends string>(reply: unknown): { status: Status; queue: string } {
+  const [status, queue] = reply as [Status, string]
+  return { status, queue }
+}

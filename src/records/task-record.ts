@@ -1,0 +1,143 @@
+/** The record of one task as it lies in Redis: a hash of strings. The truth; everything else is derived. */
+
+import type { ParsedTaskInput } from '../tasks/input.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import type { Route } from '../tasks/route.ts'
+import { isTerminal, type TaskState } from '../tasks/state.ts'
+import type { MessageResult, Task, TaskFailure } from '../tasks/task.ts'
+import { addUsage, NO_USAGE, type Usage } from '../tasks/usage.ts'
+
+/** Where a task stands: what a worker that takes over must know before it sends anything. */
+export interface Checkpoint {
+  /** The message in flight, counted from 0. */
+  index: number
+  /** Rises only when the retry policy decides to pay again, never on a take-over. */
+  try: number
+  /** The model the message was sent to. */
+  model: ModelID
+  /** Set before the session is aborted, so that a take-over does not pay for the turn again. */
+  abort?: 'cancelled' | 'task_timeout'
+}
+
+export interface TaskRecord {
+  id: string
+  state: TaskState
+  input: ParsedTaskInput
+  queue: string
+  type: string | null
+  tier: string | null
+  model: ModelID
+  route: Route
+  /** Real path; `null`: the server's own working directory. */
+  directory: string | null
+  createdAt: number
+  /** Epoch ms before which a delayed task does not start. 0: no delay. */
+  delayUntil: number
+  fence: number
+  attempt: number
+  seq: number
+  /** How often the producer asked for it again. Part of the name its session is found by. */
+  retries: number
+  startedAt: number | null
+  finishedAt: number | null
+  cancelAt: number | null
+  server: string | null
+  sessionID: string | null
+  checkpoint: Checkpoint | null
+  /** The messages that are answered. */
+  done: readonly MessageResult[]
+  /** Of all tries, the failed ones too. */
+  usage: Usage
+  costMicroUsd: number
+  error: TaskFailure | null
+}
+
+type Hash = Readonly<Record<string, string>>
+
+/** `undefined` for an empty hash: no such task. */
+export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
+  if (hash.state === undefined) return undefined
+  return {
+    id,
+    state: hash.state as TaskState,
+    input: JSON.parse(hash.input!) as ParsedTaskInput,
+    queue: hash.queue!,
+    type: hash.type || null,
+    tier: hash.tier || null,
+    model: hash.model as ModelID,
+    route: JSON.parse(hash.route!) as Route,
+    directory: hash.directory || null,
+    createdAt: Number(hash.createdAt),
+    delayUntil: Number(hash.delayUntil ?? 0),
+    fence: Number(hash.fence ?? 0),
+    attempt: Number(hash.attempt ?? 0),
+    seq: Number(hash.seq ?? 0),
+    retries: Number(hash.retries ?? 0),
+    startedAt: numberOrNull(hash.startedAt),
+    finishedAt: numberOrNull(hash.finishedAt),
+    cancelAt: numberOrNull(hash.cancelAt),
+    server: hash.server || null,
+    sessionID: hash.sessionID || null,
+    checkpoint: hash.checkpoint ? (JSON.parse(hash.checkpoint) as Checkpoint) : null,
+    done: hash.done ? (JSON.parse(hash.done) as MessageResult[]) : [],
+    usage: hash.usage ? (JSON.parse(hash.usage) as Usage) : NO_USAGE,
+    costMicroUsd: Number(hash.costMicroUsd ?? 0),
+    error: hash.error ? (JSON.parse(hash.error) as TaskFailure) : null,
+  }
+}
+
+/** The task as the world sees it. `now` decides whether a delay is over. */
+export function viewTask(record: TaskRecord, now: number): Task {
+  const { id, done } = record
+  const messages = record.input.messages?.length ?? 1
+  const succeeded = record.state === 'succeeded'
+  const last = done.at(-1)
+  const sent = record.checkpoint === null ? done.length : Math.max(done.length, record.checkpoint.index + 1)
+  const self = `/v1/tasks/${id}`
+  return {
+    id,
+    state: shownState(record, now),
+    waitingFor: null,
+    type: record.type,
+    tier: record.tier,
+    queue: record.queue,
+    model: record.model,
+    route: record.route,
+    directory: record.directory,
+    server: record.server,
+    sessionID: record.sessionID,
+    parentTaskID: null,
+    attempt: record.attempt,
+    progress: { message: sent, messages },
+    usage: record.usage,
+    costMicroUsd: record.costMicroUsd,
+    costEstimatedMicroUsd: 0,
+    createdAt: record.createdAt,
+    startedAt: record.startedAt,
+    finishedAt: record.finishedAt,
+    result: succeeded && last ? { text: last.text, structured: null, messages: [...done] } : null,
+    error: isTerminal(record.state) ? record.error : null,
+    metadata: record.input.metadata ?? {},
+    links: {
+      self,
+      events: `${self}/events`,
+      result: `${self}/result`,
+      board: `/board/queue/${record.queue}/${id}`,
+    },
+  }
+}
+
+/** BullMQ ends a delay by itself and tells the record nothing: the clock does. */
+function shownState(record: TaskRecord, now: number): TaskState {
+  return record.state === 'delayed' && record.delayUntil <= now ? 'waiting' : record.state
+}
+
+/** What `more` adds to what a task has spent so far. */
+export function spend(record: TaskRecord, more: { usage: Usage; costMicroUsd: number }): void {
+  record.usage = addUsage(record.usage, more.usage)
+  record.costMicroUsd += more.costMicroUsd
+}
+
+function numberOrNull(text: string | undefined): number | null {
+  return text === undefined || text === '' ? null : Number(text)
+}

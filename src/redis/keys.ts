@@ -1,0 +1,54 @@
+/**
+ * Every Redis key of tierline is built here.
+ *
+ * All share one hash tag, BullMQ's included, so that a script may touch record, log and queue together
+ * and a namespace lives on one node of a cluster (MECHANISMS.md "Keys in Redis").
+ */
+import type { TaskState } from '../tasks/state.ts'
+
+export interface Keys {
+  /** `{tierline}` or `{tierline:NAME}`. */
+  readonly root: string
+  /** Prefix for BullMQ. */
+  readonly queuePrefix: string
+  /** Hash: the record of one task, the truth. */
+  task(id: string): string
+  /** Stream: the event log of one task; entry ids are `<seq>-0`. */
+  log(id: string): string
+  /** Channel: new entries of one log. */
+  live(id: string): string
+  /** Channel: `cancel <id>` to all workers. */
+  readonly control: string
+  /** Sorted set of all task ids, score 0: lexicographic order is order of creation. */
+  readonly tasks: string
+  /** Sorted set of the task ids in one state, score 0. */
+  state(state: TaskState): string
+  /** Sorted set of the finished task ids, score finishedAt: what retention walks. */
+  readonly finished: string
+  /** String with expiry: who does the maintenance now. */
+  readonly maintainer: string
+  /** Sorted set of worker processes, score epoch ms of their last sign of life. */
+  readonly workers: string
+}
+
+/** @throws {RangeError} for a namespace with other characters than letters, digits, `.`, `_` and `-`. */
+export function createKeys(namespace: string | undefined): Keys {
+  if (namespace !== undefined && !/^[\w.-]{1,64}$/.test(namespace))
+    throw new RangeError(
+      `Cannot use the namespace "${namespace}": only letters, digits, ".", "_" and "-" are allowed`,
+    )
+  const root = namespace === undefined ? '{tierline}' : `{tierline:${namespace}}`
+  return {
+    root,
+    queuePrefix: `${root}:queue`,
+    task: (id) => `${root}:task:${id}`,
+    log: (id) => `${root}:log:${id}`,
+    live: (id) => `${root}:live:${id}`,
+    control: `${root}:control`,
+    tasks: `${root}:tasks`,
+    state: (state) => `${root}:state:${state}`,
+    finished: `${root}:finished`,
+    maintainer: `${root}:maintainer`,
+    workers: `${root}:workers`,
+  }
+}

@@ -1,0 +1,34 @@
+/** The Lua scripts as functions. One round trip each; EVALSHA, and EVAL where the server does not know it yet. */
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+
+type Arg = string | number
+
+/** Name → number of keys. The header of each `scripts/<name>.lua` says what keys, arguments and reply are. */
+const SCRIPTS = {
+  'create-task': 5,
+  'claim-task': 7,
+  'write-task': 5,
+  'cancel-task': 6,
+  'retry-task': 7,
+  'remove-task': 7,
+} as const
+
+export type ScriptName = keyof typeof SCRIPTS
+
+/** Runs a script: first its keys, then its arguments, in one flat list. */
+export type RunScript = (name: ScriptName, keysAndArgs: readonly Arg[]) => Promise<unknown>
+
+type Commands = Record<ScriptName, (keysAndArgs: readonly Arg[]) => Promise<unknown>>
+
+/** Defines the scripts on a connection. Call it once per connection. */
+export function defineScripts(redis: Redis): RunScript {
+  for (const [name, numberOfKeys] of Object.entries(SCRIPTS))
+    redis.defineCommand(name, { lua: source(name), numberOfKeys })
+  const commands = redis as unknown as Commands
+  return (name, keysAndArgs) => commands[name](keysAndArgs)
+}
+
+function source(name: string): string {
+  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')
+}

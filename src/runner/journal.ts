@@ -1,0 +1,127 @@
+/**
+ * The one pen of a running task: log entries, record fields and state go out in order, one write at a time.
+ *
+ * Text is coalesced: the first delta goes out at once, then at most one write per 25 ms while it flows
+ * (MECHANISMS.md "Event log"). What is added while a write is on its way goes out with the next.
+ */
+import { entryOf, type RecordFields, type Write, type WriteResult } from '../records/record-store.ts'
+import type { NewEvent } from '../tasks/event.ts'
+
+const COALESCE_MS = 25
+
+/** An event without what the journal knows: `at` and `attempt`. */
+export type JournalEvent = NewEvent extends infer E
+  ? E extends NewEvent
+    ? Omit<E, 'at' | 'attempt'>
+    : never
+  : never
+
+type DeltaEvent = Extract<NewEvent, { type: 'text-delta' | 'reasoning-delta' }>
+
+export interface JournalOptions {
+  id: string
+  fence: number
+  attempt: number
+  /** The seq the log is at. */
+  seq: number
+  write(write: Write): Promise<WriteResult>
+  now(): number
+  /** Another worker has the task: nothing more is written. Called once. */
+  onStale(): void
+  /** Somebody asked for a cancel; a write noticed. May be called more than once. */
+  onCancelRequested(): void
+}
+
+export interface Journal {
+  /** Takes an event down; it goes out soon, or with the next `commit`. */
+  add(event: JournalEvent): void
+  /** Writes all that is pending, with these fields and this state, in one round trip. `false`: stale. */
+  commit(fields?: RecordFields, to?: Write['to']): Promise<boolean>
+  /** Stops the timer; what is pending is lost unless committed. */
+  close(): void
+}
+
+/** See `Journal`. Round trips: one per commit, at most 40 a second for flowing text. */
+export function createJournal(options: JournalOptions): Journal {
+  const { id, fence, attempt, now } = options
+  let seq = options.seq
+  let pending: NewEvent[] = []
+  let writing: Promise<boolean> = Promise.resolve(true)
+  let busy = false
+  let stale = false
+  let timer: NodeJS.Timeout | undefined
+  let lastWriteAt = 0
+
+  function add(event: JournalEvent): void {
+    const last = pending.at(-1)
+    if (
+      isDelta(event) &&
+      last !== undefined &&
+      isDelta(last) &&
+      last.type === event.type &&
+      last.partID === event.partID
+    ) {
+      last.text += event.text
+    } else {
+      // In this order on the wire: type, at, attempt, then the event's own.
+      const { type, ...fields } = event
+      pending.push({ type, at: now(), attempt, ...fields } as NewEvent)
+    }
+    schedule()
+  }
+
+  function schedule(): void {
+    if (timer !== undefined || busy || stale) return
+    const wait = lastWriteAt + COALESCE_MS - now()
+    if (wait <= 0) void commit().catch(() => {})
+    else {
+      timer = setTimeout(() => {
+        timer = undefined
+        void commit().catch(() => {})
+      }, wait)
+    }
+  }
+
+  function commit(fields: RecordFields = {}, to?: Write['to']): Promise<boolean> {
+    const turn = writing.then(() => writePending(fields, to))
+    writing = turn.catch(() => true)
+    return turn
+  }
+
+  async function writePending(fields: RecordFields, to: Write['to']): Promise<boolean> {
+    if (stale) return false
+    const events = pending
+    if (events.length === 0 && to === undefined && isEmpty(fields)) return true
+    pending = []
+    clearTimeout(timer)
+    timer = undefined
+    busy = true
+    lastWriteAt = now()
+    try {
+      const entries = events.map(entryOf)
+      const result = await options.write({ id, fence, seq, now: now(), entries, fields, ...(to && { to }) })
+      if (result.status === 'stale') {
+        stale = true
+        options.onStale()
+        return false
+      }
+      seq = result.seq
+      if (result.cancelRequested) options.onCancelRequested()
+      return true
+    } finally {
+      busy = false
+      if (pending.length > 0) schedule()
+    }
+  }
+
+  return { add, commit, close: () => clearTimeout(timer) }
+}
+
+function isDelta(event: { type: string }): event is DeltaEvent {
+  return event.type === 'text-delta' || event.type === 'reasoning-delta'
+}
+
+function isEmpty(fields: RecordFields): boolean {
+  for (const _ in fields) return false
+  return true
+}

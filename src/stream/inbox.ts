@@ -1,0 +1,31 @@
+import type { TaskEvent } from '../tasks/event.ts'
+
+type Batch = readonly TaskEvent[] | undefined
+
+/** Batches that wait for one slow reader; past this it reads the log again, so memory stays bounded. */
+const MOST_WAITING = 256
+
+/** Between the hub, which pushes, and a reader, which pulls. `undefined` says: look at the log again. */
+export function createInbox(signal: AbortSignal) {
+  let waiting: Batch[] = []
+  let wake: (() => void) | undefined
+
+  signal.addEventListener('abort', () => wake?.(), { once: true })
+
+  return {
+    put(batch: Batch): void {
+      if (batch === undefined || waiting.length >= MOST_WAITING) waiting = [undefined]
+      else if (waiting[0] !== undefined || waiting.length === 0) waiting.push(batch)
+      wake?.()
+    },
+    /** The next batch; at an abort of the signal, `undefined`. */
+    async take(): Promise<Batch> {
+      while (waiting.length === 0 && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+      return waiting.shift()
+    },
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * The live path: what is appended to any log reaches its readers in this process over one connection,
+ * whatever their number. Pub/sub may lose a message, so a reader checks `seq` and is told to look again.
+ */
+import type { RedisClient } from '../redis/connect.ts'
+import type { NewEvent, TaskEvent } from '../tasks/event.ts'
+
+/** New entries of one log, contiguous; or `undefined`: something may have been missed, read the log. */
+export type LiveListener = (events: readonly TaskEvent[] | undefined) => void
+
+export interface LiveHub {
+  /** Listens to one channel until the returned function is called. One round trip for the first listener. */
+  listen(channel: string, listener: LiveListener): Promise<() => void>
+  /** Plain messages, for the control channel. `undefined`: some may have been missed. */
+  listenPlain(channel: string, listener: (message: string | undefined) => void): Promise<() => void>
+  close(): Promise<void>
+}
+
+type Plain = (message: string | undefined) => void
+
+/** `subscriber` is the hub's own and closed with it. `lookAgainMs` bounds how late a lost message is noticed. */
+export function createLiveHub(subscriber: RedisClient, lookAgainMs: number): LiveHub {
+  const channels = new Map<string, Set<Plain>>()
+  const lookAgain = () => {
+    for (const listeners of channels.values()) for (const listener of listeners) listener(undefined)
+  }
+  let readyBefore = false
+  subscriber.on('ready', () => {
+    if (readyBefore) lookAgain()
+    readyBefore = true
+  })
+  subscriber.on('message', (channel: string, message: string) => {
+    for (const listener of channels.get(channel) ?? []) listener(message)
+  })
+  const timer = setInterval(lookAgain, lookAgainMs)
+
+  async function listenPlain(channel: string, listener: Plain): Promise<() => void> {
+    const present = channels.get(channel)
+    const listeners = present ?? new Set()
+    listeners.add(listener)
+    channels.set(channel, listeners)
+    const stop = () => {
+      listeners.delete(listener)
+      if (listeners.size > 0 || channels.get(channel) !== listeners) return
+      channels.delete(channel)
+      subscriber.unsubscribe(channel).catch(() => {})
+    }
+    // Also for a later listener: the first one's SUBSCRIBE may still be on its way.
+    try {
+      await subscriber.subscribe(channel)
+    } catch (error) {
+      stop()
+      throw error
+    }
+    return stop
+  }
+
+  return {
+    listenPlain,
+    listen: (channel, listener) =>
+      listenPlain(channel, (message) => listener(message === undefined ? undefined : parseLive(message))),
+    async close() {
+      clearInterval(timer)
+      channels.clear()
+      subscriber.disconnect()
+    },
+  }
+}
+
+/** `'7 [{"type":…},{…}]'` → events 7 and 8. */
+function parseLive(message: string): TaskEvent[] {
+  const space = message.indexOf(' ')
+  const first = Number(message.slice(0, space))
+  const entries = JSON.parse(message.slice(space + 1)) as NewEvent[]
+  return entries.map((entry, index) => ({ seq: first + index, ...entry }))
+}
