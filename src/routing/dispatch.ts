@@ -1,0 +1,36 @@
+/** The model is chosen when a task starts: the table or the catalog may have changed while it waited. */
+import type { CatalogSnapshot } from '../catalog/catalog.ts'
+import { TierlineError } from '../errors.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import type { Route } from '../tasks/route.ts'
+import { isPinned, type RouteRequest, resolveRoute } from './resolve.ts'
+import type { RoutingTable } from './table.ts'
+
+/**
+ * The route of a task that starts now. Its tier stays, since that is its queue; model and chain are those
+ * of the table in force. Where that table leads nowhere, the route of the submit holds.
+ */
+export function resolveAtDispatch(route: Route, table: RoutingTable, catalog: CatalogSnapshot): Route {
+  const again = tryResolve(route.requested, table, catalog)
+  if (again?.tier === route.tier) return again
+  if (route.tier === null || isPinned(route)) return route
+  const inTier = tryResolve({ tier: route.tier }, table, catalog)
+  return inTier ? { ...inTier, requested: route.requested } : route
+}
+
+/** The model one message is sent to: its own, else the route's. */
+export function modelForMessage(
+  route: Pick<Route, 'model'>,
+  message: { readonly model?: ModelID | undefined },
+): ModelID {
+  return message.model ?? route.model
+}
+
+function tryResolve(request: RouteRequest, table: RoutingTable, catalog: CatalogSnapshot): Route | undefined {
+  try {
+    return resolveRoute(request, table, catalog)
+  } catch (error) {
+    if (error instanceof TierlineError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,64 @@
+/** Why a route is refused: each names the field, what was given, and the nearest that would do. */
+import type { CatalogSnapshot } from '../catalog/catalog.ts'
+import { TierlineError } from '../errors.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import { modelsOf } from './catalog-index.ts'
+import { nearestHint, nearestNames } from './nearest.ts'
+import type { RoutingTable, Tier } from './table.ts'
+
+export function unknownType(type: string, table: RoutingTable): TierlineError {
+  const allowed = nearestNames(type, table.routes.keys())
+  return new TierlineError(
+    'unknown_type',
+    `Cannot route the task type "${type}": the routing table has no such route${nearestHint(allowed)}`,
+    { errors: [{ field: 'type', message: 'is not in the routing table', given: type, allowed }] },
+  )
+}
+
+export function unknownTier(name: string, table: RoutingTable): TierlineError {
+  const allowed = nearestNames(name, table.tierByName.keys())
+  return new TierlineError(
+    'unknown_tier',
+    `Cannot route to the tier "${name}": the routing table has no such tier${nearestHint(allowed)}`,
+    { errors: [{ field: 'tier', message: 'is not in the routing table', given: name, allowed }] },
+  )
+}
+
+/** `field` is a dotted path: `model`, `messages.1.model`. */
+export function unknownModel(model: ModelID, field: string, catalog: CatalogSnapshot): TierlineError {
+  const allowed = nearestNames(model, modelsOf(catalog).keys())
+  return new TierlineError(
+    'unknown_model',
+    `Cannot use the model "${model}": the OpenCode server does not offer it${nearestHint(allowed)}`,
+    { errors: [{ field, message: 'is not in the catalog', given: model, allowed }] },
+  )
+}
+
+/** The table pins a type to a model that is not offered. */
+export function noRouteToModel(model: ModelID, type: string, catalog: CatalogSnapshot): TierlineError {
+  const hint = nearestHint(nearestNames(model, modelsOf(catalog).keys()))
+  return new TierlineError(
+    'no_route',
+    `Cannot route the task type "${type}": the OpenCode server does not offer its model "${model}"${hint}`,
+    { errors: [{ field: 'type', message: `leads to "${model}", which is not in the catalog`, given: type }] },
+  )
+}
+
+/** The tier has no model that is offered. */
+export function noRoute(
+  tier: Tier,
+  because: { field: 'tier' | 'type'; given: string },
+  table: RoutingTable,
+  catalog: CatalogSnapshot,
+): TierlineError {
+  const offered = modelsOf(catalog)
+  const reason =
+    offered.size === 0
+      ? 'the OpenCode server offers no model at all; connect a provider with "opencode auth login"'
+      : `the OpenCode server offers none of its models (${tier.models.join(', ') || 'it has none'})`
+  const usable = table.tiers.filter(({ models }) => models.some((model) => offered.has(model)))
+  const allowed = because.field === 'tier' ? { allowed: usable.map(({ name }) => name) } : {}
+  return new TierlineError('no_route', `Cannot route to the tier "${tier.name}": ${reason}`, {
+    errors: [{ ...because, message: 'leads to no model that is offered', ...allowed }],
+  })
+}
