@@ -108,6 +108,7 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
     index: number,
   ): Generator<(signal: AbortSignal) => Promise<void>, boolean> {
     const request = ledger.open({
+      sessionID: turn.sessionID,
       model: turn.model,
       kind: 'answer',
       marker: markerIn(prompt),

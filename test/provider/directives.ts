@@ -4,7 +4,7 @@
  * | in the prompt | the model |
  * | --- | --- |
  * | `@say: Hello there` | says it, word by word (`@text:` is the same); `\n` is a new line; a blank parts two |
- * | `@words:40` | says forty words |
+ * | `@words:40` | says forty words, numbered through the prompt |
  * | `@reasoning:12` | thinks twelve words |
  * | `@hold:NAME` | stops here until the test releases NAME |
  * | `@delay:50` | stops here for 50 ms |
@@ -58,7 +58,7 @@ const NAMES =
 const DIRECTIVE = new RegExp(`(?<=^|\\s)@(${NAMES})(?![\\w-])`, 'g')
 const TOOL_LINE = /^\s*@tool\s+(\S+)\s+(\{.*\})\s*$/
 
-type Draft = { -readonly [K in keyof ScriptStep]: ScriptStep[K] } & { actions: ScriptAction[] }
+type Draft = { -readonly [K in keyof ScriptStep]: ScriptStep[K] } & { actions: ScriptAction[]; words: number }
 
 /** The script of a prompt. A step that says nothing says `fallback`. */
 export function parseScript(prompt: string, fallback: string): Script {
@@ -67,7 +67,7 @@ export function parseScript(prompt: string, fallback: string): Script {
     const call = TOOL_LINE.exec(line)
     if (call) {
       steps.at(-1)!.call = { tool: call[1]!, input: JSON.parse(call[2]!) }
-      steps.push(draft())
+      steps.push({ ...draft(), words: steps.at(-1)!.words })
     } else {
       for (const { name, argument } of directivesOf(line)) apply(steps.at(-1)!, name, argument)
     }
@@ -76,11 +76,11 @@ export function parseScript(prompt: string, fallback: string): Script {
     const speaks = step.call !== undefined || step.actions.some((action) => action.do === 'say')
     if (!speaks) step.actions.push({ do: 'say', text: fallback })
   }
-  return { steps }
+  return { steps: steps.map(({ words: _, ...step }) => step) }
 }
 
 function draft(): Draft {
-  return { actions: [], chunkMs: 0, chunkUnits: 0 }
+  return { actions: [], chunkMs: 0, chunkUnits: 0, words: 0 }
 }
 
 function directivesOf(line: string): { name: string; argument: string }[] {
@@ -101,7 +101,8 @@ function apply(step: Draft, name: string, argument: string): void {
       say(step, argument.replaceAll('\\n', '\n'))
       break
     case 'words':
-      say(step, words(n))
+      say(step, words(n, step.words))
+      step.words += n
       break
     case 'reasoning':
       step.actions.push({ do: 'think', text: words(n) })

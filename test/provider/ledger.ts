@@ -10,6 +10,8 @@ export interface LedgerEntry {
   model: ModelID
   /** `title` and `summary` are requests that OpenCode makes on its own. */
   kind: 'answer' | 'title' | 'summary'
+  /** As OpenCode names it in a header; `null` for any other client. */
+  sessionID: string | null
   /** The last `#task-…` in the prompt. */
   marker: string | null
   /** The last user message, cut at 500 characters. */
@@ -18,7 +20,7 @@ export interface LedgerEntry {
   promptHash: string
   /** Tool results in the turn so far. */
   step: number
-  /** The how many-th request with this hash, from 1. */
+  /** The how many-th request with this prompt and step in its session, from 1: what `@drop:1` counts. */
   attempt: number
   /** HTTP status answered. */
   status: number
@@ -53,7 +55,10 @@ export interface Ledger {
   clear(): void
 }
 
-export type NewEntry = Pick<LedgerEntry, 'model' | 'kind' | 'marker' | 'prompt' | 'promptHash' | 'step'>
+export type NewEntry = Pick<
+  LedgerEntry,
+  'sessionID' | 'model' | 'kind' | 'marker' | 'prompt' | 'promptHash' | 'step'
+>
 
 export function createLedger(): Ledger {
   const all: LedgerEntry[] = []
@@ -73,13 +78,20 @@ export function createLedger(): Ledger {
     entries,
     paid: (filter) => entries(filter).filter((entry) => entry.streamedToEnd),
     open(request) {
-      const attempt = (attempts.get(request.promptHash) ?? 0) + 1
-      attempts.set(request.promptHash, attempt)
+      const { sessionID, model, kind, marker, prompt, promptHash, step } = request
+      const key = JSON.stringify([sessionID, kind, prompt, step])
+      const attempt = (attempts.get(key) ?? 0) + 1
+      attempts.set(key, attempt)
       count += 1
       const entry: LedgerEntry = {
-        ...request,
-        prompt: request.prompt.slice(0, 500),
         id: `req-${count}`,
+        sessionID,
+        model,
+        kind,
+        marker,
+        prompt: prompt.slice(0, 500),
+        promptHash,
+        step,
         attempt,
         at: Date.now(),
         endedAt: null,

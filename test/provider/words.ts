@@ -1,9 +1,10 @@
 const STOCK =
   'the quick brown fox jumps over the lazy dog while seven careful testers watch each word arrive'.split(' ')
 
-/** `words(3)` → `"the1 quick2 brown3"`: numbered, so that a gap or a repeat shows. */
-export function words(count: number): string {
-  return Array.from({ length: count }, (_, index) => `${STOCK[index % STOCK.length]}${index + 1}`).join(' ')
+/** `words(3)` → `"the1 quick2 brown3"`: numbered from `after + 1`, so that a gap or a repeat shows. */
+export function words(count: number, after = 0): string {
+  const word = (number: number): string => `${STOCK[(number - 1) % STOCK.length]}${number}`
+  return Array.from({ length: count }, (_, index) => word(after + index + 1)).join(' ')
 }
 
 /** Cuts a text into the chunks a model would send: words with the blank after them, or `units` UTF-16 units. */
