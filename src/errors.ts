@@ -14,13 +14,17 @@ interface ErrorKind {
 
 export const ERRORS = {
   // Requests that are not well formed.
+  malformed_request: { title: 'Malformed request', status: 400, retryable: false },
   malformed_json: { title: 'Malformed JSON', status: 400, retryable: false },
   unauthorized: { title: 'API key missing or wrong', status: 401, retryable: false },
   host_not_allowed: { title: 'Host not allowed', status: 403, retryable: false },
+  origin_not_allowed: { title: 'Origin not allowed', status: 403, retryable: false },
+  not_supported: { title: 'Not supported', status: 403, retryable: false },
   directory_not_allowed: { title: 'Directory not allowed', status: 403, retryable: false },
   not_found: { title: 'Not found', status: 404, retryable: false },
   task_not_found: { title: 'Task not found', status: 404, retryable: false },
   tier_not_found: { title: 'Tier not found', status: 404, retryable: false },
+  method_not_allowed: { title: 'Method not allowed', status: 405, retryable: false },
   not_finished: { title: 'Task not finished', status: 409, retryable: true },
   log_expired: { title: 'Event log expired', status: 410, retryable: false },
   too_large: { title: 'Too large', status: 413, retryable: false },
@@ -39,6 +43,9 @@ export const ERRORS = {
   internal_error: { title: 'Internal error', status: 500, retryable: true },
   redis_unavailable: { title: 'Redis unavailable', status: 503, retryable: true },
   opencode_unavailable: { title: 'OpenCode unavailable', status: 503, retryable: true },
+  // Raised by the client: no answer came, or one that is not tierline's.
+  server_unreachable: { title: 'Server unreachable', status: 503, retryable: true },
+  unexpected_answer: { title: 'Unexpected answer', status: 502, retryable: false },
   // How a task may end other than well.
   cancelled: { title: 'Cancelled', status: 409, retryable: false },
   task_timeout: { title: 'Task timed out', status: 504, retryable: true },

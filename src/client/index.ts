@@ -1,0 +1,17 @@
+/** `tierline/client`: tierline over HTTP, for Node and for browsers. */
+export { type ErrorCode, type FieldError, isTierlineError, TierlineError } from '../errors.ts'
+export type { StreamItem, TaskEvent } from '../tasks/event.ts'
+export type { EnqueueResult, EventsOptions, ResultOptions, TaskHandle } from '../tasks/handle.ts'
+export type { TaskInput } from '../tasks/input.ts'
+export type { ListQuery, TaskPage } from '../tasks/list-query.ts'
+export type { Task, TaskFailure, TaskOutcome, TaskResult } from '../tasks/task.ts'
+export type { Usage } from '../tasks/usage.ts'
+export type {
+  Explanation,
+  ModelView,
+  Readiness,
+  RoutesView,
+  TierView,
+  VersionView,
+} from '../tasks/views.ts'
+export { type ClientOptions, createClient, type TierlineClient } from './create-client.ts'
