@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { findOpenCode } from './find-opencode.ts'
+import { freePort } from './free-port.ts'
+import { headlessConfig } from './headless-config.ts'
+import { RESTART, type ServiceSpec } from './service-spec.ts'
+import type { OpenCodeServer } from './services-file.ts'
+
+export interface OpenCodeServiceOptions {
+  dataDir: string
+  /** The server's own working directory: where tasks without a directory work. Absolute. */
+  projectDir: string
+  environment: Readonly<Record<string, string | undefined>>
+  /** Stable name of the server. Default `local`. */
+  name?: string
+  /**
+   * A directory for all that OpenCode keeps, so that it sees neither the settings, keys and sessions of this
+   * user nor leaves any. Without it the user's own are used.
+   */
+  isolatedDir?: string
+  /** Added to the configuration, for example providers. */
+  config?: Readonly<Record<string, unknown>>
+}
+
+export interface OpenCodeService {
+  readonly server: OpenCodeServer
+  readonly spec: ServiceSpec
+}
+
+const USERNAME = 'opencode'
+const START_TIMEOUT_MS = 60_000
+
+/** Ours, or of the terminal tierline runs in; commands that an agent runs would see them. */
+const NOT_PASSED_ON = /^(TIERLINE_|REDIS_URL|OPENCODE_URL|OPENCODE_SERVER_)/
+
+/** What would lead an isolated server back to the user's settings. */
+const NOT_ISOLATED = /^OPENCODE_/
+
+/**
+ * An `opencode serve` of our own, on a free port of the loopback interface with a random password.
+ *
+ * @throws {TierlineError} `service_not_found`, `invalid_config` when `OPENCODE_CONFIG_CONTENT` is no JSON object.
+ */
+export async function openCodeService(options: OpenCodeServiceOptions): Promise<OpenCodeService> {
+  const { dataDir, projectDir, environment, isolatedDir, name = 'local' } = options
+  const command = findOpenCode(projectDir, environment.PATH)
+  const port = await freePort()
+  const password = randomBytes(24).toString('hex')
+  const url = `http://127.0.0.1:${port}`
+  const inherited = isolatedDir === undefined ? environment.OPENCODE_CONFIG_CONTENT : undefined
+  const env = {
+    ...passedOn(environment, isolatedDir !== undefined),
+    ...(isolatedDir !== undefined && isolated(isolatedDir)),
+    OPENCODE_CLIENT: 'tierline',
+    OPENCODE_CONFIG_CONTENT: JSON.stringify(headlessConfig(inherited, options.config ?? {})),
+    OPENCODE_SERVER_USERNAME: USERNAME,
+    OPENCODE_SERVER_PASSWORD: password,
+    // Bun answers no more than 256 requests to models at a time otherwise.
+    BUN_CONFIG_MAX_HTTP_REQUESTS: '1000',
+  }
+  return {
+    server: { name, url, username: USERNAME, password },
+    spec: {
+      name: `opencode-${name}`,
+      command,
+      args: ['serve', '--hostname', '127.0.0.1', '--port', String(port)],
+      env,
+      cwd: projectDir,
+      ready: { http: `${url}/global/health`, headers: { authorization: basic(USERNAME, password) } },
+      startTimeoutMs: START_TIMEOUT_MS,
+      logFile: join(dataDir, 'logs', `opencode-${name}.log`),
+      secrets: [password],
+      restart: RESTART,
+    },
+  }
+}
+
+function passedOn(
+  environment: OpenCodeServiceOptions['environment'],
+  isolate: boolean,
+): Record<string, string> {
+  const refused = isolate ? [NOT_PASSED_ON, NOT_ISOLATED] : [NOT_PASSED_ON]
+  const entries = Object.entries(environment).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && !refused.some((pattern) => pattern.test(entry[0])),
+  )
+  return Object.fromEntries(entries)
+}
+
+/** OpenCode follows the XDG variables on every system. */
+function isolated(directory: string): Record<string, string> {
+  const kinds = {
+    XDG_DATA_HOME: 'data',
+    XDG_CONFIG_HOME: 'config',
+    XDG_STATE_HOME: 'state',
+    XDG_CACHE_HOME: 'cache',
+  }
+  const env = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, join(directory, kind)]))
+  for (const path of Object.values(env)) mkdirSync(path, { recursive: true, mode: 0o700 })
+  return env
+}
+
+function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
