@@ -1,0 +1,79 @@
+import type { CatalogCache } from '../catalog/catalog-cache.ts'
+import { TierlineError } from '../errors.ts'
+import { EXTRA_QUEUES, type TaskQueues } from '../queues/task-queues.ts'
+import { nearestNames } from '../routing/nearest.ts'
+import type { RoutingTable } from '../routing/table.ts'
+import { problemOf } from '../tasks/problem.ts'
+import type { Explanation, ModelView, RoutesView, TierView } from '../tasks/views.ts'
+import type { Admit } from './admit.ts'
+import { viewModels, viewRoutes } from './views.ts'
+
+export interface RoutingOperationsDeps {
+  config: { table(): RoutingTable }
+  catalog: CatalogCache
+  queues: TaskQueues
+  admit: Admit['admit']
+}
+
+/** Reading the table, asking it, and stopping a tier. */
+export function createRoutingOperations({ config, catalog, queues, admit }: RoutingOperationsDeps) {
+  async function routes(): Promise<RoutesView> {
+    const table = config.table()
+    const names = table.tiers.map(({ name }) => name)
+    const flags = await Promise.all(names.map((name) => queues.isPaused(name)))
+    return viewRoutes(table, new Set(names.filter((_, index) => flags[index])), table.warnings)
+  }
+
+  /** The route an input would get now, or the problem that would refuse it. Nothing is queued. */
+  async function explain(input: unknown): Promise<Explanation> {
+    try {
+      return { route: (await admit(input)).route, problem: null }
+    } catch (error) {
+      if (!(error instanceof TierlineError)) throw error
+      return { route: null, problem: problemOf(error) }
+    }
+  }
+
+  async function models(): Promise<ModelView[]> {
+    return viewModels(await catalog.get(), config.table())
+  }
+
+  /** Workers take nothing more of this tier; what runs goes on. */
+  async function pauseTier(tier: string): Promise<TierView> {
+    assertTier(tier)
+    await queues.pause(tier)
+    return view(tier, true)
+  }
+
+  async function resumeTier(tier: string): Promise<TierView> {
+    assertTier(tier)
+    await queues.resume(tier)
+    return view(tier, false)
+  }
+
+  function assertTier(tier: string): void {
+    const names = [...config.table().tiers.map(({ name }) => name), ...EXTRA_QUEUES]
+    if (names.includes(tier)) return
+    throw new TierlineError(
+      'tier_not_found',
+      `Cannot find the tier "${tier}": there are ${names.join(', ')}`,
+      {
+        errors: [
+          {
+            field: 'tier',
+            message: 'is no tier of the routing table',
+            given: tier,
+            allowed: nearestNames(tier, names),
+          },
+        ],
+      },
+    )
+  }
+
+  function view(name: string, paused: boolean): TierView {
+    const tier = config.table().tierByName.get(name)
+    return { tier: name, models: [...(tier?.models ?? [])], concurrency: tier?.concurrency ?? null, paused }
+  }
+
+  return { routes, explain, models, pauseTier, resumeTier }
+}

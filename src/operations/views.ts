@@ -1,0 +1,63 @@
+/** What is told of models, routes and routing decisions. Pure but for what it is given. */
+import type { CatalogSnapshot } from '../catalog/catalog.ts'
+import { effectivePrice } from '../routing/cost.ts'
+import type { RoutingTable } from '../routing/table.ts'
+import type { ModelView, RoutesView } from '../tasks/views.ts'
+
+/** Every model of the catalog, with its tiers and the price in force; those of a tier first, in its order. */
+export function viewModels(catalog: CatalogSnapshot, table: RoutingTable): ModelView[] {
+  const views = catalog.models.map(
+    (model): ModelView => ({
+      model: model.model,
+      providerID: model.providerID,
+      modelID: model.modelID,
+      name: model.name,
+      tiers: table.tiers.filter(({ models }) => models.includes(model.model)).map(({ name }) => name),
+      price: effectivePrice(model.model, catalog, table.prices),
+      contextTokens: model.contextTokens,
+      outputTokens: model.outputTokens,
+      tools: model.tools,
+      state: 'ok',
+      coolingUntil: null,
+    }),
+  )
+  const known = new Set(catalog.models.map(({ model }) => model))
+  const unknown = new Set(table.tiers.flatMap(({ models }) => models).filter((model) => !known.has(model)))
+  for (const model of unknown) {
+    const slash = model.indexOf('/')
+    views.push({
+      model,
+      providerID: model.slice(0, slash),
+      modelID: model.slice(slash + 1),
+      name: model,
+      tiers: table.tiers.filter(({ models }) => models.includes(model)).map(({ name }) => name),
+      price: table.prices.get(model) ?? null,
+      contextTokens: 0,
+      outputTokens: 0,
+      tools: false,
+      state: 'unknown',
+      coolingUntil: null,
+    })
+  }
+  return views.sort((a, b) => Number(b.tiers.length > 0) - Number(a.tiers.length > 0))
+}
+
+export function viewRoutes(
+  table: RoutingTable,
+  paused: ReadonlySet<string>,
+  warnings: readonly string[],
+): RoutesView {
+  return {
+    generation: table.generation,
+    source: { ...table.source },
+    tiers: table.tiers.map(({ name, models, concurrency }) => ({
+      tier: name,
+      models: [...models],
+      concurrency,
+      paused: paused.has(name),
+    })),
+    routes: [...table.routes].map(([type, { tier, model }]) => ({ type, tier, model })),
+    default: table.default,
+    warnings: [...warnings],
+  }
+}

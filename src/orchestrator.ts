@@ -1,0 +1,255 @@
+/** Composition root: puts the parts together and holds no logic. What others need of it are narrow ports. */
+import { randomUUID } from 'node:crypto'
+import { createCatalogCache } from './catalog/catalog-cache.ts'
+import { createDeliveryHandler } from './dispatch/handle-delivery.ts'
+import { startMaintenance } from './dispatch/maintenance.ts'
+import { createRunnerDeps } from './dispatch/runner-deps.ts'
+import { trackRunningTasks } from './dispatch/running-tasks.ts'
+import { createWorkerHost } from './dispatch/worker-host.ts'
+import { createAdmit } from './operations/admit.ts'
+import { createHealth } from './operations/health.ts'
+import { listTasks } from './operations/list-tasks.ts'
+import { createRoutingOperations } from './operations/routing-operations.ts'
+import { createSubmit } from './operations/submit.ts'
+import { createTaskHandle } from './operations/task-handle.ts'
+import { createTaskOperations } from './operations/task-operations.ts'
+import { whenFinished } from './operations/when-finished.ts'
+import { createQueueBoard } from './queues/queue-board.ts'
+import { createTaskQueues, EXTRA_QUEUES } from './queues/task-queues.ts'
+import { createRecordStore } from './records/record-store.ts'
+import { viewTask } from './records/task-record.ts'
+import { connectRedis } from './redis/connect.ts'
+import { createKeys } from './redis/keys.ts'
+import { defineScripts } from './redis/scripts.ts'
+import type { RoutingTable } from './routing/table.ts'
+import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './runner/retry-policy.ts'
+import { runTask } from './runner/run-task.ts'
+import type { SessionBackend } from './sessions/backend.ts'
+import { createEventReader } from './stream/event-reader.ts'
+import { createLiveHub } from './stream/live-hub.ts'
+import { readLog } from './stream/read-log.ts'
+import type { TaskHandle } from './tasks/handle.ts'
+import type { ListQuery } from './tasks/list-query.ts'
+
+/** How late a lost pub/sub message is noticed at most. */
+const LOOK_AGAIN_MS = 10_000
+const MAINTENANCE_MS = 10_000
+const MISSING_MS = 30_000
+const REDIS_INFO_SECTIONS = ['server', 'clients', 'memory', 'stats'] as const
+
+/** The routing table and the limits in force, which may change while the process runs. */
+export interface ConfigSource {
+  table(): RoutingTable
+  limits(): Limits
+  /** `error`: why the file as it is now is not in force. */
+  status(): { generation: number; error: string | null }
+  /** Calls the listener after each change of the table; gives the function that stops it. */
+  onChange(listener: () => void): () => void
+}
+
+export interface Limits {
+  maxWaitingTasks: number
+  maxPromptBytes: number
+  /** Wall clock of a task that names none. */
+  timeoutMs: number
+  logAgeMs: number
+  taskAgeMs: number
+  maxFinishedTasks: number
+  maxLogEvents: number
+}
+
+export interface OrchestratorOptions {
+  redisUrl: string
+  namespace: string | undefined
+  /** At least one; new sessions go round them. */
+  backends: readonly SessionBackend[]
+  config: ConfigSource
+  checkDirectory(directory: string, field: string): Promise<string>
+  retry?: RetryPolicy
+  log: { info(data: object, message: string): void; warn(data: object, message: string): void }
+}
+
+export interface WorkerOptions {
+  /** Queues to serve; all when left out. */
+  tiers?: readonly string[]
+  /** At most this many tasks of each queue in this process. */
+  concurrency?: number
+}
+
+export type Orchestrator = Awaited<ReturnType<typeof createOrchestrator>>
+
+/** Connects three times to Redis: one connection that fails fast, one that waits, one that subscribes. */
+export async function createOrchestrator(options: OrchestratorOptions) {
+  const { redisUrl, backends, config, log } = options
+  const keys = createKeys(options.namespace)
+  const name = `${process.pid}-${randomUUID().slice(0, 8)}`
+  const onError = (error: Error) =>
+    log.warn({ error: error.message }, 'Redis connection failed, it is tried again')
+  const connect = (role: string, whenAway: 'fail' | 'wait') =>
+    connectRedis(redisUrl, { name: `tierline:${role}`, whenAway, onError })
+  const [redis, patient, subscriber] = await Promise.all([
+    connect('producer', 'fail'),
+    connect('worker', 'wait'),
+    connect('subscriber', 'wait'),
+  ])
+  const limits = config.limits()
+  const recordsOn = (connection: typeof redis) =>
+    createRecordStore({ ...limits, redis: connection, scripts: defineScripts(connection), keys })
+  const records = recordsOn(redis)
+  const hub = createLiveHub(subscriber, LOOK_AGAIN_MS)
+  const queues = createTaskQueues({ redis, keys })
+  const catalog = createCatalogCache((directory) =>
+    firstAnswer(backends, (backend) => backend.catalog(directory)),
+  )
+  const now = Date.now
+  const closers: (() => Promise<void>)[] = []
+
+  const { admit, admitParsed } = createAdmit({
+    table: config.table,
+    catalog,
+    maxPromptBytes: () => config.limits().maxPromptBytes,
+    checkDirectory: options.checkDirectory,
+  })
+  const submitting = createSubmit({ records, queues, admit, maxWaitingTasks: limits.maxWaitingTasks, now })
+  const operations = createTaskOperations({
+    records,
+    queues,
+    readmit: (record) => admitParsed(record.input),
+    now,
+  })
+  const readEvents = createEventReader({ redis, keys, hub })
+  const { record } = operations
+
+  const tasks = {
+    ...submitting,
+    get: operations.get,
+    list: (query: ListQuery) => listTasks(records, query, now()),
+    async whenFinished(id: string, waitMs: number, signal: AbortSignal) {
+      const patience = Number.isFinite(waitMs) ? [AbortSignal.timeout(waitMs)] : []
+      const over = AbortSignal.any([signal, ...patience])
+      return viewTask(await whenFinished({ hub, keys, record }, id, over), now())
+    },
+    events: readEvents,
+    cancel: operations.cancel,
+    retry: operations.retry,
+    remove: operations.remove,
+    promote: operations.promote,
+  }
+  const routing = createRoutingOperations({ config, catalog, queues, admit })
+  const health = createHealth({ redis, keys, backends, config })
+  const boardDeps = {
+    queues,
+    records,
+    readLog: (id: string) => readLog(redis, keys, id),
+    redisInfo: async () =>
+      (await Promise.all(REDIS_INFO_SECTIONS.map((section) => redis.info(section)))).join('\n'),
+    now,
+  }
+  const board = {
+    queues: () =>
+      [...config.table().tiers.map((tier) => tier.name), ...EXTRA_QUEUES].map((queue) =>
+        createQueueBoard(queue, boardDeps),
+      ),
+  }
+
+  /** Serves queues in this process until it is closed. */
+  async function startWorker({
+    tiers,
+    concurrency,
+  }: WorkerOptions = {}): Promise<{ close(graceMs?: number): Promise<void> }> {
+    const workerRecords = recordsOn(patient)
+    const running = await trackRunningTasks(hub, keys, workerRecords.cancelRequested)
+    const stop = new AbortController()
+    const deps = createRunnerDeps({
+      records: workerRecords,
+      backends,
+      config,
+      catalog,
+      readLog: (id) => readLog(patient, keys, id),
+      retry: options.retry ?? DEFAULT_RETRY_POLICY,
+      now,
+    })
+    const host = createWorkerHost({
+      redis: patient,
+      keys,
+      queues: createTaskQueues({ redis: patient, keys }),
+      running,
+      tiers,
+      concurrency,
+      keepFinished: { ageMs: limits.taskAgeMs, count: limits.maxFinishedTasks },
+      name,
+      handle: createDeliveryHandler({
+        records: workerRecords,
+        running,
+        run: (claimed, signals) => runTask(claimed, deps, signals),
+        worker: name,
+        stop: stop.signal,
+        now,
+      }),
+      stopRuns: () => stop.abort(),
+      onError: (error) => log.warn({ error: error.message }, 'a queue worker reported an error'),
+    })
+    await host.apply(config.table())
+    const stopListening = config.onChange(() => void host.apply(config.table()).catch(onError))
+    const close = async (graceMs = 0) => {
+      stopListening()
+      await host.close(graceMs)
+      running.close()
+    }
+    closers.unshift(() => close())
+    return { close }
+  }
+
+  /** Retention and the sweeper, in this process or in whichever is elected. */
+  function startMaintaining(): { close(): Promise<void> } {
+    const maintenance = startMaintenance({
+      redis: patient,
+      keys,
+      records: recordsOn(patient),
+      queues: createTaskQueues({ redis: patient, keys }),
+      name,
+      everyMs: MAINTENANCE_MS,
+      missingMs: MISSING_MS,
+      retention: config.limits,
+      now,
+      onSwept: (id) => log.warn({ task: id }, 'a live task had no job for a while and was delivered again'),
+      onError,
+    })
+    closers.unshift(maintenance.close)
+    return maintenance
+  }
+
+  return {
+    tasks,
+    routing,
+    health,
+    board,
+    handle: (id: string): TaskHandle => createTaskHandle(tasks, id),
+    startWorker,
+    startMaintaining,
+    /** Closes what was started here, last first. Tasks under way are handed over. */
+    async close(): Promise<void> {
+      for (const close of closers.splice(0)) await close()
+      await queues.close()
+      await hub.close()
+      await Promise.all(backends.map((backend) => backend.close()))
+      for (const connection of [redis, patient]) connection.disconnect()
+    },
+  }
+}
+
+/** Of several servers, the first that answers; the last one's error when none does. */
+async function firstAnswer<T>(
+  backends: readonly SessionBackend[],
+  ask: (backend: SessionBackend) => Promise<T>,
+): Promise<T> {
+  let last: unknown
+  for (const backend of backends) {
+    try {
+      return await ask(backend)
+    } catch (error) {
+      last = error
+    }
+  }
+  throw last
+}
