@@ -1,0 +1,111 @@
+/** The `SessionBackend` of a real OpenCode server (v1 API, measured on 1.18.33). */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TierlineError } from '../../errors.ts'
+import type { SessionBackend } from '../backend.ts'
+import type { BackendLogger } from './asks.ts'
+import { catalogOf } from './catalog.ts'
+import { createDirectoryPool } from './directory-pool.ts'
+import { createOpenCodeHttp, type OpenCodeAddress } from './http.ts'
+import { openSession } from './open-session.ts'
+import { patiently } from './patience.ts'
+import { OpenCodeRefusal } from './refusal.ts'
+import { runTurn } from './run-turn.ts'
+
+const DEFAULT_PATIENCE_MS = 30_000
+const DEFAULT_LINGER_MS = 60_000
+const ABORT_TRIES = 8
+const ABORT_PAUSE_MS = 150
+
+export interface OpenCodeBackendOptions extends OpenCodeAddress {
+  /** Stable name, the one a checkpoint holds: `local`, `s1`. */
+  server: string
+  /** How long a server may be away before `opencode_unavailable` is thrown. Default 30 s. */
+  patienceMs?: number
+  /** How long an event connection is kept that nobody uses. Default one minute. */
+  lingerMs?: number
+  /** Providers whose price of 0 means free of charge; elsewhere it means that it is not known. */
+  freeProviders?: readonly string[]
+  logger?: BackendLogger
+}
+
+export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionBackend {
+  const {
+    server,
+    patienceMs = DEFAULT_PATIENCE_MS,
+    lingerMs = DEFAULT_LINGER_MS,
+    freeProviders = [],
+    logger,
+  } = options
+  const http = createOpenCodeHttp(options)
+  const directories = createDirectoryPool({ http, lingerMs, logger })
+  /** Opened here and not yet used: whatever is sent there first was sent by nobody before. */
+  const unused = new Set<string>()
+
+  /** Who is there and does not do what was asked is of no use: a wrong password, or no OpenCode at all. */
+  async function orUnavailable<T>(request: () => Promise<T>): Promise<T> {
+    try {
+      return await request()
+    } catch (cause) {
+      if (!(cause instanceof OpenCodeRefusal)) throw cause
+      throw new TierlineError('opencode_unavailable', `Cannot use OpenCode "${server}": ${cause.message}`, {
+        cause,
+      })
+    }
+  }
+
+  return {
+    server,
+
+    async openSession(request, signal) {
+      const { watch, release } = directories.use(request.directory)
+      try {
+        // The connection is needed next anyway, and once it stands the server is known to be up.
+        await watch.connected(patienceMs, signal)
+        const { sessionID, isNew } = await orUnavailable(() => openSession(http, request, patienceMs, signal))
+        if (isNew) unused.add(sessionID)
+        return { sessionID }
+      } finally {
+        release()
+      }
+    },
+
+    async *runTurn(turn, signal) {
+      signal.throwIfAborted()
+      const { watch, release } = directories.use(turn.directory)
+      try {
+        yield* runTurn(turn, { http, watch, patienceMs, isFirst: unused.delete(turn.sessionID) }, signal)
+      } finally {
+        release()
+      }
+    },
+
+    abort({ sessionID, directory }) {
+      directories.tell(directory, sessionID, { type: 'abort-asked' })
+      const signal = new AbortController().signal
+      const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
+      return orUnavailable(async () => {
+        for (let tries = 0; tries < ABORT_TRIES; tries += 1) {
+          await ask(() => http.abort(sessionID, directory))
+          const statuses = await ask(() => http.statuses(directory, signal))
+          if ((statuses[sessionID]?.type ?? 'idle') === 'idle') return
+          await sleep(ABORT_PAUSE_MS)
+        }
+      })
+    },
+
+    catalog(directory, signal) {
+      return orUnavailable(async () => {
+        const [providers, agents, config] = await Promise.all([
+          http.providers(directory, signal),
+          http.agents(directory, signal),
+          http.config(directory, signal),
+        ])
+        return catalogOf(providers, agents, config, freeProviders)
+      })
+    },
+
+    check: (signal) => orUnavailable(() => http.health(signal)),
+
+    close: () => directories.close(),
+  }
+}

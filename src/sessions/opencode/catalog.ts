@@ -1,0 +1,61 @@
+/** What OpenCode offers, as a catalog. Pure. */
+import type { CatalogModel, CatalogSnapshot, Price } from '../../catalog/catalog.ts'
+import type { ModelID } from '../../tasks/model-id.ts'
+import type { Agents, Config, Providers, WireModel } from './wire.ts'
+
+/** Prices are integers here; OpenCode has USD per million tokens, and 0 for a price it does not know. */
+export function catalogOf(
+  { providers, default: defaults }: Providers,
+  agents: Agents,
+  config: Config,
+  freeProviders: readonly string[],
+): CatalogSnapshot {
+  const models = providers.flatMap(({ id, models }) =>
+    Object.values(models).map((model) => modelOf(id, model, freeProviders.includes(id))),
+  )
+  return {
+    models,
+    defaultModel: defaultOf(config, providers, defaults),
+    agents: agents.filter(({ mode, hidden }) => mode !== 'subagent' && !hidden).map(({ name }) => name),
+  }
+}
+
+function modelOf(providerID: string, model: WireModel, isFree: boolean): CatalogModel {
+  return {
+    model: `${providerID}/${model.id}`,
+    providerID,
+    modelID: model.id,
+    name: model.name ?? model.id,
+    price: priceOf(model.cost, isFree),
+    contextTokens: model.limit.context,
+    outputTokens: model.limit.output,
+    tools: model.capabilities?.toolcall ?? false,
+    active: model.status === 'active',
+  }
+}
+
+function priceOf(cost: WireModel['cost'], isFree: boolean): Price | null {
+  const { input = 0, output = 0, cache = { read: 0, write: 0 } } = cost ?? {}
+  if (input === 0 && output === 0 && !isFree) return null
+  return {
+    inputMicroUsdPerMTok: microUsd(input),
+    outputMicroUsdPerMTok: microUsd(output),
+    cacheReadMicroUsdPerMTok: microUsd(cache.read),
+    cacheWriteMicroUsdPerMTok: microUsd(cache.write),
+  }
+}
+
+function microUsd(usd: number): number {
+  return Math.round(usd * 1_000_000)
+}
+
+/** Else the server names one default per provider, and takes the first provider's. */
+function defaultOf(
+  config: Config,
+  providers: Providers['providers'],
+  defaults: Record<string, string>,
+): ModelID | null {
+  if (config.model?.includes('/')) return config.model as ModelID
+  const provider = providers.find(({ id }) => defaults[id] !== undefined)
+  return provider ? `${provider.id}/${defaults[provider.id]}` : null
+}

@@ -1,0 +1,111 @@
+/**
+ * What goes on in one directory of one server, for all turns of this process that run there: one event
+ * connection, one poll of what is busy, one safety net for asks.
+ */
+import { type AskNet, type BackendLogger, createAskNet } from './asks.ts'
+import { type EventFeed, openEventFeed } from './event-feed.ts'
+import type { OpenCodeHttp } from './http.ts'
+import type { SessionEvent } from './session-event.ts'
+
+const POLL_MS = 2_000
+
+export type Notice =
+  | SessionEvent
+  /** The event connection broke: events are missing from here on. */
+  | { type: 'disconnected' }
+  /** What the server said of the session when it was asked at `askedAt`, unasked by the turn. */
+  | { type: 'polled'; isBusy: boolean; askedAt: number }
+  /** `abort` was called for the session. */
+  | { type: 'abort-asked' }
+
+export interface DirectoryWatch {
+  /** Resolves while events come in. @throws {TierlineError} `opencode_unavailable` after the patience. */
+  connected(patienceMs: number, signal: AbortSignal): Promise<void>
+  /** Tells `listener` all that concerns the session, until the returned function is called. */
+  listen(sessionID: string, listener: (notice: Notice) => void): () => void
+  /** Tells the listeners of a session something that does not come from the server. */
+  tell(sessionID: string, notice: Notice): void
+  close(): Promise<void>
+}
+
+export function watchDirectory(
+  http: OpenCodeHttp,
+  directory: string | undefined,
+  logger: BackendLogger | undefined,
+): DirectoryWatch {
+  const closing = new AbortController()
+  const listeners = new Map<string, Set<(notice: Notice) => void>>()
+  let timer: NodeJS.Timeout | undefined
+  let polling: Promise<void> = Promise.resolve()
+
+  const net: AskNet = createAskNet({
+    http,
+    directory,
+    isOurs: (sessionID) => listeners.has(sessionID),
+    signal: closing.signal,
+    logger,
+  })
+
+  function tell(sessionID: string, notice: Notice): void {
+    for (const listener of listeners.get(sessionID) ?? []) listener(notice)
+  }
+
+  function tellAll(notice: Notice): void {
+    for (const sessionID of listeners.keys()) tell(sessionID, notice)
+  }
+
+  const feed: EventFeed = openEventFeed(http, directory, {
+    event(event) {
+      if (event.type === 'asked') void net.seen(event.kind, event.ask)
+      else tell(event.sessionID, event)
+    },
+    connected: () => void net.sweep(),
+    disconnected: () => tellAll({ type: 'disconnected' }),
+  })
+
+  function schedule(): void {
+    if (timer !== undefined || closing.signal.aborted || listeners.size === 0) return
+    timer = setTimeout(() => {
+      polling = poll()
+    }, POLL_MS)
+  }
+
+  async function poll(): Promise<void> {
+    const askedAt = Date.now()
+    if (feed.isConnected) {
+      const [statuses] = await Promise.all([
+        http.statuses(directory, closing.signal).catch(() => undefined),
+        net.sweep(),
+      ])
+      if (statuses)
+        for (const sessionID of listeners.keys())
+          tell(sessionID, {
+            type: 'polled',
+            isBusy: (statuses[sessionID]?.type ?? 'idle') !== 'idle',
+            askedAt,
+          })
+    }
+    timer = undefined
+    schedule()
+  }
+
+  return {
+    connected: (patienceMs, signal) => feed.connected(patienceMs, signal),
+    listen(sessionID, listener) {
+      const known = listeners.get(sessionID) ?? new Set()
+      listeners.set(sessionID, known)
+      known.add(listener)
+      schedule()
+      return () => {
+        known.delete(listener)
+        if (known.size === 0 && listeners.get(sessionID) === known) listeners.delete(sessionID)
+      }
+    },
+    tell,
+    async close() {
+      closing.abort(new Error('the backend was closed'))
+      clearTimeout(timer)
+      await Promise.all([feed.close(), polling])
+    },
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * The events of one directory of one server, over one connection for all who listen.
+ *
+ * OpenCode replays nothing, so a gap is told (`disconnected`) and whoever cares reads the messages again.
+ */
+import { createParser } from 'eventsource-parser'
+import { TierlineError } from '../../errors.ts'
+import type { OpenCodeHttp } from './http.ts'
+import { createBackoff } from './patience.ts'
+import { OpenCodeRefusal } from './refusal.ts'
+import { readSessionEvent, type SessionEvent } from './session-event.ts'
+
+const SECOND = 1_000
+/** A heartbeat comes every 10 s; a stalled server is late with it. */
+const SILENCE_MS = 30 * SECOND
+/** A request that meets a server while it boots may hang for ever, so the first tries are short. */
+const CONNECT_TIMEOUTS_MS = [3 * SECOND, 10 * SECOND, 30 * SECOND]
+
+export interface EventFeed {
+  readonly isConnected: boolean
+  /**
+   * Resolves while connected.
+   *
+   * @throws {TierlineError} `opencode_unavailable` after `patienceMs`, or at once when the server refuses.
+   */
+  connected(patienceMs: number, signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+export interface EventFeedListener {
+  event(event: SessionEvent): void
+  connected(): void
+  disconnected(): void
+}
+
+/** Connects at once, and again whenever the connection breaks, until it is closed. */
+export function openEventFeed(
+  http: OpenCodeHttp,
+  directory: string | undefined,
+  listener: EventFeedListener,
+): EventFeed {
+  const closing = new AbortController()
+  const changed = new Set<() => void>()
+  let isConnected = false
+  let failure: unknown
+
+  function change(connected: boolean, error?: unknown): void {
+    failure = error
+    if (isConnected !== connected) {
+      isConnected = connected
+      if (connected) listener.connected()
+      else listener.disconnected()
+    }
+    for (const check of [...changed]) check()
+  }
+
+  async function keepConnected(): Promise<void> {
+    const backoff = createBackoff()
+    let tries = 0
+    while (!closing.signal.aborted) {
+      const timeoutMs = CONNECT_TIMEOUTS_MS[Math.min(tries, CONNECT_TIMEOUTS_MS.length - 1)]!
+      tries += 1
+      const error = await listen(timeoutMs, () => {
+        tries = 0
+        backoff.reset()
+        change(true)
+      })
+      if (closing.signal.aborted) break
+      change(false, error)
+      await backoff.pause(closing.signal)
+    }
+    change(false, new Error('the connection was closed'))
+  }
+
+  /** Resolves with the reason when the connection is over. */
+  async function listen(connectTimeoutMs: number, onConnected: () => void): Promise<unknown> {
+    const connection = new AbortController()
+    const onClosing = (): void => connection.abort(closing.signal.reason)
+    closing.signal.addEventListener('abort', onClosing)
+    const watchdog = createWatchdog((ms) =>
+      connection.abort(new Error(`no sign of life for ${ms / SECOND} s`)),
+    )
+    watchdog.expect(connectTimeoutMs)
+    const parser = createParser({
+      onEvent({ data }) {
+        const event = readSessionEvent(data)
+        if (event === 'connected') onConnected()
+        else if (event) listener.event(event)
+      },
+    })
+    try {
+      const body = await http.events(directory, connection.signal)
+      const decoder = new TextDecoder()
+      for await (const chunk of body) {
+        watchdog.expect(isConnected ? SILENCE_MS : connectTimeoutMs)
+        parser.feed(decoder.decode(chunk, { stream: true }))
+      }
+      return new Error('the server ended the connection')
+    } catch (error) {
+      return connection.signal.aborted ? connection.signal.reason : error
+    } finally {
+      watchdog.stop()
+      closing.signal.removeEventListener('abort', onClosing)
+    }
+  }
+
+  const finished = keepConnected()
+
+  return {
+    get isConnected() {
+      return isConnected
+    },
+    connected(patienceMs, signal) {
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => settle(() => reject(unavailable(failure))), patienceMs)
+        const check = (): void => {
+          if (signal.aborted) settle(() => reject(signal.reason))
+          else if (isConnected) settle(resolve)
+          else if (closing.signal.aborted || isRefusal(failure)) settle(() => reject(unavailable(failure)))
+        }
+        const settle = (finish: () => void): void => {
+          clearTimeout(timer)
+          changed.delete(check)
+          signal.removeEventListener('abort', check)
+          finish()
+        }
+        changed.add(check)
+        signal.addEventListener('abort', check)
+        check()
+      })
+    },
+    async close() {
+      closing.abort(new Error('the connection was closed'))
+      await finished
+    },
+  }
+}
+
+/** A wrong password stays wrong, however often it is tried. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof OpenCodeRefusal && error.status < 500
+}
+
+function unavailable(cause: unknown): TierlineError {
+  if (cause instanceof TierlineError) return cause
+  const why = cause instanceof Error ? cause.message : 'it did not answer in time'
+  return new TierlineError('opencode_unavailable', `Cannot follow the events of OpenCode: ${why}`, { cause })
+}
+
+function createWatchdog(bark: (silenceMs: number) => void) {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    expect(withinMs: number) {
+      clearTimeout(timer)
+      timer = setTimeout(() => bark(withinMs), withinMs)
+    },
+    stop: () => clearTimeout(timer),
+  }
+}

@@ -1,0 +1,187 @@
+/** The requests tierline makes of one OpenCode server, checked at the border. Nothing here retries. */
+import ky, { type KyInstance } from 'ky'
+import type { z } from 'zod'
+import { TierlineError } from '../../errors.ts'
+import { OpenCodeRefusal } from './refusal.ts'
+import {
+  Agents,
+  Asks,
+  Config,
+  Created,
+  type HeadlessRule,
+  MessageList,
+  type Messages,
+  Providers,
+  SessionInfo,
+  SessionList,
+  Statuses,
+} from './wire.ts'
+
+const SECOND = 1_000
+// A server with 300 streams stalls for eleven seconds and is well (docs/opencode.md).
+const ANSWER_TIMEOUT_MS = 30 * SECOND
+const HEALTH_TIMEOUT_MS = 3 * SECOND
+
+export interface OpenCodeAddress {
+  /** `http://127.0.0.1:4096` */
+  url: string
+  username: string
+  /** `undefined`: an open server. */
+  password: string | undefined
+}
+
+export interface PromptBody {
+  messageID: string
+  model: { providerID: string; modelID: string }
+  agent: string
+  system?: string
+  parts: readonly object[]
+}
+
+export interface SessionBody {
+  title: string
+  model: { providerID: string; id: string }
+  metadata: { tierline: { taskID: string } }
+  permission: readonly HeadlessRule[]
+}
+
+type Directory = string | undefined
+
+/**
+ * Every method throws `opencode_unavailable` when no answer came, an `OpenCodeRefusal` when the answer
+ * was an error, and the reason of `signal` when that aborted.
+ */
+export interface OpenCodeHttp {
+  health(signal?: AbortSignal): Promise<void>
+  createSession(directory: Directory, body: SessionBody, signal: AbortSignal): Promise<{ id: string }>
+  /** Root sessions whose title holds `text`, newest first. */
+  searchSessions(directory: Directory, text: string, signal: AbortSignal): Promise<SessionInfo[]>
+  session(sessionID: string, directory: Directory, signal: AbortSignal): Promise<SessionInfo>
+  /** All of the session, oldest first. */
+  messages(sessionID: string, directory: Directory, signal: AbortSignal): Promise<Messages>
+  /** Sessions that do something now; one that is not in it is idle, or was asked just now. */
+  statuses(directory: Directory, signal: AbortSignal): Promise<Statuses>
+  /** Returns when the server has taken the message, not when it has answered it. */
+  prompt(sessionID: string, directory: Directory, body: PromptBody, signal: AbortSignal): Promise<void>
+  abort(sessionID: string, directory: Directory): Promise<void>
+  asks(kind: 'permission' | 'question', directory: Directory, signal: AbortSignal): Promise<Asks>
+  rejectPermission(id: string, directory: Directory, message: string): Promise<void>
+  answerQuestion(id: string, directory: Directory, answers: string[][]): Promise<void>
+  providers(directory: Directory, signal?: AbortSignal): Promise<Providers>
+  agents(directory: Directory, signal?: AbortSignal): Promise<Agents>
+  config(directory: Directory, signal?: AbortSignal): Promise<Config>
+  /** Bytes of server-sent events; the body never ends by itself. */
+  events(directory: Directory, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
+}
+
+interface Call {
+  method?: 'get' | 'post'
+  directory?: Directory
+  query?: Record<string, string>
+  json?: unknown
+  signal?: AbortSignal | undefined
+  timeoutMs?: number | false
+}
+
+export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress): OpenCodeHttp {
+  const client: KyInstance = ky.create({
+    prefix: url,
+    retry: 0,
+    throwHttpErrors: false,
+    headers: password === undefined ? {} : { authorization: basic(username, password) },
+  })
+
+  async function call(path: string, request: Call = {}): Promise<Response> {
+    const { method = 'get', directory, query, json, signal, timeoutMs = ANSWER_TIMEOUT_MS } = request
+    const response = await answered(path, signal, () =>
+      client(path, {
+        method,
+        timeout: timeoutMs,
+        searchParams: { ...(directory !== undefined && { directory }), ...query },
+        ...(json !== undefined && { json }),
+        ...(signal && { signal }),
+      }),
+    )
+    if (response.ok) return response
+    throw await OpenCodeRefusal.from(response, path)
+  }
+
+  async function read<T>(path: string, schema: z.ZodType<T>, request?: Call): Promise<T> {
+    const response = await call(path, request)
+    const body = await answered(path, request?.signal, () => response.json())
+    const parsed = schema.safeParse(body)
+    if (parsed.success) return parsed.data
+    const { path: at, message } = parsed.error.issues[0]!
+    throw new OpenCodeRefusal(502, `/${path} answered something else at "${at.join('.')}": ${message}`)
+  }
+
+  async function post(
+    path: string,
+    directory: Directory,
+    json?: unknown,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const response = await call(path, { method: 'post', directory, json, signal })
+    await response.body?.cancel()
+  }
+
+  async function answered<T>(
+    path: string,
+    signal: AbortSignal | undefined,
+    ask: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await ask()
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw away(url, `/${path}`, error)
+    }
+  }
+
+  return {
+    async health(signal) {
+      const response = await call('global/health', { signal, timeoutMs: HEALTH_TIMEOUT_MS })
+      await response.body?.cancel()
+    },
+    createSession: (directory, json, signal) =>
+      read('session', Created, { method: 'post', directory, json, signal }),
+    searchSessions: (directory, search, signal) =>
+      read('session', SessionList, { directory, query: { roots: 'true', limit: '1000', search }, signal }),
+    session: (id, directory, signal) => read(`session/${id}`, SessionInfo, { directory, signal }),
+    messages: (id, directory, signal) => read(`session/${id}/message`, MessageList, { directory, signal }),
+    statuses: (directory, signal) => read('session/status', Statuses, { directory, signal }),
+    prompt: (id, directory, json, signal) => post(`session/${id}/prompt_async`, directory, json, signal),
+    abort: (id, directory) => post(`session/${id}/abort`, directory),
+    asks: (kind, directory, signal) => read(kind, Asks, { directory, signal }),
+    rejectPermission: (id, directory, message) =>
+      post(`permission/${id}/reply`, directory, { reply: 'reject', message }),
+    answerQuestion: (id, directory, answers) => post(`question/${id}/reply`, directory, { answers }),
+    providers: (directory, signal) => read('config/providers', Providers, { directory, signal }),
+    agents: (directory, signal) => read('agent', Agents, { directory, signal }),
+    config: (directory, signal) => read('config', Config, { directory, signal }),
+    async events(directory, signal) {
+      const { body } = await call('event', { directory, signal, timeoutMs: false })
+      if (!body) throw new OpenCodeRefusal(502, '/event answered nothing')
+      return body
+    },
+  }
+}
+
+function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
+
+function away(url: string, path: string, error: unknown): TierlineError {
+  const cause = rootOf(error)
+  const { host } = new URL(url)
+  return new TierlineError('opencode_unavailable', `Cannot ask OpenCode "${host}${path}": ${cause}`, {
+    cause: error,
+  })
+}
+
+/** `connect ECONNREFUSED …` rather than `fetch failed`. */
+function rootOf(error: unknown): string {
+  let root = error
+  while (root instanceof Error && root.cause instanceof Error) root = root.cause
+  return root instanceof Error ? root.message || root.name : String(root)
+}

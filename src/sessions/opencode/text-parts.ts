@@ -1,0 +1,138 @@
+/**
+ * The text of a turn's parts as it comes in, and what of it may be shown. Pure.
+ *
+ * OpenCode tells the text of an open part only in deltas without an offset. So a delta counts only when
+ * this connection saw the part begin; otherwise the part is blind, and its text comes at its end.
+ */
+import type { TextKind, TurnEvent } from '../backend.ts'
+import type { TextPart } from './wire.ts'
+
+interface Part {
+  kind: TextKind
+  messageID: string
+  state: 'live' | 'blind' | 'ended' | 'discarded'
+  received: string
+  /** UTF-16 units of `received` that were shown. */
+  shown: number
+  /** A blind part is announced once, and not before it is certain that its beginning was missed. */
+  isAnnounced: boolean
+}
+
+export interface TextParts {
+  /** A part without an end, told by an event (so we see it begin) or found in a list. */
+  opened(part: TextPart, by: 'event' | 'list'): TurnEvent[]
+  grew(partID: string, text: string): TurnEvent[]
+  ended(part: TextPart): TurnEvent[]
+  /** Gives up open parts, of one message or of all. */
+  discard(reason: 'retry' | 'resume', messageID?: string): TurnEvent[]
+  discardOne(partID: string, reason: 'retry' | 'resume'): TurnEvent[]
+  /** The connection broke: what comes after it fits no part that is open now. */
+  disconnected(): void
+  /** Call when all that was heard before a list was taken has been told. */
+  announceBlind(): TurnEvent[]
+}
+
+export function createTextParts(): TextParts {
+  const parts = new Map<string, Part>()
+
+  function add({ id, type, messageID, text }: TextPart, state: Part['state']): Part {
+    const received = state === 'live' ? text : ''
+    const part: Part = { kind: type, messageID, state, received, shown: 0, isAnnounced: false }
+    parts.set(id, part)
+    return part
+  }
+
+  function show(partID: string, part: Part): TurnEvent[] {
+    const offset = part.shown
+    const end = part.state === 'live' ? wholeLength(part.received) : part.received.length
+    if (end <= offset) return []
+    part.shown = end
+    return [{ type: 'text', kind: part.kind, partID, offset, text: part.received.slice(offset, end) }]
+  }
+
+  function isOpen({ state }: Part): boolean {
+    return state === 'live' || state === 'blind'
+  }
+
+  function discardPart(partID: string, part: Part, reason: 'retry' | 'resume' | 'rewrite'): TurnEvent[] {
+    part.state = 'discarded'
+    part.received = ''
+    part.shown = 0
+    return [{ type: 'part-discarded', partID, reason }]
+  }
+
+  return {
+    opened(found, by) {
+      const known = parts.get(found.id)
+      if (!known) {
+        const part = add(found, by === 'event' ? 'live' : 'blind')
+        return show(found.id, part)
+      }
+      // The list was taken after the part began, and the event that says so waited behind it.
+      const isUntold = known.state === 'discarded' || (known.state === 'blind' && !known.isAnnounced)
+      if (by === 'event' && isUntold && known.shown === 0) {
+        known.state = 'live'
+        known.received = found.text
+      }
+      return []
+    },
+
+    grew(partID, text) {
+      const part = parts.get(partID)
+      if (part?.state !== 'live') return []
+      part.received += text
+      return show(partID, part)
+    },
+
+    ended(found) {
+      const part = parts.get(found.id) ?? add(found, 'blind')
+      if (part.state === 'ended') return []
+      if (part.state === 'discarded' && found.text === '') return []
+      const events: TurnEvent[] = []
+      const isPartlyShown = part.shown > 0
+      if (!found.text.startsWith(part.received.slice(0, part.shown)))
+        events.push(...discardPart(found.id, part, 'rewrite'))
+      part.state = 'ended'
+      part.received = found.text
+      if (isPartlyShown) events.push(...show(found.id, part))
+      part.received = ''
+      if (found.text !== '' || isPartlyShown)
+        events.push({ type: 'part-ended', kind: found.type, partID: found.id, text: found.text })
+      return events
+    },
+
+    discard(reason, messageID) {
+      return [...parts].flatMap(([partID, part]) => {
+        const isMeant = messageID === undefined || part.messageID === messageID
+        return isOpen(part) && isMeant ? discardPart(partID, part, reason) : []
+      })
+    },
+
+    discardOne(partID, reason) {
+      const part = parts.get(partID)
+      return part && isOpen(part) ? discardPart(partID, part, reason) : []
+    },
+
+    disconnected() {
+      for (const part of parts.values()) {
+        if (part.state !== 'live') continue
+        part.state = 'blind'
+        part.isAnnounced = false
+      }
+    },
+
+    announceBlind() {
+      return [...parts].flatMap(([partID, part]): TurnEvent[] => {
+        if (part.state !== 'blind' || part.isAnnounced) return []
+        part.isAnnounced = true
+        return [{ type: 'part-lagging', partID }]
+      })
+    },
+  }
+}
+
+/** Without a high surrogate at the end: its other half comes with the next delta. */
+function wholeLength(text: string): number {
+  const last = text.charCodeAt(text.length - 1)
+  return last >= 0xd800 && last <= 0xdbff ? text.length - 1 : text.length
+}
