@@ -75,29 +75,27 @@ export function startMaintenance(options: MaintenanceOptions): {
   /** The sweeper: a live record that has had no job for a while gets one again. */
   async function redeliver(): Promise<void> {
     const seen = new Map<string, number>()
-    for (const state of ['waiting', 'delayed', 'running'] as const) {
-      let cursor: string | undefined
-      for (;;) {
-        const ids = await records.ids([state], cursor, CHUNK)
-        const found = (await records.readMany(ids)).filter((record) => record !== undefined)
-        const live = found.filter((record) => !isTerminal(record.state))
-        const lost = new Set(await queues.undelivered(live))
-        for (const record of live.filter(({ id }) => lost.has(id))) {
-          const since = missing.get(record.id) ?? now()
-          if (now() - since < missingMs) {
-            seen.set(record.id, since)
-            continue
-          }
-          await queues.withdraw(record.queue, record.id)
-          await queues.deliver({
-            ...deliveryOf(record.id, record),
-            delayMs: Math.max(0, record.delayUntil - now()),
-          })
-          options.onSwept(record.id)
+    let cursor: string | undefined
+    for (;;) {
+      const ids = await records.ids(['waiting', 'delayed', 'running'], cursor, CHUNK)
+      const found = (await records.readMany(ids)).filter((record) => record !== undefined)
+      const live = found.filter((record) => !isTerminal(record.state))
+      const lost = new Set(await queues.undelivered(live))
+      for (const record of live.filter(({ id }) => lost.has(id))) {
+        const since = missing.get(record.id) ?? now()
+        if (now() - since < missingMs) {
+          seen.set(record.id, since)
+          continue
         }
-        cursor = ids.at(-1)
-        if (ids.length < CHUNK || closed) break
+        await queues.withdraw(record.queue, record.id)
+        await queues.deliver({
+          ...deliveryOf(record.id, record),
+          delayMs: Math.max(0, record.delayUntil - now()),
+        })
+        options.onSwept(record.id)
       }
+      cursor = ids.at(-1)
+      if (ids.length < CHUNK || closed) break
     }
     missing = seen
   }

@@ -37,7 +37,7 @@ export type Submit = ReturnType<typeof createSubmit>
 /** See the two functions it returns. */
 export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: SubmitDeps) {
   // As of the last submit: near the limit the delivery waits for the record's answer.
-  let waiting = 0
+  let live = 0
 
   /**
    * Resolves when the task is in Redis. The record is written before the delivery on the same connection,
@@ -49,7 +49,7 @@ export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: S
     const delivery = deliveryOf(record.id, admitted)
     try {
       const creating = records.create(record.id, record.state as 'waiting', fieldsOf(record))
-      const nearlyFull = waiting >= maxWaitingTasks * 0.9
+      const nearlyFull = live >= maxWaitingTasks * 0.9
       const delivering = nearlyFull ? undefined : queues.deliver(delivery)
       delivering?.catch(() => {})
       const created = await creating
@@ -57,7 +57,7 @@ export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: S
         if (delivering !== undefined) await delivering.then(() => queues.withdraw(delivery.queue, record.id))
         throw queueFull(maxWaitingTasks)
       }
-      if (created.status === 'created') waiting = created.waiting
+      if (created.status === 'created') live = created.live
       await (delivering ?? queues.deliver(delivery))
     } catch (error) {
       throw isTierlineError(error) ? error : redisUnavailable(error)

@@ -19,7 +19,7 @@ export async function whenFinished(
   const first = await record(id)
   if (isTerminal(first.state) || signal.aborted) return first
   const inbox = createInbox(signal)
-  const stop = await hub.listen(keys.live(id), inbox.put)
+  const stop = await hub.listen(keys.channel(id), inbox.put)
   try {
     // Subscribed: what ended in between is seen by this look.
     let current = await record(id)

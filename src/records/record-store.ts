@@ -8,7 +8,7 @@ import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { NewEvent } from '../tasks/event.ts'
-import { TASK_STATES, type TaskState } from '../tasks/state.ts'
+import type { TaskState } from '../tasks/state.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
 
@@ -21,7 +21,7 @@ export interface RecordStoreOptions {
   keys: Keys
   /** How long the log of a finished task is kept. */
   logAgeMs: number
-  /** Most entries of one log; the oldest go, and readers are told by `reset`. */
+  /** About the most events of one log; the oldest go, and readers are told by `reset`. */
   maxLogEvents: number
   maxWaitingTasks: number
 }
@@ -53,20 +53,18 @@ export function createRecordStore(options: RecordStoreOptions) {
   const { redis, scripts, keys, logAgeMs, maxLogEvents, maxWaitingTasks } = options
 
   /**
-   * Writes a new record: `created` with the number of tasks that now wait, `exists` when the id is
-   * taken, `full` when `maxWaitingTasks` wait already (nothing is written then).
+   * Writes a new record: `created` with the number of tasks that are not over, `exists` when the
+   * id is taken, `full` when `maxWaitingTasks` are not over already (nothing is written then).
    */
   async function create(
     id: string,
     state: 'waiting' | 'delayed',
     fields: RecordFields,
-  ): Promise<{ status: 'created'; waiting: number } | { status: 'exists' } | { status: 'full' }> {
+  ): Promise<{ status: 'created'; live: number } | { status: 'exists' } | { status: 'full' }> {
     const reply = (await scripts('create-task', [
       keys.task(id),
       keys.tasks,
-      keys.state(state),
-      keys.state('waiting'),
-      keys.state('delayed'),
+      keys.live,
       id,
       maxWaitingTasks,
       'state',
@@ -74,10 +72,10 @@ export function createRecordStore(options: RecordStoreOptions) {
       ...flat(fields),
     ])) as number
     if (reply === -1) return { status: 'exists' }
-    return reply === -2 ? { status: 'full' } : { status: 'created', waiting: reply }
+    return reply === -2 ? { status: 'full' } : { status: 'created', live: reply }
   }
 
-  /** Takes a task for one delivery: raises fence and attempt, and starts the log on the first. */
+  /** Takes a task for one delivery: raises fence and attempt. The worker's first write opens the log. */
   async function claim(
     id: string,
     options: { queue: string; worker: string; now: number; maxDeliveries: number; poison: TaskFailure },
@@ -85,40 +83,41 @@ export function createRecordStore(options: RecordStoreOptions) {
     const reply = (await scripts('claim-task', [
       keys.task(id),
       keys.log(id),
-      keys.state('waiting'),
-      keys.state('delayed'),
-      keys.state('running'),
-      keys.state('failed'),
+      keys.live,
+      keys.ended('failed'),
       keys.finished,
       id,
       options.queue,
       options.worker,
       options.now,
       options.maxDeliveries,
-      keys.live(id),
+      keys.channel(id),
       JSON.stringify(options.poison),
       logAgeMs,
-    ])) as string[]
-    const status = reply[0] as Claim['status']
+      ...CLAIMED_FIELDS,
+    ])) as [Claim['status'], number, number, number, string, ...(string | null)[]]
+    const [status, fence, attempt, seq, startedAt, ...values] = reply
     if (status !== 'claimed') return { status }
-    return { status, record: parseRecord(id, hashOf(reply, 1))! }
+    const hash: Record<string, string> = { state: 'running', queue: options.queue }
+    for (const [index, value] of values.entries()) if (value !== null) hash[CLAIMED_FIELDS[index]!] = value
+    const record = parseRecord(id, hash)!
+    return { status, record: { ...record, fence, attempt, seq, startedAt: Number(startedAt) } }
   }
 
   /** Fields, log entries and a change of state together, or `stale` and nothing. */
   async function write(write: Write): Promise<WriteResult> {
     const { id } = write
-    const to = write.to ?? 'running'
     const reply = (await scripts('write-task', [
       keys.task(id),
       keys.log(id),
-      keys.state('running'),
-      keys.state(to),
+      keys.live,
+      write.to === 'failed' || write.to === 'cancelled' ? keys.ended(write.to) : keys.live,
       keys.finished,
       id,
       write.fence,
       write.seq,
       write.now,
-      keys.live(id),
+      keys.channel(id),
       write.to ?? '',
       logAgeMs,
       maxLogEvents,
@@ -141,13 +140,12 @@ export function createRecordStore(options: RecordStoreOptions) {
     const reply = await scripts('cancel-task', [
       keys.task(id),
       keys.log(id),
-      keys.state('waiting'),
-      keys.state('delayed'),
-      keys.state('cancelled'),
+      keys.live,
+      keys.ended('cancelled'),
       keys.finished,
       id,
       now,
-      keys.live(id),
+      keys.channel(id),
       JSON.stringify(error),
       logAgeMs,
       keys.control,
@@ -164,14 +162,13 @@ export function createRecordStore(options: RecordStoreOptions) {
     const reply = await scripts('retry-task', [
       keys.task(id),
       keys.log(id),
-      keys.state('waiting'),
+      keys.live,
       keys.finished,
-      keys.state('succeeded'),
-      keys.state('failed'),
-      keys.state('cancelled'),
+      keys.ended('failed'),
+      keys.ended('cancelled'),
       id,
       now,
-      keys.live(id),
+      keys.channel(id),
       ...flat(fields),
     ])
     return statusOf(reply)
@@ -184,9 +181,8 @@ export function createRecordStore(options: RecordStoreOptions) {
       keys.log(id),
       keys.tasks,
       keys.finished,
-      keys.state('succeeded'),
-      keys.state('failed'),
-      keys.state('cancelled'),
+      keys.ended('failed'),
+      keys.ended('cancelled'),
       id,
     ])
     return statusOf(reply)
@@ -216,27 +212,18 @@ export function createRecordStore(options: RecordStoreOptions) {
     return ids.filter((_, index) => replies[index]![1] === 1)
   }
 
-  /** Ids, newest first, created before `cursor`; of these states, or of all when `undefined`. */
+  /** Ids, newest first, created before `cursor`; of these states at least, or of all when `undefined`. */
   async function ids(
     states: readonly TaskState[] | undefined,
     cursor: string | undefined,
     count: number,
   ): Promise<string[]> {
     const from = cursor === undefined ? '+' : `(${cursor}`
-    const sets = states === undefined ? [keys.tasks] : states.map((state) => keys.state(state))
+    const sets = setsOf(states)
     const found = await Promise.all(
       sets.map((set) => redis.zrange(set, from, '-', 'BYLEX', 'REV', 'LIMIT', 0, count)),
     )
     return found.flat().sort().reverse().slice(0, count)
-  }
-
-  /** How many tasks are in each state. */
-  async function counts(): Promise<Record<TaskState, number>> {
-    const sizes = await Promise.all(TASK_STATES.map((state) => redis.zcard(keys.state(state))))
-    return Object.fromEntries(TASK_STATES.map((state, index) => [state, sizes[index]!])) as Record<
-      TaskState,
-      number
-    >
   }
 
   /** Finished tasks that retention lets go: too old, or beyond `keep` newest. At most `count`, oldest first. */
@@ -250,6 +237,15 @@ export function createRecordStore(options: RecordStoreOptions) {
     return redis.zrange(keys.finished, '0', String(surplus - 1))
   }
 
+  /** The smallest sets that hold all tasks of these states. */
+  function setsOf(states: readonly TaskState[] | undefined): string[] {
+    if (states === undefined || states.includes('succeeded')) return [keys.tasks]
+    const sets = states.map((state) =>
+      state === 'failed' || state === 'cancelled' ? keys.ended(state) : keys.live,
+    )
+    return [...new Set(sets)]
+  }
+
   return {
     create,
     claim,
@@ -261,10 +257,28 @@ export function createRecordStore(options: RecordStoreOptions) {
     readMany,
     cancelRequested,
     ids,
-    counts,
     expired,
   }
 }
+
+/** What a claim gives of the record, beside what it decides itself. */
+const CLAIMED_FIELDS = [
+  'input',
+  'route',
+  'type',
+  'tier',
+  'model',
+  'directory',
+  'createdAt',
+  'retries',
+  'cancelAt',
+  'server',
+  'sessionID',
+  'checkpoint',
+  'done',
+  'usage',
+  'costMicroUsd',
+]
 
 /** One log entry, ready for `write`. */
 export function entryOf(event: NewEvent): string {
@@ -275,12 +289,6 @@ function flat(fields: RecordFields): (string | number)[] {
   const list: (string | number)[] = []
   for (const field in fields) list.push(field, fields[field]!)
   return list
-}
-
-function hashOf(reply: readonly string[], start: number): Record<string, string> {
-  const hash: Record<string, string> = {}
-  for (let index = start; index < reply.length; index += 2) hash[reply[index]!] = reply[index + 1]!
-  return hash
 }
 
 function statusOf<Status extends string>(reply: unknown): { status: Status; queue: string } {

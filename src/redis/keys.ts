@@ -4,7 +4,6 @@
  * All share one hash tag, BullMQ's included, so that a script may touch record, log and queue together
  * and a namespace lives on one node of a cluster (MECHANISMS.md "Keys in Redis").
  */
-import type { TaskState } from '../tasks/state.ts'
 
 export interface Keys {
   /** `{tierline}` or `{tierline:NAME}`. */
@@ -13,16 +12,18 @@ export interface Keys {
   readonly queuePrefix: string
   /** Hash: the record of one task, the truth. */
   task(id: string): string
-  /** Stream: the event log of one task; entry ids are `<seq>-0`. */
+  /** Stream: the event log of one task; an entry is a batch, its id `<seq of its last event>-0`. */
   log(id: string): string
   /** Channel: new entries of one log. */
-  live(id: string): string
+  channel(id: string): string
   /** Channel: `cancel <id>` to all workers. */
   readonly control: string
   /** Sorted set of all task ids, score 0: lexicographic order is order of creation. */
   readonly tasks: string
-  /** Sorted set of the task ids in one state, score 0. */
-  state(state: TaskState): string
+  /** Sorted set of the ids that are not over, score 0. */
+  readonly live: string
+  /** Sorted set of the ids that ended so, score 0. Those that succeeded are most of all and have none. */
+  ended(state: 'failed' | 'cancelled'): string
   /** Sorted set of the finished task ids, score finishedAt: what retention walks. */
   readonly finished: string
   /** String with expiry: who does the maintenance now. */
@@ -43,10 +44,11 @@ export function createKeys(namespace: string | undefined): Keys {
     queuePrefix: `${root}:queue`,
     task: (id) => `${root}:task:${id}`,
     log: (id) => `${root}:log:${id}`,
-    live: (id) => `${root}:live:${id}`,
+    channel: (id) => `${root}:channel:${id}`,
     control: `${root}:control`,
     tasks: `${root}:tasks`,
-    state: (state) => `${root}:state:${state}`,
+    live: `${root}:live`,
+    ended: (state) => `${root}:ended:${state}`,
     finished: `${root}:finished`,
     maintainer: `${root}:maintainer`,
     workers: `${root}:workers`,

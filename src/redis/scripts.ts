@@ -6,12 +6,12 @@ type Arg = string | number
 
 /** Name → number of keys. The header of each `scripts/<name>.lua` says what keys, arguments and reply are. */
 const SCRIPTS = {
-  'create-task': 5,
-  'claim-task': 7,
+  'create-task': 3,
+  'claim-task': 5,
   'write-task': 5,
-  'cancel-task': 6,
-  'retry-task': 7,
-  'remove-task': 7,
+  'cancel-task': 5,
+  'retry-task': 6,
+  'remove-task': 6,
 } as const
 
 export type ScriptName = keyof typeof SCRIPTS

@@ -24,6 +24,8 @@ export interface JournalOptions {
   attempt: number
   /** The seq the log is at. */
   seq: number
+  /** Goes out soon, or with the first write. */
+  opening: readonly NewEvent[]
   write(write: Write): Promise<WriteResult>
   now(): number
   /** Another worker has the task: nothing more is written. Called once. */
@@ -45,7 +47,7 @@ export interface Journal {
 export function createJournal(options: JournalOptions): Journal {
   const { id, fence, attempt, now } = options
   let seq = options.seq
-  let pending: NewEvent[] = []
+  let pending: NewEvent[] = [...options.opening]
   let writing: Promise<boolean> = Promise.resolve(true)
   let busy = false
   let stale = false
@@ -72,14 +74,14 @@ export function createJournal(options: JournalOptions): Journal {
 
   function schedule(): void {
     if (timer !== undefined || busy || stale) return
-    const wait = lastWriteAt + COALESCE_MS - now()
-    if (wait <= 0) void commit().catch(() => {})
-    else {
-      timer = setTimeout(() => {
+    // Even the first waits a turn of the event loop: what comes with it goes out with it.
+    timer = setTimeout(
+      () => {
         timer = undefined
         void commit().catch(() => {})
-      }, wait)
-    }
+      },
+      Math.max(0, lastWriteAt + COALESCE_MS - now()),
+    )
   }
 
   function commit(fields: RecordFields = {}, to?: Write['to']): Promise<boolean> {
@@ -114,6 +116,7 @@ export function createJournal(options: JournalOptions): Journal {
     }
   }
 
+  if (pending.length > 0) schedule()
   return { add, commit, close: () => clearTimeout(timer) }
 }
 

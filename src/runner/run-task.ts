@@ -5,6 +5,7 @@
  * takes over repeats the same request, which costs nothing (ADOPTION.md §10).
  */
 import { isTierlineError, TierlineError } from '../errors.ts'
+import { openingEvents } from '../records/opening-events.ts'
 import type { Write, WriteResult } from '../records/record-store.ts'
 import { type Checkpoint, spend, type TaskRecord } from '../records/task-record.ts'
 import type { SessionBackend, TurnOutcome } from '../sessions/backend.ts'
@@ -63,6 +64,10 @@ export async function runTask(
     fence: record.fence,
     attempt: record.attempt,
     seq: record.seq,
+    opening: [
+      ...(record.seq === 0 ? openingEvents(record) : []),
+      { type: 'attempt-started', at: deps.now(), attempt: record.attempt },
+    ],
     write: deps.write,
     now: deps.now,
     onStale: () => interruption.raise('stale'),

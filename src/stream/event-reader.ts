@@ -1,10 +1,11 @@
 /** Reads the log of a task from any point, then live, without a gap and without a repeat. */
 import { TierlineError } from '../errors.ts'
+import { openingEvents } from '../records/opening-events.ts'
 import { taskNotFound } from '../records/task-not-found.ts'
 import { parseRecord, type TaskRecord } from '../records/task-record.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
-import type { StreamItem, TaskEvent } from '../tasks/event.ts'
+import type { NewEvent, StreamItem, TaskEvent } from '../tasks/event.ts'
 import { isTerminal } from '../tasks/state.ts'
 import { createInbox } from './inbox.ts'
 import type { LiveHub } from './live-hub.ts'
@@ -32,20 +33,20 @@ export interface ReadOptions {
 export function createEventReader({ redis, keys, hub }: EventReaderOptions) {
   return async function* readEvents(id: string, { after, signal }: ReadOptions): AsyncGenerator<StreamItem> {
     const inbox = createInbox(signal)
-    const stop = await hub.listen(keys.live(id), inbox.put)
+    const stop = await hub.listen(keys.channel(id), inbox.put)
     try {
       let next = after + 1
       for (;;) {
         // From the log, until it has nothing more.
         let last: TaskEvent | undefined
         for (;;) {
-          const { record, events } = await look(id, next)
+          const { record, events, full } = await look(id, next)
           const first = events[0]
           if (first !== undefined && first.seq > next) yield { type: 'reset', missing: [next, first.seq - 1] }
           for (const event of events) yield event
           last = events.at(-1)
           if (last !== undefined) next = last.seq + 1
-          if (events.length >= PAGE) continue
+          if (full) continue
           if (isTerminal(record.state) && next > record.seq) {
             yield { type: 'end', state: record.state as 'succeeded' }
             return
@@ -75,7 +76,7 @@ export function createEventReader({ redis, keys, hub }: EventReaderOptions) {
   }
 
   /** Record and the next entries in one round trip; before the first claim the entries come from the record. */
-  async function look(id: string, next: number): Promise<{ record: TaskRecord; events: TaskEvent[] }> {
+  async function look(id: string, next: number): Promise<Page> {
     const [hash, entries] = await Promise.all([
       redis.hgetall(keys.task(id)),
       redis.xrange(keys.log(id), `${next}-0`, '+', 'COUNT', PAGE),
@@ -83,27 +84,34 @@ export function createEventReader({ redis, keys, hub }: EventReaderOptions) {
     const record = parseRecord(id, hash)
     if (record === undefined) throw taskNotFound(id)
     if (entries.length === 0 && record.seq === 0)
-      return { record, events: openingEvents(record).slice(next - 1) }
+      return {
+        record,
+        events: openingEvents(record)
+          .map((event, index) => ({ seq: index + 1, ...event }))
+          .slice(next - 1),
+        full: false,
+      }
     if (entries.length === 0 && isTerminal(record.state) && next <= record.seq) {
       throw new TierlineError(
         'log_expired',
         `Cannot read the events of task "${id}": its log was removed after its time; the task and its result are still there`,
       )
     }
-    return { record, events: entries.map(([entryID, fields]) => parseEntry(entryID, fields)) }
+    const events = entries.flatMap(([entryID, fields]) => parseEntry(entryID, fields))
+    return { record, events: events.filter(({ seq }) => seq >= next), full: entries.length === PAGE }
   }
 }
 
-/** What the first claim will write as 1 and 2, for readers who come before it. */
-function openingEvents(record: TaskRecord): TaskEvent[] {
-  const at = record.createdAt
-  return [
-    { seq: 1, type: 'task-queued', at, attempt: 0, queue: record.queue },
-    { seq: 2, type: 'task-routed', at, attempt: 0, route: record.route },
-  ]
+interface Page {
+  record: TaskRecord
+  events: TaskEvent[]
+  /** There may be more. */
+  full: boolean
 }
 
-/** `['7-0', ['e', '{"type":…}']]` → event 7. */
-export function parseEntry(entryID: string, fields: readonly string[]): TaskEvent {
-  return { seq: Number.parseInt(entryID, 10), ...JSON.parse(fields[1]!) } as TaskEvent
+/** `['7-0', ['e', '[{"type":…},{…}]']]` → events 6 and 7: an entry has the seq of its last event. */
+export function parseEntry(entryID: string, fields: readonly string[]): TaskEvent[] {
+  const events = JSON.parse(fields[1]!) as NewEvent[]
+  const first = Number.parseInt(entryID, 10) - events.length + 1
+  return events.map((event, index) => ({ seq: first + index, ...event }))
 }

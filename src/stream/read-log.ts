@@ -11,7 +11,7 @@ export async function readLog(redis: RedisClient, keys: Keys, id: string): Promi
   for (;;) {
     const from = `${(events.at(-1)?.seq ?? 0) + 1}-0`
     const entries = await redis.xrange(keys.log(id), from, '+', 'COUNT', PAGE)
-    for (const [entryID, fields] of entries) events.push(parseEntry(entryID, fields))
+    for (const [entryID, fields] of entries) events.push(...parseEntry(entryID, fields))
     if (entries.length < PAGE) return events
   }
 }

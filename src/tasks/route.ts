@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { ModelID } from './model-id.ts'
 
-const Model = z.string().transform((text) => text as ModelID)
+/** A `ModelID`, as a schema that OpenAPI can show. */
+const Model = z.templateLiteral([z.string(), '/', z.string()])
 
 /** One step of the decision: `{ step: 'type', input: 'lint', outcome: 'tier fast' }`. */
 export const RouteStep = z.object({ step: z.string(), input: z.string(), outcome: z.string() })

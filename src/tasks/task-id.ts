@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { monotonicFactory } from 'ulid'
 import { z } from 'zod'
 
@@ -19,14 +18,10 @@ export const TaskID = z
  * The same after a take-over, another only when the retry policy pays again (MECHANISMS.md "Adoption").
  */
 export function messageIDOf(taskID: string, index: number, tryNumber: number): string {
-  return `msg_${digest(`${taskID}:${index}:${tryNumber}`)}`
+  return `msg_${taskID.slice('tsk_'.length)}_${index}_${tryNumber}`
 }
 
 /** The id of part `index` of a message: fixed, so that a repeated POST does not double the prompt. */
 export function partIDOf(messageID: string, index: number): string {
-  return `prt_${digest(`${messageID}:${index}`)}`
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 26)
+  return `prt_${messageID.slice('msg_'.length)}_${index}`
 }

@@ -1,5 +1,5 @@
 -- Ends a task that waits, or asks the worker of a running one to end it. Atomic, idempotent.
--- KEYS: task, log, state:waiting, state:delayed, state:cancelled, finished
+-- KEYS: task, log, live, cancelled, finished
 -- ARGV: id, now, live channel, error, log age in ms, control channel
 -- Returns {status, queue}; status is gone, finished, requested or cancelled.
 local head = redis.call('HMGET', KEYS[1], 'state', 'queue', 'seq', 'createdAt', 'route', 'attempt')
@@ -12,23 +12,21 @@ if state == 'running' then
   return {'requested', head[2]}
 end
 local seq = tonumber(head[3] or '0')
-local first, entries = seq + 1, {}
-local function append(json)
-  seq = seq + 1
-  entries[#entries + 1] = json
-  redis.call('XADD', KEYS[2], seq .. '-0', 'e', json)
-end
+local first, events = seq + 1, {}
 if seq == 0 then
-  append('{"type":"task-queued","at":' .. head[4] .. ',"attempt":0,"queue":"' .. head[2] .. '"}')
-  append('{"type":"task-routed","at":' .. head[4] .. ',"attempt":0,"route":' .. head[5] .. '}')
+  events[1] = '{"type":"task-queued","at":' .. head[4] .. ',"attempt":0,"queue":"' .. head[2] .. '"}'
+  events[2] = '{"type":"task-routed","at":' .. head[4] .. ',"attempt":0,"route":' .. head[5] .. '}'
 end
-append('{"type":"task-finished","at":' .. ARGV[2] .. ',"attempt":' .. (head[6] or '0')
-  .. ',"state":"cancelled","error":' .. ARGV[4] .. '}')
+events[#events + 1] = '{"type":"task-finished","at":' .. ARGV[2] .. ',"attempt":' .. (head[6] or '0')
+  .. ',"state":"cancelled","error":' .. ARGV[4] .. '}'
+seq = seq + #events
+local batch = '[' .. table.concat(events, ',') .. ']'
+redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
 redis.call('HSET', KEYS[1], 'state', 'cancelled', 'error', ARGV[4], 'finishedAt', ARGV[2], 'seq', seq)
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
-redis.call('ZREM', state == 'waiting' and KEYS[3] or KEYS[4], ARGV[1])
-redis.call('ZADD', KEYS[5], 0, ARGV[1])
-redis.call('ZADD', KEYS[6], ARGV[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('ZADD', KEYS[4], 0, ARGV[1])
+redis.call('ZADD', KEYS[5], ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
-redis.call('PUBLISH', ARGV[3], first .. ' [' .. table.concat(entries, ',') .. ']')
+redis.call('PUBLISH', ARGV[3], first .. ' ' .. batch)
 return {'cancelled', head[2]}

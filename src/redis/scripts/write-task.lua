@@ -1,36 +1,36 @@
--- The one write of a worker: fields, log entries and a change of state together, or nothing. Atomic.
+-- The one write of a worker: fields, events and a change of state together, or nothing. Atomic.
+-- The events of one write are one entry of the stream, a JSON array under the seq of its last event.
 -- Repeating a write whose reply was lost changes nothing, since it names the seq it follows.
--- KEYS: task, log, state:running, state:<to> (or state:running), finished
--- ARGV: id, fence, seq before, now, live channel, to (or ''), log age in ms, most entries in the log,
---       number of entries, entries…, field, value, …
+-- KEYS: task, log, live, <to> (or live), finished
+-- ARGV: id, fence, seq before, now, live channel, to (or ''), log age in ms, most events in the log,
+--       number of events, events…, field, value, …
 -- Returns {seq after, 1 when a cancel was requested}; {-1} for a stale fence; {-2, seq} for another seq.
 local head = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'cancelAt', 'state')
 if not head[1] or head[1] ~= ARGV[2] then return {-1} end
-local seq, before, count = tonumber(head[2]), tonumber(ARGV[3]), tonumber(ARGV[9])
-local cancel = (head[3] and head[3] ~= '') and 1 or 0
+local seq, before, count = tonumber(head[2] or '0'), tonumber(ARGV[3]), tonumber(ARGV[9])
+local cancel = head[3] and 1 or 0
 if count > 0 and seq == before + count then return {seq, cancel} end
 if seq ~= before then return {-2, seq} end
 if head[4] ~= 'running' then return {-1} end
 
-for i = 1, count do
-  redis.call('XADD', KEYS[2], (seq + i) .. '-0', 'e', ARGV[9 + i])
-end
-if count > 0 and before + count > tonumber(ARGV[8]) then redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', ARGV[8]) end
-redis.call('HSET', KEYS[1], 'seq', seq + count, unpack(ARGV, 10 + count))
-local to = ARGV[6]
-if to ~= '' then
-  redis.call('HSET', KEYS[1], 'state', to)
-  redis.call('ZREM', KEYS[3], ARGV[1])
-  redis.call('ZADD', KEYS[4], 0, ARGV[1])
-  if to == 'waiting' or to == 'delayed' then
-    redis.call('HINCRBY', KEYS[1], 'deliveries', -1)
-  else
-    redis.call('HSET', KEYS[1], 'finishedAt', ARGV[4])
-    redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
-    redis.call('PEXPIRE', KEYS[2], ARGV[7])
-  end
-end
+local to, last = ARGV[6], seq + count
 if count > 0 then
-  redis.call('PUBLISH', ARGV[5], (seq + 1) .. ' [' .. table.concat(ARGV, ',', 10, 9 + count) .. ']')
+  local batch = '[' .. table.concat(ARGV, ',', 10, 9 + count) .. ']'
+  redis.call('XADD', KEYS[2], last .. '-0', 'e', batch)
+  redis.call('PUBLISH', ARGV[5], (seq + 1) .. ' ' .. batch)
+  if last > tonumber(ARGV[8]) then redis.call('XTRIM', KEYS[2], 'MINID', '~', last - tonumber(ARGV[8])) end
 end
-return {seq + count, cancel}
+if to == '' then
+  redis.call('HSET', KEYS[1], 'seq', last, unpack(ARGV, 10 + count))
+elseif to == 'waiting' or to == 'delayed' then
+  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, unpack(ARGV, 10 + count))
+  redis.call('HINCRBY', KEYS[1], 'deliveries', -1)
+else
+  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, 'finishedAt', ARGV[4], unpack(ARGV, 10 + count))
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  -- Most tasks succeed, so those have no set of their own.
+  if to ~= 'succeeded' then redis.call('ZADD', KEYS[4], 0, ARGV[1]) end
+  redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
+  redis.call('PEXPIRE', KEYS[2], ARGV[7])
+end
+return {last, cancel}
