@@ -1,0 +1,147 @@
+/** One version of what the file says, or of what holds without one. Never changes. */
+import type { Price } from '../catalog/catalog.ts'
+import { createRoutingTable, type RouteRule, type RoutingTable } from '../routing/table.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import type { DefaultsContent, FileContent } from './file-schema.ts'
+
+const MICRO_USD_PER_USD = 1_000_000
+
+export interface Config {
+  readonly table: RoutingTable
+  readonly limits: Limits
+  readonly retry: { readonly maxTries: number; readonly backoffMs: number; readonly maxBackoffMs: number }
+  /** Tasks at a time of one tier in one process, where the tier has no limit of its own. */
+  readonly workerConcurrency: number
+  readonly directories: {
+    /** Absolute paths; `null`: the file says nothing. `allowedRoots` knows what holds then. */
+    readonly allow: readonly string[] | null
+  }
+  readonly http: { readonly allowedHosts: readonly string[]; readonly corsOrigins: readonly string[] }
+  /** By `provider/model` or provider. Not enforced yet. */
+  readonly modelLimits: ReadonlyMap<string, ModelLimits>
+  /** Not enforced yet. */
+  readonly budgets: readonly Budget[]
+}
+
+export interface Limits {
+  readonly maxWaitingTasks: number
+  readonly maxPromptBytes: number
+  /** Wall clock of a task, where neither it nor its route names one. */
+  readonly timeoutMs: number
+  readonly logAgeMs: number
+  readonly taskAgeMs: number
+  readonly maxFinishedTasks: number
+  readonly maxLogEvents: number
+}
+
+/** `null`: no limit. */
+export interface ModelLimits {
+  readonly concurrency: number | null
+  readonly requestsPerMinute: number | null
+  readonly tokensPerMinute: number | null
+}
+
+export interface Budget {
+  /** `global`, `type:lint`, `key:ci`. */
+  readonly scope: string
+  readonly per: 'hour' | 'day' | 'month' | 'once'
+  readonly limitMicroUsd: number
+  readonly timeZone: string
+  readonly onExceed: 'reject' | 'queue' | 'downgrade'
+  readonly downgradeAtPercent: number | null
+}
+
+/** Makes the configuration of a file that was found good. */
+export function configOf(
+  file: FileContent,
+  origin: { generation: number; path: string; warnings: readonly string[] },
+): Config {
+  const tiers = Object.entries(file.tiers).map(([name, { models, concurrency }]) => ({
+    name,
+    models,
+    concurrency: concurrency ?? null,
+  }))
+  const table = createRoutingTable({
+    generation: origin.generation,
+    source: { kind: 'file', path: origin.path },
+    tiers,
+    routes: new Map(Object.entries(file.routes).map(([type, target]) => [type, ruleOf(target)])),
+    default: file.default ?? (file.tiers.balanced ? 'balanced' : tiers[0]!.name),
+    prices: pricesOf(file),
+    warnings: origin.warnings,
+  })
+  const modelLimits = Object.entries(file.models).map(([name, limits]): [string, ModelLimits] => [
+    name,
+    {
+      concurrency: limits.concurrency ?? null,
+      requestsPerMinute: limits.requestsPerMinute ?? null,
+      tokensPerMinute: limits.tokensPerMinute ?? null,
+    },
+  ])
+  const budgets = file.budgets.map(
+    ({ limitUsd, downgradeAtPercent = null, ...rest }): Budget => ({
+      ...rest,
+      limitMicroUsd: microUsd(limitUsd),
+      downgradeAtPercent,
+    }),
+  )
+  return Object.freeze({ ...fromDefaults(file), table, modelLimits: new Map(modelLimits), budgets })
+}
+
+/** The configuration without a file: the table given, and the default of everything else. */
+export function configWithoutFile(table: RoutingTable, defaults: DefaultsContent): Config {
+  return Object.freeze({ ...fromDefaults(defaults), table, modelLimits: new Map(), budgets: [] })
+}
+
+/** The same configuration as another generation. */
+export function asGeneration(config: Config, generation: number): Config {
+  return Object.freeze({ ...config, table: Object.freeze({ ...config.table, generation }) })
+}
+
+function fromDefaults(
+  content: DefaultsContent,
+): Pick<Config, 'limits' | 'retry' | 'workerConcurrency' | 'directories' | 'http'> {
+  const { limits, tasks, retention, workers, directories, http } = content
+  return {
+    limits: Object.freeze({ ...limits, timeoutMs: tasks.timeoutMs, ...retention }),
+    retry: tasks.retry,
+    workerConcurrency: workers.concurrency,
+    directories: { allow: directories.allow ?? null },
+    http,
+  }
+}
+
+function ruleOf(target: FileContent['routes'][string]): RouteRule {
+  if (typeof target !== 'string')
+    return {
+      tier: target.tier ?? null,
+      model: target.model ?? null,
+      timeoutMs: target.timeoutMs ?? null,
+      maxCostMicroUsd: target.maxCostUsd === undefined ? null : microUsd(target.maxCostUsd),
+    }
+  const isModel = target.includes('/')
+  return {
+    tier: isModel ? null : target,
+    model: isModel ? (target as ModelID) : null,
+    timeoutMs: null,
+    maxCostMicroUsd: null,
+  }
+}
+
+function pricesOf({ models }: FileContent): ReadonlyMap<string, Price> {
+  const prices = new Map<string, Price>()
+  for (const [name, { price }] of Object.entries(models)) {
+    if (!price) continue
+    prices.set(name, {
+      inputMicroUsdPerMTok: microUsd(price.inputUsdPerMTok),
+      outputMicroUsdPerMTok: microUsd(price.outputUsdPerMTok),
+      cacheReadMicroUsdPerMTok: microUsd(price.cacheReadUsdPerMTok ?? price.inputUsdPerMTok),
+      cacheWriteMicroUsdPerMTok: microUsd(price.cacheWriteUsdPerMTok ?? price.inputUsdPerMTok),
+    })
+  }
+  return prices
+}
+
+function microUsd(usd: number): number {
+  return Math.round(usd * MICRO_USD_PER_USD)
+}

@@ -1,0 +1,76 @@
+/** What one key of a file says about another: no schema can know it. */
+import { isAbsolute } from 'node:path'
+import { nearestNames } from '../routing/nearest.ts'
+import { DIRECT_QUEUE, NESTED_QUEUE } from '../routing/queue-of.ts'
+import type { ConfigProblem } from './config-problem.ts'
+import type { FileContent } from './file-schema.ts'
+import type { YamlSource } from './yaml-source.ts'
+
+const RESERVED: readonly string[] = [DIRECT_QUEUE, NESTED_QUEUE]
+
+/** Every contradiction, at the line of the key that is wrong. */
+export function crossCheck(file: FileContent, source: YamlSource): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  const tierNames = Object.keys(file.tiers)
+  const add = (
+    path: readonly PropertyKey[],
+    what: 'key' | 'value',
+    message: string,
+    more: { given?: unknown; allowed?: readonly string[] } = {},
+  ): void => {
+    problems.push(source.problemAt(path, what, { field: path.join('.'), message, ...more }))
+  }
+  const unknownTier = (path: readonly PropertyKey[], given: string): void =>
+    add(path, 'value', `names the tier "${given}", which does not exist`, {
+      given,
+      allowed: nearestNames(given, tierNames),
+    })
+
+  for (const [name, { models }] of Object.entries(file.tiers)) {
+    if (RESERVED.includes(name))
+      add(['tiers', name], 'key', 'is the name of a queue of tierline’s own', { given: name })
+    // JavaScript moves such keys to the front, and the order of tiers counts.
+    if (/^\d+$/.test(name)) add(['tiers', name], 'key', 'must not be a number alone', { given: name })
+    for (const [index, model] of models.entries())
+      if (models.indexOf(model) < index)
+        add(['tiers', name, 'models', index], 'value', `names "${model}" a second time`, { given: model })
+  }
+  for (const [type, target] of Object.entries(file.routes)) {
+    if (typeof target === 'string') {
+      if (!target.includes('/') && !tierNames.includes(target)) unknownTier(['routes', type], target)
+    } else if (target.tier !== undefined && !tierNames.includes(target.tier))
+      unknownTier(['routes', type, 'tier'], target.tier)
+  }
+  if (file.default !== undefined && !tierNames.includes(file.default)) unknownTier(['default'], file.default)
+  for (const [index, { scope, per }] of file.budgets.entries()) {
+    const path = ['budgets', index, 'scope']
+    const [kind, name = ''] = [scope.split(':', 1)[0], scope.slice(scope.indexOf(':') + 1)]
+    if (kind === 'tier' && !tierNames.includes(name)) unknownTier(path, name)
+    if (kind === 'type' && !Object.hasOwn(file.routes, name))
+      add(path, 'value', `names the task type "${name}", which has no route`, {
+        given: scope,
+        allowed: nearestNames(name, Object.keys(file.routes)),
+      })
+    if (file.budgets.findIndex((other) => other.scope === scope && other.per === per) < index)
+      add(path, 'value', `has a budget per ${per} already`, { given: scope })
+  }
+  for (const [index, directory] of (file.directories.allow ?? []).entries())
+    if (!isAbsolute(directory))
+      add(['directories', 'allow', index], 'value', 'must be an absolute path', { given: directory })
+  return problems
+}
+
+/** What is parsed and has no effect yet, a sentence each. */
+export function notEnforcedYet(file: FileContent): string[] {
+  const limited = Object.entries(file.models).filter(
+    ([, { price: _, ...limits }]) => Object.keys(limits).length > 0,
+  )
+  const capped = Object.entries(file.routes).filter(
+    ([, target]) => typeof target !== 'string' && target.maxCostUsd !== undefined,
+  )
+  return [
+    ...(file.budgets.length > 0 ? ['budgets: not enforced yet'] : []),
+    ...limited.map(([name]) => `models.${name}: limits are not enforced yet, prices are`),
+    ...capped.map(([type]) => `routes.${type}.maxCostUsd: not enforced yet`),
+  ]
+}

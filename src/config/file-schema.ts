@@ -1,0 +1,237 @@
+/**
+ * What may stand in `tierline.yaml`. The JSON Schema for editors and the tables of docs/configuration.md
+ * are held to this file by tests.
+ */
+import { z } from 'zod'
+import { Name } from '../tasks/input.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+const MIB = 1024 * 1024
+
+const MODEL = /^[^\s/]+\/\S+$/
+const PROVIDER_OR_MODEL = /^[^\s/]+(\/\S+)?$/
+const BUDGET_SCOPE = /^(global|(type|tier|provider|model|key):\S+)$/
+
+const Model = z
+  .string()
+  .max(512)
+  .regex(MODEL, 'must be "provider/model"')
+  .transform((text) => text as ModelID)
+
+const Count = z.int().min(1).max(1_000_000)
+const Usd = z.number().min(0).max(1_000_000)
+const TimeoutMs = z.int().min(SECOND).max(DAY)
+
+const Tier = z.strictObject({
+  models: z.array(Model).min(1, 'must name at least one model').meta({
+    description: 'Models of the tier, most wanted first: the ones after the first are its fallback chain.',
+  }),
+  concurrency: Count.optional().meta({
+    description: 'Tasks of this tier at a time, of all workers together. Absent: no limit.',
+  }),
+})
+
+const Rule = z
+  .strictObject({
+    tier: Name.optional().meta({ description: 'The tier these tasks go to.' }),
+    model: Model.optional().meta({ description: 'The model these tasks are pinned to, without a chain.' }),
+    timeoutMs: TimeoutMs.optional().meta({
+      description: 'Wall clock of these tasks from their first start, where the task names none.',
+    }),
+    maxCostUsd: Usd.optional().meta({ description: 'Most that one such task may cost. Not enforced yet.' }),
+  })
+  .refine(({ tier, model }) => (tier === undefined) !== (model === undefined), {
+    error: 'needs either "tier" or "model"',
+  })
+
+const Target = z
+  .string()
+  .regex(/^[^\s/]+(\/\S+)?$/, 'must be the name of a tier, "provider/model", or a rule')
+  .meta({ description: 'The name of a tier, or "provider/model".' })
+
+const Price = z
+  .strictObject({
+    inputUsdPerMTok: Usd,
+    outputUsdPerMTok: Usd.meta({ description: 'Reasoning is billed as output.' }),
+    cacheReadUsdPerMTok: Usd.optional().meta({ description: 'Absent: as input.' }),
+    cacheWriteUsdPerMTok: Usd.optional().meta({ description: 'Absent: as input.' }),
+  })
+  .meta({ description: 'Beats what the catalog says, in USD per million tokens. 0 is known to be free.' })
+
+const ModelLimits = z.strictObject({
+  concurrency: Count.optional().meta({
+    description: 'Turns at a time, of all workers together. Not enforced yet.',
+  }),
+  requestsPerMinute: Count.optional().meta({ description: 'Not enforced yet.' }),
+  tokensPerMinute: z.int().min(1).max(1_000_000_000).optional().meta({ description: 'Not enforced yet.' }),
+  price: Price.optional(),
+})
+
+const Budget = z
+  .strictObject({
+    scope: z
+      .string()
+      .regex(BUDGET_SCOPE, 'must be global, type:NAME, tier:NAME, provider:NAME, model:NAME or key:NAME')
+      .meta({ description: 'What counts against it.' }),
+    per: z
+      .enum(['hour', 'day', 'month', 'once'])
+      .meta({ description: 'The window after which it is full again.' }),
+    limitUsd: Usd.meta({ description: 'Most that may be spent in one window.' }),
+    timeZone: z
+      .string()
+      .refine(isTimeZone, 'must be a time zone such as "Europe/Berlin"')
+      .default('UTC')
+      .meta({ description: 'Where days and months begin.' }),
+    onExceed: z
+      .enum(['reject', 'queue', 'downgrade'])
+      .default('reject')
+      .meta({ description: 'Refuse the task, let it wait for the next window, or take a cheaper tier.' }),
+    downgradeAtPercent: z.int().min(1).max(100).optional().meta({
+      description: 'From this part of the limit on a cheaper tier is taken. Only with onExceed: downgrade.',
+    }),
+  })
+  .refine(
+    ({ onExceed, downgradeAtPercent }) => downgradeAtPercent === undefined || onExceed === 'downgrade',
+    {
+      error: 'means something only with onExceed: downgrade',
+      path: ['downgradeAtPercent'],
+    },
+  )
+
+const withDefaults = {
+  limits: z
+    .strictObject({
+      maxWaitingTasks: z.int().min(1).max(10_000_000).default(100_000).meta({
+        description: 'Tasks that may wait; more are refused with `queue_full`.',
+      }),
+      maxPromptBytes: z
+        .int()
+        .min(1)
+        .max(64 * MIB)
+        .default(MIB)
+        .meta({
+          description: 'Text, system prompts and inline files of one task together.',
+        }),
+    })
+    .prefault({}),
+  tasks: z
+    .strictObject({
+      timeoutMs: TimeoutMs.default(30 * MINUTE).meta({
+        description: 'Wall clock of a task from its first start, where neither it nor its route names one.',
+      }),
+      retry: z
+        .strictObject({
+          maxTries: z.int().min(1).max(20).default(3).meta({
+            description: 'Paid tries of one message, the first included.',
+          }),
+          backoffMs: z.int().min(0).max(HOUR).default(SECOND).meta({
+            description: 'Wait before the second try; doubles with each further one.',
+          }),
+          maxBackoffMs: z
+            .int()
+            .min(0)
+            .max(DAY)
+            .default(MINUTE)
+            .meta({ description: 'The longest such wait.' }),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      logAgeMs: z
+        .int()
+        .min(MINUTE)
+        .max(365 * DAY)
+        .default(DAY)
+        .meta({
+          description: 'How long the event log of a finished task is kept.',
+        }),
+      taskAgeMs: z
+        .int()
+        .min(MINUTE)
+        .max(365 * DAY)
+        .default(7 * DAY)
+        .meta({
+          description: 'How long a finished task with its result is kept.',
+        }),
+      maxFinishedTasks: z.int().min(1).max(10_000_000).default(10_000).meta({
+        description: 'Finished tasks that are kept; the oldest go first.',
+      }),
+      maxLogEvents: z.int().min(100).max(1_000_000).default(10_000).meta({
+        description: 'Events of one log; the oldest go first, and readers are told.',
+      }),
+    })
+    .prefault({}),
+  workers: z
+    .strictObject({
+      concurrency: z.int().min(1).max(10_000).default(10).meta({
+        description: 'Tasks at a time of one tier in one process, where the tier has no limit of its own.',
+      }),
+    })
+    .prefault({}),
+  directories: z
+    .strictObject({
+      allow: z.array(z.string().min(1)).min(1).optional().meta({
+        description: 'Absolute paths tasks may work below. TIERLINE_DIRECTORIES beats it. Absent: any.',
+      }),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      allowedHosts: z.array(z.string().min(1)).default([]).meta({
+        description: 'Names this server may be called by, beside localhost and TIERLINE_HOST.',
+      }),
+      corsOrigins: z.array(z.string().min(1)).default([]).meta({
+        description: 'Origins of pages that may call the API from a browser.',
+      }),
+    })
+    .prefault({}),
+}
+
+/** The keys that do not route: all have defaults, which also hold without a file. */
+export const DefaultsSchema = z.strictObject(withDefaults)
+
+export const FileSchema = z
+  .strictObject({
+    tiers: z
+      .record(Name, Tier)
+      .refine((tiers) => Object.keys(tiers).length > 0, 'must name at least one tier')
+      .meta({
+        description:
+          'Named classes of models. The order counts: a pinned model waits in the first tier that lists it.',
+      }),
+    routes: z
+      .record(Name, z.union([Target, Rule]))
+      .default({})
+      .meta({ description: 'Task type → tier, "provider/model", or a rule.' }),
+    default: Name.optional().meta({
+      description:
+        'Tier of tasks that name no model, tier or type. Absent: `balanced` if there is one, else the first.',
+    }),
+    models: z
+      .record(z.string().regex(PROVIDER_OR_MODEL, 'must be "provider/model" or a provider'), ModelLimits)
+      .default({})
+      .meta({
+        description: 'Limits and prices, by "provider/model" or provider. The model beats its provider.',
+      }),
+    budgets: z.array(Budget).default([]).meta({ description: 'Not enforced yet.' }),
+    ...withDefaults,
+  })
+  .meta({ title: 'tierline.yaml', description: 'The routing table of tierline, with its limits.' })
+
+export type FileContent = z.output<typeof FileSchema>
+export type DefaultsContent = z.output<typeof DefaultsSchema>
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
