@@ -87,12 +87,8 @@ async function ready(redis: Redis, patienceMs: number, where: string): Promise<v
 }
 
 function refused(error: Error, where: string): TierlineError {
-  const message = 'refuses the user or the password'
-  return new TierlineError(
-    'redis_unsuitable',
-    `Cannot use Redis at "${where}": it ${message} (${error.message})`,
-    {
-      errors: [{ field: 'REDIS_URL', message }],
-    },
-  )
+  const message = `refuses the user or the password (${error.message.split(' ', 1)[0]})`
+  return new TierlineError('redis_unsuitable', `Cannot use Redis at "${where}": it ${message}`, {
+    errors: [{ field: 'REDIS_URL', message }],
+  })
 }

@@ -12,15 +12,16 @@ export interface Machine {
 }
 
 /**
- * The `opencode` binary: from `opencode-ai` in the node_modules of the project or of tierline, else on the PATH.
+ * The `opencode` binary: from `opencode-ai` in the node_modules of these directories or above, the first one
+ * first, else on the PATH.
  *
  * @throws {TierlineError} `service_not_found`, with the command that installs it.
  */
-export function findOpenCode(projectDir: string, path: string | undefined): string {
+export function findOpenCode(directories: readonly string[], path: string | undefined): string {
+  const machine = thisMachine()
   const found =
-    findInstalled(join(projectDir, 'package.json'), thisMachine()) ??
-    findInstalled(import.meta.filename, thisMachine()) ??
-    findOnPath(process.platform === 'win32' ? 'opencode.exe' : 'opencode', path)
+    directories.map((directory) => findInstalled(join(directory, 'package.json'), machine)).find(Boolean) ??
+    findOnPath(binaryName(machine), path)
   if (found !== undefined) return found
   throw new TierlineError(
     'service_not_found',
@@ -40,12 +41,15 @@ export function platformPackages({ platform, arch, avx2, musl }: Machine): strin
 /** As seen from a file: its own node_modules and those above. */
 function findInstalled(fromFile: string, machine: Machine): string | undefined {
   const wrapper = resolvePackage('opencode-ai', fromFile)
-  const binary = machine.platform === 'win32' ? 'opencode.exe' : 'opencode'
   return platformPackages(machine)
     .flatMap((name) => [wrapper && resolvePackage(name, wrapper), resolvePackage(name, fromFile)])
     .filter((manifest) => manifest !== undefined)
-    .map((manifest) => join(dirname(manifest), 'bin', binary))
+    .map((manifest) => join(dirname(manifest), 'bin', binaryName(machine)))
     .find(existsSync)
+}
+
+function binaryName({ platform }: Machine): string {
+  return platform === 'win32' ? 'opencode.exe' : 'opencode'
 }
 
 function resolvePackage(name: string, fromFile: string): string | undefined {

@@ -13,7 +13,13 @@ const name = z.string()
 /** What happens to a service. */
 export const ServiceEvent = z.discriminatedUnion('type', [
   /** It works, for the first time (`restarts` 0) or again. `output`: its line of JSON, where it is to print one. */
-  z.strictObject({ type: z.literal('ready'), name, pid, restarts: z.int().min(0), output: z.unknown().optional() }),
+  z.strictObject({
+    type: z.literal('ready'),
+    name,
+    pid,
+    restarts: z.int().min(0),
+    output: z.unknown().optional(),
+  }),
   /** It is gone after it was ready; a restart follows. `exit`: `it was ended by SIGKILL`. */
   z.strictObject({ type: z.literal('exited'), name, pid, exit: z.string() }),
   /** It did not start, or died too often: it stays down. The message has its last lines. */

@@ -44,7 +44,7 @@ const NOT_ISOLATED = /^OPENCODE_/
  */
 export async function openCodeService(options: OpenCodeServiceOptions): Promise<OpenCodeService> {
   const { dataDir, projectDir, environment, isolatedDir, name = 'local' } = options
-  const command = findOpenCode(projectDir, environment.PATH)
+  const command = findOpenCode([projectDir, import.meta.dirname], environment.PATH)
   const port = await freePort()
   const password = randomBytes(24).toString('hex')
   const url = `http://127.0.0.1:${port}`

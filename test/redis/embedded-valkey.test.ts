@@ -1,0 +1,204 @@
+/** What tierline needs of the embedded Valkey: that BullMQ works on it, and that it stays small. */
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { type Job, Queue, Worker, type WorkerOptions } from 'bullmq'
+import { describe, expect } from 'vitest'
+import { connectRedis } from '../../src/redis/connect.ts'
+import { type OwnRedis, test as withOwnRedis } from './own-redis-test.ts'
+
+const POLL = { timeout: 30_000, interval: 20 }
+
+interface Bull {
+  queue: Queue
+  work(run: (job: Job) => Promise<unknown>, options?: Partial<WorkerOptions>): Promise<Worker>
+}
+
+const test = withOwnRedis.extend<{ bull: Bull }>({
+  bull: async ({ own }, use) => {
+    const queue = new Queue('jobs', { connection: own.client })
+    const workers: Worker[] = []
+    await use({
+      queue,
+      async work(run, options) {
+        const worker = new Worker('jobs', run, { connection: own.client, ...options })
+        worker.on('error', () => {})
+        workers.push(worker)
+        await worker.waitUntilReady()
+        return worker
+      },
+    })
+    await Promise.all(workers.map((worker) => worker.close(true)))
+    await queue.close()
+  },
+})
+
+describe('BullMQ on the embedded Valkey', () => {
+  test('runs jobs by priority, with result, progress and log', async ({ bull }) => {
+    for (const priority of [5, 1, 3])
+      await bull.queue.add('job', { priority }, { priority, jobId: `p${priority}` })
+    const order: number[] = []
+    await bull.work(async (job) => {
+      order.push(job.data.priority)
+      await job.updateProgress(50)
+      await job.log('hello')
+      return job.data.priority * 2
+    })
+
+    await expect.poll(() => bull.queue.getCompletedCount(), POLL).toBe(3)
+    expect(order).toEqual([1, 3, 5])
+    expect(await bull.queue.getJob('p3')).toMatchObject({ returnvalue: 6, progress: 50 })
+    expect((await bull.queue.getJobLogs('p3')).logs).toEqual(['hello'])
+  })
+
+  test('runs a delayed job when its time has come, and one that is promoted before', async ({ bull }) => {
+    await bull.work(async (job) => Date.now() - job.timestamp)
+    await bull.queue.add('job', {}, { delay: 300, jobId: 'late' })
+    const promoted = await bull.queue.add('job', {}, { delay: 3_600_000, jobId: 'early' })
+    await promoted.promote()
+
+    await expect.poll(() => bull.queue.getCompletedCount(), POLL).toBe(2)
+    expect((await bull.queue.getJob('late'))?.returnvalue).toBeGreaterThanOrEqual(300)
+  })
+
+  test('gives the job of a worker that stalled to another', async ({ bull }) => {
+    await bull.queue.add('job', {})
+    const started = Promise.withResolvers<void>()
+    const never = Promise.withResolvers<void>()
+    const stalled = { lockDuration: 300, lockRenewTime: 3_600_000, stalledInterval: 100 }
+    await bull.work(async () => {
+      started.resolve()
+      await never.promise
+    }, stalled)
+    await started.promise
+    await bull.work(async () => 'taken over', { stalledInterval: 100 })
+
+    await expect.poll(async () => (await bull.queue.getCompleted())[0]?.returnvalue, POLL).toBe('taken over')
+    never.resolve()
+  })
+
+  test('tries again, pauses, and holds a global limit', async ({ bull }) => {
+    await bull.queue.setGlobalConcurrency(2)
+    await bull.queue.pause()
+    await bull.queue.addBulk(
+      Array.from({ length: 10 }, () => ({ name: 'job', data: {}, opts: { attempts: 2, backoff: 10 } })),
+    )
+    let running = 0
+    const seen: number[] = []
+    await bull.work(
+      async (job) => {
+        seen.push(++running)
+        await job.updateProgress(1)
+        running -= 1
+        if (job.attemptsMade === 0) throw new Error('The first attempt fails')
+      },
+      { concurrency: 10 },
+    )
+    expect(await bull.queue.getJobCounts('waiting', 'active')).toEqual({ waiting: 10, active: 0 })
+    await bull.queue.resume()
+
+    await expect.poll(() => bull.queue.getCompletedCount(), POLL).toBe(10)
+    expect(seen).toHaveLength(20)
+    expect(Math.max(...seen)).toBe(2)
+  })
+
+  test('is through with 20,000 jobs and holds none of their memory', { timeout: 180_000 }, async ({
+    own,
+    bull,
+  }) => {
+    const usedBytes = async (): Promise<number> =>
+      Number(/used_memory:(\d+)/.exec(await own.client.info('memory'))?.[1])
+    const before = await usedBytes()
+    const data = { text: 'x'.repeat(900) }
+    for (let batch = 0; batch < 20; batch += 1)
+      await bull.queue.addBulk(
+        Array.from({ length: 1_000 }, () => ({ name: 'job', data, opts: { removeOnComplete: true } })),
+      )
+    expect(await bull.queue.getWaitingCount()).toBe(20_000)
+    expect(await usedBytes()).toBeGreaterThan(before + 20_000_000)
+    let done = 0
+    await bull.work(
+      async () => {
+        done += 1
+      },
+      { concurrency: 50 },
+    )
+
+    await expect.poll(() => done, { timeout: 150_000, interval: 50 }).toBe(20_000)
+    await expect
+      .poll(() => bull.queue.getJobCounts('waiting', 'active'), POLL)
+      .toEqual({ waiting: 0, active: 0 })
+    // BullMQ keeps the last 10,000 events of a queue.
+    await bull.queue.trimEvents(0)
+    expect(await usedBytes()).toBeLessThan(before + 5_000_000)
+    expect(residentBytes(own.pid)).toBeLessThan(400_000_000)
+  })
+})
+
+describe('EmbeddedValkey', () => {
+  withOwnRedis('is closed to whoever has no password', async ({ own }) => {
+    const socket = await rawConnection(own)
+    socket.write('GET a\r\n')
+
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^-NOAUTH/)
+    socket.destroy()
+  })
+
+  withOwnRedis('answers a long pipeline in order, and large values whole', async ({ own }) => {
+    const pipeline = own.client.pipeline()
+    for (let i = 0; i < 20_000; i += 1) pipeline.incr('count')
+    const answers = await pipeline.exec()
+    expect(answers?.map(([, value]) => value)).toEqual(Array.from({ length: 20_000 }, (_, i) => i + 1))
+
+    const large = 'large'.repeat(4_000_000)
+    await own.client.set('large', large)
+    expect((await own.client.get('large')) === large).toBe(true)
+  })
+
+  withOwnRedis('drops a subscriber that does not read, rather than keep all it missed', async ({ own }) => {
+    const socket = await rawConnection(own)
+    socket.write(`AUTH ${new URL(own.url).password}\r\nCLIENT SETNAME slow\r\nSUBSCRIBE news\r\n`)
+    await expect.poll(() => own.client.publish('news', 'first'), POLL).toBe(1)
+    socket.pause()
+    const subscribers = async (): Promise<number> => {
+      const pipeline = own.client.pipeline()
+      for (let i = 0; i < 1_000; i += 1) pipeline.publish('news', 'x'.repeat(10_000))
+      return (await pipeline.exec())?.at(-1)?.[1] as number
+    }
+
+    await expect.poll(subscribers, { timeout: 50_000, interval: 1 }).toBe(0)
+    expect(residentBytes(own.pid)).toBeLessThan(400_000_000)
+    socket.destroy()
+  })
+
+  withOwnRedis('wakes blocked clients, and lets the others wait out their time', async ({ own }) => {
+    const [first, second] = await Promise.all(
+      [1, 2].map(() => connectRedis(own.url, { name: 'test', whenAway: 'wait' })),
+    )
+    const waiting = first!.blpop('list', 60)
+    const inVain = second!.blpop('other', 0.1)
+    await own.client.rpush('list', 'a')
+
+    expect(await waiting).toEqual(['list', 'a'])
+    expect(await inVain).toBeNull()
+    first!.disconnect()
+    second!.disconnect()
+  })
+})
+
+async function rawConnection({ url }: OwnRedis): Promise<Socket> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return socket
+}
+
+/** 0 where the system does not tell. */
+function residentBytes(pid: number): number {
+  try {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024
+  } catch {
+    return 0
+  }
+}

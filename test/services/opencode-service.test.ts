@@ -1,0 +1,68 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { openCodeService } from '../../src/services/opencode-service.ts'
+import { test } from './service-test.ts'
+
+describe('openCodeService()', () => {
+  test('is a server that only its password opens, isolated from the user', async ({
+    guardian,
+    directory,
+  }) => {
+    const projectDir = join(directory, 'project')
+    mkdirSync(projectDir)
+    const { server, spec } = await openCodeService({
+      dataDir: directory,
+      projectDir,
+      isolatedDir: join(directory, 'opencode'),
+      environment: { ...process.env, OPENCODE_CONFIG_CONTENT: '{"username": "of the user"}' },
+      config: { username: 'of the caller' },
+    })
+    await guardian.start(spec)
+    const ask = async (path: string, password: string) =>
+      await fetch(`${server.url}${path}`, {
+        headers: { authorization: `Basic ${btoa(`${server.username}:${password}`)}` },
+      })
+
+    expect((await ask('/global/health', 'guessed')).status).toBe(401)
+    expect(await (await ask('/config', server.password)).json()).toMatchObject({
+      username: 'of the caller',
+      permission: { '*': 'allow', question: 'deny' },
+      snapshot: false,
+      share: 'disabled',
+      autoupdate: false,
+    })
+    expect(await (await ask('/path', server.password)).json()).toMatchObject({ directory: projectDir })
+    expect(existsSync(join(directory, 'opencode', 'data', 'opencode'))).toBe(true)
+  })
+
+  test('passes on the keys of the user and nothing of ours', async ({ directory }) => {
+    const { server, spec } = await openCodeService({
+      dataDir: directory,
+      projectDir: directory,
+      name: 's2',
+      environment: {
+        PATH: process.env.PATH,
+        ANTHROPIC_API_KEY: 'key',
+        XDG_DATA_HOME: '/home/user/.data',
+        OPENCODE_CONFIG_CONTENT: '{"model": "acme/big"}',
+        OPENCODE_SERVER_PASSWORD: 'another',
+        TIERLINE_API_KEYS: 'a:secret',
+        REDIS_URL: 'redis://:secret@redis',
+      },
+    })
+
+    expect(spec.env).toEqual({
+      PATH: process.env.PATH,
+      ANTHROPIC_API_KEY: 'key',
+      XDG_DATA_HOME: '/home/user/.data',
+      OPENCODE_CLIENT: 'tierline',
+      OPENCODE_CONFIG_CONTENT: expect.stringContaining('"model":"acme/big"'),
+      OPENCODE_SERVER_USERNAME: server.username,
+      OPENCODE_SERVER_PASSWORD: server.password,
+      BUN_CONFIG_MAX_HTTP_REQUESTS: '1000',
+    })
+    expect(spec).toMatchObject({ name: 'opencode-s2', cwd: directory, secrets: [server.password] })
+    expect(spec.args.join(' ')).not.toContain(server.password)
+  })
+})
