@@ -1,0 +1,35 @@
+/** How the values of flags are read; commander shows the errors. */
+import { InvalidArgumentError } from 'commander'
+import { parseDurationMs } from '../format/duration.ts'
+
+/** `30s` → 30,000. */
+export function durationArgument(text: string): number {
+  const durationMs = parseDurationMs(text)
+  if (durationMs === undefined)
+    throw new InvalidArgumentError('It must be a length of time: 500ms, 30s, 5m, 2h, 1d.')
+  return durationMs
+}
+
+export function numberArgument(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
+}
+
+/** `team=core`, more than once. */
+export function collectMetadata(pair: string, before: Record<string, string> = {}): Record<string, string> {
+  const equals = pair.indexOf('=')
+  if (equals < 1) throw new InvalidArgumentError('It must be key=value.')
+  return { ...before, [pair.slice(0, equals)]: pair.slice(equals + 1) }
+}
+
+/** A flag that may stand more than once. */
+export function collectTexts(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
+/** `fast,balanced` → `['fast', 'balanced']`. */
+export function listArgument(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.includes('')) throw new InvalidArgumentError('It must be names separated by commas.')
+  return names
+}

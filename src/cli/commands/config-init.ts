@@ -1,0 +1,57 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { CatalogSnapshot } from '../../catalog/catalog.ts'
+import type { Settings } from '../../config/settings.ts'
+import { TierlineError } from '../../errors.ts'
+import { readServices } from '../../services/services-file.ts'
+import type { Cli } from '../cli.ts'
+import { addExamples } from './server-flags.ts'
+
+interface InitFlags {
+  dataDir?: string
+  json?: boolean
+}
+
+export function addConfigInit(config: Command, cli: Cli): void {
+  const command = config
+    .command('init')
+    .description('write a routing table made of the models that OpenCode offers')
+    .argument('[file]', 'default: TIERLINE_CONFIG, else tierline.yaml')
+    .option('--data-dir <directory>', 'of the running "up" whose OpenCode is asked')
+    .option('--json', 'print JSON')
+    .action(async (file: string | undefined, flags: InitFlags) => writeFirstTable(cli, file, flags))
+  addExamples(
+    command,
+    'tierline config init',
+    'OPENCODE_URL=http://127.0.0.1:4096 tierline config init my.yaml',
+  )
+}
+
+async function writeFirstTable({ terminal }: Cli, file: string | undefined, flags: InitFlags): Promise<void> {
+  // Loaded when they are needed: the other commands start faster.
+  const { initConfig } = await import('../../config/init-config.ts')
+  const { readSettings } = await import('../../config/settings.ts')
+  const settings = readSettings(undefined, { dataDir: flags.dataDir })
+  const path = file === undefined ? settings.config.path : resolve(file)
+  await initConfig(path, await readCatalog(settings))
+  if (flags.json) return terminal.printJson({ path })
+  terminal.print(path)
+  terminal.note('written; a running tierline that reads this file follows it at once')
+}
+
+async function readCatalog({ openCode, dataDir }: Settings): Promise<CatalogSnapshot> {
+  const { createOpenCodeBackend } = await import('../../sessions/opencode/backend.ts')
+  const server = openCode[0] ?? readServices(dataDir)?.opencode[0]
+  if (server === undefined)
+    throw new TierlineError(
+      'service_not_found',
+      'Cannot ask OpenCode for its models: none is known; start everything with "npm start", or set OPENCODE_URL',
+    )
+  const { name, url, username, password } = server
+  const backend = createOpenCodeBackend({ server: name, url, username, password: password ?? undefined })
+  try {
+    return await backend.catalog(undefined)
+  } finally {
+    await backend.close()
+  }
+}

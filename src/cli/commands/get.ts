@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import type { Task } from '../../client/index.ts'
+import { type Cli, connect, type ServerFlags } from '../cli.ts'
+import { cleanText } from '../format/clean.ts'
+import { formatCount, totalTokens } from '../format/count.ts'
+import { formatDuration } from '../format/duration.ts'
+import { formatMicroUsd } from '../format/money.ts'
+import { renderPairs } from '../format/table.ts'
+import { addExamples, addServerFlags } from './server-flags.ts'
+
+export function addGet(program: Command, cli: Cli): void {
+  const command = program
+    .command('get')
+    .description('show a task as it is now, with its answer')
+    .argument('<id>', 'of the task')
+    .action(async (id: string, flags: ServerFlags) => {
+      const task = await connect(cli, flags).get(id)
+      if (flags.json) cli.terminal.printJson(task)
+      else cli.terminal.print(renderTaskDetails(task, Date.now()))
+    })
+  addServerFlags(command)
+  addExamples(
+    command,
+    'tierline get tsk_01k0a1b2c3d4e5f6g7h8j9k0m1',
+    'tierline get tsk_01k0a1b2c3d4e5f6g7h8j9k0m1 --json | jq -r .result.text',
+  )
+}
+
+/** All that matters of a task, one fact a line, then the answer. */
+export function renderTaskDetails(task: Task, now: number): string {
+  const { waitingFor, progress, error, startedAt, finishedAt, metadata, result } = task
+  const facts = renderPairs([
+    ['id', task.id],
+    ['state', task.state],
+    ['waits for', waitingFor && `${waitingFor.reason}: ${waitingFor.detail}`],
+    ['error', error && `${error.code}: ${error.message}`],
+    ['type', task.type],
+    ['tier', task.tier],
+    ['queue', task.queue],
+    ['model', task.model],
+    ['fallbacks', task.route.chain.join(', ') || null],
+    ['directory', task.directory],
+    ['session', task.sessionID && `${task.sessionID} on ${task.server}`],
+    ['message', progress.messages > 1 ? `${progress.message} of ${progress.messages}` : null],
+    ['attempt', task.attempt > 1 ? String(task.attempt) : null],
+    ['tokens', formatCount(totalTokens(task.usage))],
+    ['cost', formatMicroUsd(task.costMicroUsd)],
+    ['created', new Date(task.createdAt).toISOString()],
+    ['waited', formatDuration((startedAt ?? finishedAt ?? now) - task.createdAt)],
+    ['ran', startedAt === null ? null : formatDuration((finishedAt ?? now) - startedAt)],
+    [
+      'metadata',
+      Object.entries(metadata)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(', ') || null,
+    ],
+  ])
+  return result === null ? facts : `${facts}\n\n${cleanText(result.text)}`
+}

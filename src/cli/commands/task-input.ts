@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { TaskInput } from '../../client/index.ts'
+import { TierlineError } from '../../errors.ts'
+
+/** The flags that say what a task is. */
+export interface InputFlags {
+  type?: string
+  tier?: string
+  model?: string
+  dir?: string
+  file?: string
+  message?: readonly string[]
+  title?: string
+  agent?: string
+  priority?: number
+  /** Milliseconds. */
+  delay?: number
+  /** Milliseconds. */
+  timeout?: number
+  metadata?: Record<string, string>
+}
+
+/**
+ * The task that arguments and flags describe. Whether its names exist is the server's to say.
+ *
+ * @throws {TierlineError} `invalid_input` when there is no prompt, or two.
+ */
+export async function readTaskInput(prompt: string | undefined, flags: InputFlags): Promise<TaskInput> {
+  const {
+    dir,
+    file,
+    message = [],
+    delay,
+    timeout,
+    type,
+    tier,
+    model,
+    title,
+    agent,
+    priority,
+    metadata,
+  } = flags
+  if (prompt !== undefined && file !== undefined)
+    throw wrongPrompt('a prompt and --file are given, one of them is enough')
+  const first = file !== undefined ? await readPrompt(file) : prompt === '-' ? await readPrompt('-') : prompt
+  const [only, ...more] = [...(first === undefined ? [] : [first]), ...message]
+  if (only === undefined)
+    throw wrongPrompt('no prompt is given; write it as an argument, or name a file with --file')
+  const input = {
+    type,
+    tier,
+    // Checked by the server, which knows what it may be.
+    model: model as TaskInput['model'],
+    ...(more.length === 0 ? { prompt: only } : { messages: [only, ...more].map((text) => ({ text })) }),
+    directory: dir === undefined ? undefined : resolve(dir),
+    title,
+    agent,
+    priority,
+    delayMs: delay,
+    timeoutMs: timeout,
+    metadata,
+  }
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as TaskInput
+}
+
+/** `-` is stdin. */
+async function readPrompt(path: string): Promise<string> {
+  if (path === '-') return text(process.stdin)
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new TierlineError(
+      'invalid_input',
+      `Cannot read the prompt from "${path}": ${(cause as Error).message}`,
+      {
+        errors: [{ field: '--file', message: 'must name a file that can be read', given: path }],
+        cause,
+      },
+    )
+  }
+}
+
+function wrongPrompt(what: string): TierlineError {
+  return new TierlineError('invalid_input', `Cannot submit: ${what}`, {
+    errors: [{ field: 'prompt', message: what }],
+  })
+}
