@@ -78,20 +78,16 @@ export interface WorkerOptions {
 
 export type Orchestrator = Awaited<ReturnType<typeof createOrchestrator>>
 
-/** Connects three times to Redis: one connection that fails fast, one that waits, one that subscribes. */
+/** Connects twice to Redis: one connection that fails fast, one that subscribes. A worker adds two that wait. */
 export async function createOrchestrator(options: OrchestratorOptions) {
   const { redisUrl, backends, config, log } = options
   const keys = createKeys(options.namespace)
   const name = `${process.pid}-${randomUUID().slice(0, 8)}`
   const onError = (error: Error) =>
     log.warn({ error: error.message }, 'Redis connection failed, it is tried again')
-  const connect = (role: string, whenAway: 'fail' | 'wait') =>
-    connectRedis(redisUrl, { name: `tierline:${role}`, whenAway, onError })
-  const [redis, patient, subscriber] = await Promise.all([
-    connect('producer', 'fail'),
-    connect('worker', 'wait'),
-    connect('subscriber', 'wait'),
-  ])
+  const connect = (role: string, whenAway: 'fail' | 'wait', batch = false) =>
+    connectRedis(redisUrl, { name: `tierline:${role}`, whenAway, batch, onError })
+  const [redis, subscriber] = await Promise.all([connect('producer', 'fail'), connect('subscriber', 'wait')])
   const limits = config.limits()
   const recordsOn = (connection: typeof redis) =>
     createRecordStore({ ...limits, redis: connection, scripts: defineScripts(connection), keys })
@@ -157,7 +153,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     tiers,
     concurrency,
   }: WorkerOptions = {}): Promise<{ close(graceMs?: number): Promise<void> }> {
-    const workerRecords = recordsOn(patient)
+    const [deliveries, recording] = await Promise.all([connect('worker', 'wait'), connect('records', 'wait', true)])
+    const workerRecords = recordsOn(recording)
     const running = await trackRunningTasks(hub, keys, workerRecords.cancelRequested)
     const stop = new AbortController()
     const deps = createRunnerDeps({
@@ -165,14 +162,14 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       backends,
       config,
       catalog,
-      readLog: (id) => readLog(patient, keys, id),
+      readLog: (id) => readLog(recording, keys, id),
       retry: options.retry ?? DEFAULT_RETRY_POLICY,
       now,
     })
     const host = createWorkerHost({
-      redis: patient,
+      redis: deliveries,
       keys,
-      queues: createTaskQueues({ redis: patient, keys }),
+      queues: createTaskQueues({ redis: deliveries, keys }),
       running,
       tiers,
       concurrency,
@@ -195,13 +192,15 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       stopListening()
       await host.close(graceMs)
       running.close()
+      for (const connection of [deliveries, recording]) connection.disconnect()
     }
     closers.unshift(() => close())
     return { close }
   }
 
   /** Retention and the sweeper, in this process or in whichever is elected. */
-  function startMaintaining(): { close(): Promise<void> } {
+  async function startMaintaining(): Promise<{ close(): Promise<void> }> {
+    const patient = await connect('maintenance', 'wait')
     const maintenance = startMaintenance({
       redis: patient,
       keys,
@@ -215,8 +214,12 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       onSwept: (id) => log.warn({ task: id }, 'a live task had no job for a while and was delivered again'),
       onError,
     })
-    closers.unshift(maintenance.close)
-    return maintenance
+    const close = async () => {
+      await maintenance.close()
+      patient.disconnect()
+    }
+    closers.unshift(close)
+    return { close }
   }
 
   return {
@@ -233,7 +236,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       await queues.close()
       await hub.close()
       await Promise.all(backends.map((backend) => backend.close()))
-      for (const connection of [redis, patient]) connection.disconnect()
+      redis.disconnect()
     },
   }
 }
