@@ -5,6 +5,13 @@ import type { BatchItem, ListQuery, TaskPage } from '../tasks/list-query.ts'
 import type { Task } from '../tasks/task.ts'
 import type { Explanation, ModelView, Readiness, RoutesView, TierView } from '../tasks/views.ts'
 
+export interface HttpPorts {
+  tasks: TaskPort
+  routing: RoutingPort
+  health: HealthPort
+  board: BoardPort
+}
+
 export interface TaskPort {
   /** Resolves when the task is in Redis. One round trip. @throws {TierlineError} before anything is written. */
   submit(input: unknown): Promise<Task>
@@ -20,6 +27,8 @@ export interface TaskPort {
   cancel(id: string): Promise<Task>
   /** @throws {TierlineError} `not_finished`. */
   retry(id: string): Promise<Task>
+  /** Lets a delayed task start now. */
+  promote(id: string): Promise<Task>
   /** Removes record, log and job. @throws {TierlineError} `not_finished`. */
   remove(id: string): Promise<void>
 }

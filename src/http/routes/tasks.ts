@@ -1,0 +1,141 @@
+/** Submit, look up, list and remove. */
+import type { IncomingHttpHeaders } from 'node:http'
+import { z } from 'zod'
+import { TierlineError } from '../../errors.ts'
+import { TaskInput } from '../../tasks/input.ts'
+import { BatchInput, BatchResult, ListQuery, MAX_BATCH, TaskPage } from '../../tasks/list-query.ts'
+import { parseWith } from '../../tasks/parse-input.ts'
+import { Task } from '../../tasks/task.ts'
+import type { HttpApp } from '../app.ts'
+import type { TaskPort } from '../ports.ts'
+import { NO_VALIDATION } from '../validation.ts'
+import { TaskParams, taskIDOf } from './task-id.ts'
+
+const SUBMIT_ERRORS = [
+  'invalid_input',
+  'unknown_field',
+  'unknown_type',
+  'unknown_tier',
+  'unknown_model',
+  'unknown_agent',
+  'directory_not_absolute',
+  'directory_not_found',
+  'directory_not_allowed',
+  'no_route',
+  'queue_full',
+  'opencode_unavailable',
+] as const
+
+const BatchBody = z.strictObject({ tasks: z.array(TaskInput).min(1).max(MAX_BATCH) })
+
+export function registerTaskRoutes(app: HttpApp, tasks: TaskPort): void {
+  app.route({
+    method: 'POST',
+    url: '/v1/tasks',
+    config: { errors: SUBMIT_ERRORS },
+    schema: {
+      operationId: 'submitTask',
+      tags: ['Tasks'],
+      summary: 'Submit a task',
+      description: 'The task is in Redis before the answer leaves. `Location` is its URL.',
+      body: TaskInput,
+      response: { 202: Task },
+    },
+    ...NO_VALIDATION,
+    handler: async ({ body, headers }, reply) => {
+      refuseIdempotencyKey(headers)
+      const task = await tasks.submit(body)
+      return reply.code(202).header('location', task.links.self).send(task)
+    },
+  })
+
+  app.route({
+    method: 'POST',
+    url: '/v1/tasks/batch',
+    config: { errors: ['invalid_input', 'unknown_field'] },
+    schema: {
+      operationId: 'submitTasks',
+      tags: ['Tasks'],
+      summary: 'Submit many tasks',
+      description: 'One answer per task, in order. A task that is refused keeps no other out.',
+      body: BatchBody,
+      response: { 200: BatchResult },
+    },
+    ...NO_VALIDATION,
+    handler: async ({ body, headers }) => {
+      refuseIdempotencyKey(headers)
+      const batch = parseWith(BatchInput, body, 'Cannot accept the batch')
+      return { data: await tasks.submitMany(batch.tasks) }
+    },
+  })
+
+  app.route({
+    method: 'GET',
+    url: '/v1/tasks',
+    config: { errors: ['invalid_input', 'unknown_field'] },
+    schema: {
+      operationId: 'listTasks',
+      tags: ['Tasks'],
+      summary: 'List tasks, newest first',
+      description:
+        'All filters must hold. `metadata.KEY=VALUE` filters by metadata, as often as needed. A page may be short or empty and still have a `nextCursor`.',
+      querystring: ListQuery.omit({ metadata: true }),
+      response: { 200: TaskPage },
+    },
+    ...NO_VALIDATION,
+    handler: ({ query }) => tasks.list(parseListQuery(query)),
+  })
+
+  app.route({
+    method: 'GET',
+    url: '/v1/tasks/:id',
+    config: { errors: ['task_not_found'] },
+    schema: {
+      operationId: 'getTask',
+      tags: ['Tasks'],
+      summary: 'Read a task',
+      params: TaskParams,
+      response: { 200: Task },
+    },
+    handler: ({ params }) => tasks.get(taskIDOf(params)),
+  })
+
+  app.route({
+    method: 'DELETE',
+    url: '/v1/tasks/:id',
+    config: { errors: ['task_not_found', 'not_finished'] },
+    schema: {
+      operationId: 'removeTask',
+      tags: ['Tasks'],
+      summary: 'Remove a finished task',
+      description: 'Removes its record, its log and its job.',
+      params: TaskParams,
+      response: { 204: z.null().meta({ description: 'Removed' }) },
+    },
+    handler: async ({ params }, reply) => {
+      await tasks.remove(taskIDOf(params))
+      return reply.code(204).send(null)
+    },
+  })
+}
+
+/** `metadata.team=core` → `metadata: { team: 'core' }`. */
+function parseListQuery(query: object): ListQuery {
+  const flat: Record<string, unknown> = {}
+  const metadata: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(query)) {
+    if (key.startsWith('metadata.')) metadata[key.slice('metadata.'.length)] = value
+    // A bare `metadata` is not the way to say it.
+    else flat[key === 'metadata' ? 'metadata.' : key] = value
+  }
+  const input = Object.keys(metadata).length > 0 ? { ...flat, metadata } : flat
+  return parseWith(ListQuery, input, 'Cannot list tasks')
+}
+
+/** Until a repeated key gives the first answer again, whoever relies on it must not be told 202. */
+function refuseIdempotencyKey(headers: IncomingHttpHeaders): void {
+  if (headers['idempotency-key'] === undefined) return
+  throw new TierlineError('unknown_field', 'Cannot accept the task: "Idempotency-Key" is not known here', {
+    errors: [{ field: 'Idempotency-Key', message: 'is not a known header' }],
+  })
+}

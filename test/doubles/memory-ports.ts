@@ -1,0 +1,317 @@
+/**
+ * The ports of the HTTP server in memory: tasks are kept in a map and run by nobody, so a test says itself
+ * what becomes of them. Input is parsed as the real ports do.
+ */
+import { TierlineError } from '../../src/errors.ts'
+import type { BoardJob, BoardQueue, BoardState, HttpPorts, TaskPort } from '../../src/http/ports.ts'
+import type { StreamItem, TaskEvent } from '../../src/tasks/event.ts'
+import type { ParsedTaskInput } from '../../src/tasks/input.ts'
+import { parseTaskInput } from '../../src/tasks/parse-input.ts'
+import { problemOf } from '../../src/tasks/problem.ts'
+import { isTerminal } from '../../src/tasks/state.ts'
+import type { Task, TaskFailure } from '../../src/tasks/task.ts'
+import { createMemoryTask, MEMORY_ROUTES, MEMORY_TIERS, memoryModel } from './memory-task.ts'
+
+type Finished = Extract<StreamItem, { type: 'end' }>['state']
+
+export interface MemoryPorts extends HttpPorts {
+  /** Appends one event to a task's log, with the next sequence number. */
+  push(id: string, event: { type: string } & Record<string, unknown>): TaskEvent
+  /** Ends a task: its last event, then `end`. */
+  finish(id: string, state: Finished, outcome?: { text?: string; error?: TaskFailure }): void
+  /** Changes what `get` gives. */
+  patch(id: string, fields: Partial<Task>): void
+  /** Drops the log up to this sequence number. */
+  trim(id: string, upTo: number): void
+  /** Everything throws this until it is set to `undefined`. */
+  breakWith(error: unknown): void
+  /** How many event streams are being read. */
+  readers(): number
+  /** How many items were pulled by all streams so far. */
+  pulled(): number
+  /** Names of what was called to change something, with ids: `cancel tsk_…`. */
+  readonly calls: string[]
+}
+
+interface Entry {
+  task: Task
+  input: ParsedTaskInput
+  log: TaskEvent[]
+  firstSeq: number
+}
+
+export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): MemoryPorts {
+  const entries = new Map<string, Entry>()
+  const paused = new Set<string>()
+  const calls: string[] = []
+  const listeners = new Set<() => void>()
+  let broken: unknown
+  let readers = 0
+  let pulled = 0
+
+  const changed = () => {
+    for (const listener of [...listeners]) listener()
+  }
+
+  /** Resolves at the next change, or when the signal aborts. */
+  const nextChange = (signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      const done = () => {
+        listeners.delete(done)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      listeners.add(done)
+      signal.addEventListener('abort', done)
+      if (signal.aborted) done()
+    })
+
+  function find(id: string): Entry {
+    if (broken !== undefined) throw broken
+    const entry = entries.get(id)
+    if (entry === undefined) throw new TierlineError('task_not_found', `Cannot find task "${id}"`)
+    return entry
+  }
+
+  function createEntry(input: unknown): Entry {
+    if (broken !== undefined) throw broken
+    const parsed = parseTaskInput(input, { maxPromptBytes })
+    const task = createMemoryTask(parsed)
+    const entry: Entry = { task, input: parsed, log: [], firstSeq: 1 }
+    entries.set(task.id, entry)
+    append(entry, { type: 'task-queued', queue: task.queue })
+    append(entry, { type: 'task-routed', route: task.route })
+    return entry
+  }
+
+  function append(entry: Entry, event: { type: string } & Record<string, unknown>): TaskEvent {
+    const seq = entry.firstSeq + entry.log.length
+    const full = { seq, at: Date.now(), attempt: entry.task.attempt, ...event } as TaskEvent
+    entry.log.push(full)
+    changed()
+    return full
+  }
+
+  function finish(entry: Entry, state: Finished, outcome: { text?: string; error?: TaskFailure } = {}): void {
+    const { text = 'Done.', error = null } = outcome
+    Object.assign(entry.task, {
+      state,
+      finishedAt: Date.now(),
+      error,
+      result: state === 'succeeded' ? { text, structured: null, messages: [] } : null,
+    })
+    append(entry, { type: 'task-finished', state, ...(error && { error }) })
+  }
+
+  async function* readEvents(
+    id: string,
+    { after, signal }: { after: number; signal: AbortSignal },
+  ): AsyncGenerator<StreamItem> {
+    readers += 1
+    try {
+      const entry = find(id)
+      if (isTerminal(entry.task.state) && entry.log.length === 0)
+        throw new TierlineError('log_expired', `Cannot read the events of task "${id}": its log was removed`)
+      let next = after + 1
+      while (!signal.aborted) {
+        if (broken !== undefined) throw broken
+        if (next < entry.firstSeq) {
+          yield { type: 'reset', missing: [next, entry.firstSeq - 1] }
+          next = entry.firstSeq
+        }
+        const event = entry.log[next - entry.firstSeq]
+        if (event !== undefined) {
+          pulled += 1
+          next += 1
+          yield event
+        } else if (isTerminal(entry.task.state)) {
+          yield { type: 'end', state: entry.task.state as Finished }
+          return
+        } else await nextChange(signal)
+      }
+    } finally {
+      readers -= 1
+    }
+  }
+
+  const tasks: TaskPort = {
+    submit: async (input) => createEntry(input).task,
+    submitMany: async (inputs) =>
+      inputs.map((input) => {
+        try {
+          return { status: 202 as const, task: createEntry(input).task }
+        } catch (error) {
+          const problem = problemOf(error)
+          return { status: problem.status, problem }
+        }
+      }),
+    get: async (id) => find(id).task,
+    list: async ({ state, type, tier, model, metadata, since = 0, limit, cursor }) => {
+      if (broken !== undefined) throw broken
+      const found = [...entries.values()]
+        .map(({ task }) => task)
+        .reverse()
+        .filter((task) => cursor === undefined || task.id < cursor)
+        .filter((task) => state === undefined || task.state === state)
+        .filter((task) => type === undefined || task.type === type)
+        .filter((task) => tier === undefined || task.tier === tier)
+        .filter((task) => model === undefined || task.model === model)
+        .filter((task) => Object.entries(metadata ?? {}).every(([k, v]) => String(task.metadata[k]) === v))
+        .filter((task) => task.createdAt >= since)
+      const data = found.slice(0, limit)
+      return { data, nextCursor: found.length > limit ? data.at(-1)!.id : null }
+    },
+    whenFinished: async (id, waitMs, signal) => {
+      const over = AbortSignal.any([signal, AbortSignal.timeout(waitMs)])
+      while (!isTerminal(find(id).task.state) && !over.aborted) await nextChange(over)
+      return find(id).task
+    },
+    events: readEvents,
+    cancel: async (id) => {
+      const entry = find(id)
+      calls.push(`cancel ${id}`)
+      if (!isTerminal(entry.task.state))
+        finish(entry, 'cancelled', {
+          error: { code: 'cancelled', message: 'Cancelled by request', retryable: false },
+        })
+      return entry.task
+    },
+    retry: async (id) => {
+      const { task } = finishedEntry(id, 'retry')
+      calls.push(`retry ${id}`)
+      Object.assign(task, { state: 'waiting', finishedAt: null, result: null, error: null })
+      append(find(id), { type: 'task-retried' })
+      return task
+    },
+    promote: async (id) => {
+      const { task } = find(id)
+      calls.push(`promote ${id}`)
+      if (task.state === 'delayed') task.state = 'waiting'
+      return task
+    },
+    remove: async (id) => {
+      finishedEntry(id, 'remove')
+      calls.push(`remove ${id}`)
+      entries.delete(id)
+    },
+  }
+
+  function finishedEntry(id: string, action: string): Entry {
+    const entry = find(id)
+    if (isTerminal(entry.task.state)) return entry
+    throw new TierlineError('not_finished', `Cannot ${action} task "${id}": it is ${entry.task.state}`)
+  }
+
+  const tierView = (tier: string) => ({
+    tier,
+    models: MEMORY_TIERS[tier] ?? [],
+    concurrency: null,
+    paused: paused.has(tier),
+  })
+
+  function setPaused(tier: string, value: boolean) {
+    if (!(tier in MEMORY_TIERS)) throw new TierlineError('tier_not_found', `Cannot find tier "${tier}"`)
+    if (value) paused.add(tier)
+    else paused.delete(tier)
+    return tierView(tier)
+  }
+
+  function boardQueue(name: string): BoardQueue {
+    const jobs = () =>
+      [...entries.values()]
+        .filter(({ task }) => task.queue === name)
+        .reverse()
+        .map(({ task, input }): BoardJob => {
+          const data = { ...input }
+          return {
+            id: task.id,
+            name: task.type ?? 'task',
+            state: BOARD_STATE[task.state],
+            task,
+            data,
+            processedBy: null,
+          }
+        })
+    return {
+      name,
+      counts: async () => {
+        const counts = { active: 0, waiting: 0, prioritized: 0, delayed: 0, completed: 0, failed: 0 }
+        for (const { state } of jobs()) counts[state] += 1
+        return counts
+      },
+      jobs: async (states, start, end) =>
+        jobs()
+          .filter(({ state }) => states.includes(state))
+          .slice(start, end + 1),
+      job: async (id) => jobs().find((job) => job.id === id),
+      logs: async (id) => find(id).log.map((event) => JSON.stringify(event)),
+      isPaused: async () => paused.has(name),
+      pause: async () => void paused.add(name),
+      resume: async () => void paused.delete(name),
+      redisInfo: async () => 'redis_version:7.0.15\r\ntcp_port:6379\r\nused_memory:1000000\r\n',
+    }
+  }
+
+  return {
+    calls,
+    push: (id, event) => append(find(id), event),
+    finish: (id, state, outcome) => finish(find(id), state, outcome),
+    patch(id, fields) {
+      Object.assign(find(id).task, fields)
+      changed()
+    },
+    trim(id, upTo) {
+      const entry = find(id)
+      entry.log = entry.log.filter(({ seq }) => seq > upTo)
+      entry.firstSeq = upTo + 1
+    },
+    breakWith(error) {
+      broken = error
+      changed()
+    },
+    readers: () => readers,
+    pulled: () => pulled,
+    tasks,
+    routing: {
+      routes: async () => ({
+        generation: 1,
+        source: { kind: 'derived', path: null },
+        tiers: Object.keys(MEMORY_TIERS).map(tierView),
+        routes: Object.entries(MEMORY_ROUTES).map(([type, tier]) => ({ type, tier, model: null })),
+        default: 'balanced',
+        warnings: [],
+      }),
+      explain: async (input) => {
+        try {
+          return { route: createMemoryTask(parseTaskInput(input, { maxPromptBytes })).route, problem: null }
+        } catch (error) {
+          return { route: null, problem: problemOf(error) }
+        }
+      },
+      models: async () =>
+        Object.entries(MEMORY_TIERS).flatMap(([tier, models]) => models.map((m) => memoryModel(m, tier))),
+      pauseTier: async (tier) => setPaused(tier, true),
+      resumeTier: async (tier) => setPaused(tier, false),
+    },
+    health: {
+      readiness: async () => ({
+        checks: {
+          redis: { ok: broken === undefined, detail: broken === undefined ? 'answers' : 'away' },
+          workers: { ok: true, detail: '1 worker' },
+          opencode: { ok: true, detail: 'answers' },
+          config: { ok: true, generation: 1, error: null },
+        },
+      }),
+    },
+    board: { queues: () => [...Object.keys(MEMORY_TIERS), 'direct', 'nested'].map(boardQueue) },
+  }
+}
+
+const BOARD_STATE: Record<Task['state'], BoardState> = {
+  waiting: 'waiting',
+  delayed: 'delayed',
+  running: 'active',
+  succeeded: 'completed',
+  failed: 'failed',
+  cancelled: 'failed',
+}
