@@ -14,52 +14,54 @@ export type Roots = readonly string[] | null
  *   naming `field`. What lies outside the roots is not allowed, whether it exists or not.
  */
 export async function checkDirectory(directory: string, roots: Roots, field = 'directory'): Promise<string> {
-  if (!isAbsolute(directory))
-    throw refusal(
-      'directory_not_absolute',
-      directory,
-      field,
-      'must be an absolute path',
-      `Cannot use the directory`,
-    )
-  const real = await realPathWithin(directory, roots, field)
-  if ((await stat(real)).isDirectory()) return real
-  throw refusal('directory_not_found', directory, field, 'is a file', 'Cannot use the directory')
+  const refuse = refusing('Cannot use the directory', directory, field)
+  if (!isAbsolute(directory)) throw refuse('directory_not_absolute', 'must be an absolute path')
+  const found = await realPathWithin(directory, roots)
+  if (found.status === 'outside') throw refuse('directory_not_allowed', OUTSIDE, roots)
+  if (found.status === 'missing') throw refuse('directory_not_found', `does not exist (${found.reason})`)
+  if (!(await stat(found.path)).isDirectory()) throw refuse('directory_not_found', 'is a file')
+  return found.path
 }
 
 /**
  * The real path of the file that a `file://` URL names; it must lie inside the roots.
  *
- * @throws {TierlineError} `invalid_input` for a URL of no local file; else as `checkDirectory`.
+ * @throws {TierlineError} `invalid_input` for no URL of a local file or a file that is missing,
+ *   `directory_not_allowed`, naming `field`: `messages.0.parts.1.url`.
  */
 export async function checkFileURL(url: string, roots: Roots, field: string): Promise<string> {
+  const refuse = refusing('Cannot use the file', url, field)
   let path: string
   try {
     path = fileURLToPath(url)
   } catch {
-    throw refusal(
-      'invalid_input',
-      url,
-      field,
-      'must be a file:/// URL of a local file',
-      'Cannot use the file',
-    )
+    throw refuse('invalid_input', 'must be a file:/// URL of a local file')
   }
-  return realPathWithin(path, roots, field)
+  const found = await realPathWithin(path, roots)
+  if (found.status === 'outside') throw refuse('directory_not_allowed', OUTSIDE, roots)
+  if (found.status === 'missing') throw refuse('invalid_input', `does not exist (${found.reason})`)
+  return found.path
 }
 
-async function realPathWithin(path: string, roots: Roots, field: string): Promise<string> {
-  const realRoots = roots === null ? null : await Promise.all(roots.map(realOrGiven))
-  const real = await realpath(path).catch((error: NodeJS.ErrnoException) => error.code ?? 'invalid path')
-  const found = isAbsolute(real)
-  // Of what does not exist only the text can be judged. Nobody learns what exists outside the roots.
-  const judged = found ? real : resolve(path)
-  const allowed =
-    realRoots === null || [...realRoots, ...(found ? [] : roots!)].some((root) => isInside(judged, root))
-  if (!allowed) throw notAllowed(path, roots!, field)
-  if (!found)
-    throw refusal('directory_not_found', path, field, `does not exist (${real})`, 'Cannot use the path')
-  return real
+const OUTSIDE = 'is outside the directories that are allowed'
+
+type Found = { status: 'found'; path: string } | { status: 'missing'; reason: string } | { status: 'outside' }
+
+async function realPathWithin(path: string, roots: Roots): Promise<Found> {
+  const realRoots = await Promise.all((roots ?? []).map(realOrGiven))
+  try {
+    const real = await realpath(path)
+    return roots === null || realRoots.some((root) => isInside(real, root))
+      ? { status: 'found', path: real }
+      : { status: 'outside' }
+  } catch (error) {
+    // Only its text can be judged, so that nobody learns what exists outside the roots.
+    const text = resolve(path)
+    const inside = roots === null || [...roots, ...realRoots].some((root) => isInside(text, root))
+    return inside
+      ? { status: 'missing', reason: (error as NodeJS.ErrnoException).code! }
+      : { status: 'outside' }
+  }
 }
 
 async function realOrGiven(root: string): Promise<string> {
@@ -72,24 +74,14 @@ function isInside(path: string, root: string): boolean {
   return way === '' || !(way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way))
 }
 
-function notAllowed(path: string, roots: readonly string[], field: string): TierlineError {
-  return new TierlineError(
-    'directory_not_allowed',
-    `Cannot use the path "${path}": it is outside the directories that are allowed (${roots.join(', ')})`,
-    {
-      errors: [
-        { field, message: 'is outside the directories that are allowed', given: path, allowed: roots },
-      ],
-    },
-  )
-}
-
-function refusal(
-  code: ErrorCode,
-  given: string,
-  field: string,
-  message: string,
-  what: string,
-): TierlineError {
-  return new TierlineError(code, `${what} "${given}": it ${message}`, { errors: [{ field, message, given }] })
+/** Makes the errors about one path: they begin alike and name the same field. */
+function refusing(what: string, given: string, field: string) {
+  return (code: ErrorCode, message: string, roots: Roots = null): TierlineError =>
+    new TierlineError(
+      code,
+      `${what} "${given}": it ${message}${roots === null ? '' : ` (${roots.join(', ')})`}`,
+      {
+        errors: [{ field, message, given, ...(roots !== null && { allowed: roots }) }],
+      },
+    )
 }

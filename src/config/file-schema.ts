@@ -55,8 +55,8 @@ const Target = z
 
 const Price = z
   .strictObject({
-    inputUsdPerMTok: Usd,
-    outputUsdPerMTok: Usd.meta({ description: 'Reasoning is billed as output.' }),
+    inputUsdPerMTok: Usd.meta({ description: 'Tokens that were not read from the cache.' }),
+    outputUsdPerMTok: Usd.meta({ description: 'Reasoning is billed as output too.' }),
     cacheReadUsdPerMTok: Usd.optional().meta({ description: 'Absent: as input.' }),
     cacheWriteUsdPerMTok: Usd.optional().meta({ description: 'Absent: as input.' }),
   })
@@ -66,8 +66,13 @@ const ModelLimits = z.strictObject({
   concurrency: Count.optional().meta({
     description: 'Turns at a time, of all workers together. Not enforced yet.',
   }),
-  requestsPerMinute: Count.optional().meta({ description: 'Not enforced yet.' }),
-  tokensPerMinute: z.int().min(1).max(1_000_000_000).optional().meta({ description: 'Not enforced yet.' }),
+  requestsPerMinute: Count.optional().meta({ description: 'Turns begun in a minute. Not enforced yet.' }),
+  tokensPerMinute: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .optional()
+    .meta({ description: 'Input and output together. Not enforced yet.' }),
   price: Price.optional(),
 })
 
@@ -219,7 +224,10 @@ export const FileSchema = z
       .meta({
         description: 'Limits and prices, by "provider/model" or provider. The model beats its provider.',
       }),
-    budgets: z.array(Budget).default([]).meta({ description: 'Not enforced yet.' }),
+    budgets: z
+      .array(Budget)
+      .default([])
+      .meta({ description: 'What may be spent, each of its own scope. Not enforced yet.' }),
     ...withDefaults,
   })
   .meta({ title: 'tierline.yaml', description: 'The routing table of tierline, with its limits.' })

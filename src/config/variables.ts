@@ -18,7 +18,7 @@ export const VARIABLES = {
   TIERLINE_DIRECTORIES: { flag: null, secret: false, default: null },
   TIERLINE_NAMESPACE: { flag: 'namespace', secret: false, default: null },
   REDIS_URL: { flag: 'redisUrl', secret: true, default: null },
-  OPENCODE_URL: { flag: 'openCodeUrl', secret: true, default: null },
+  OPENCODE_URL: { flag: 'opencodeUrl', secret: true, default: null },
   OPENCODE_SERVER_USERNAME: { flag: null, secret: false, default: 'opencode' },
   OPENCODE_SERVER_PASSWORD: { flag: null, secret: true, default: null },
   LOG_LEVEL: { flag: 'logLevel', secret: false, default: 'info' },

@@ -11,7 +11,7 @@ export function addSettingsFlags(command: Command): Command {
     .option('--data-dir <directory>', 'where services keep their data and are found (TIERLINE_DATA_DIR)')
     .option('--namespace <name>', 'apart from others on the same Redis (TIERLINE_NAMESPACE)')
     .option('--redis-url <url>', 'a Redis or Valkey that runs already (REDIS_URL)')
-    .option('--open-code-url <url>', 'OpenCode servers that run already (OPENCODE_URL)')
+    .option('--opencode-url <url>', 'OpenCode servers that run already (OPENCODE_URL)')
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent (LOG_LEVEL)')
     .option('--json', 'print JSON')
 }
