@@ -18,6 +18,7 @@ import { createQueueBoard } from './queues/queue-board.ts'
 import { createTaskQueues, EXTRA_QUEUES } from './queues/task-queues.ts'
 import { createRecordStore } from './records/record-store.ts'
 import { viewTask } from './records/task-record.ts'
+import { checkRedis } from './redis/check-redis.ts'
 import { connectRedis } from './redis/connect.ts'
 import { createKeys } from './redis/keys.ts'
 import { defineScripts } from './redis/scripts.ts'
@@ -25,6 +26,7 @@ import type { RoutingTable } from './routing/table.ts'
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './runner/retry-policy.ts'
 import { runTask } from './runner/run-task.ts'
 import type { SessionBackend } from './sessions/backend.ts'
+import { firstAnswer } from './sessions/first-answer.ts'
 import { createEventReader } from './stream/event-reader.ts'
 import { createLiveHub } from './stream/live-hub.ts'
 import { readLog } from './stream/read-log.ts'
@@ -33,6 +35,7 @@ import type { ListQuery } from './tasks/list-query.ts'
 
 /** How late a lost pub/sub message is noticed at most. */
 const LOOK_AGAIN_MS = 10_000
+const DEFAULT_WORKER_CONCURRENCY = 10
 const MAINTENANCE_MS = 10_000
 const MISSING_MS = 30_000
 const REDIS_INFO_SECTIONS = ['server', 'clients', 'memory', 'stats'] as const
@@ -66,6 +69,8 @@ export interface OrchestratorOptions {
   config: ConfigSource
   checkDirectory(directory: string, field: string): Promise<string>
   retry?: RetryPolicy
+  /** Slots of a queue without a limit, in one process. Default 10. */
+  workerConcurrency?: number
   log: { info(data: object, message: string): void; warn(data: object, message: string): void }
 }
 
@@ -88,6 +93,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const connect = (role: string, whenAway: 'fail' | 'wait', batch = false) =>
     connectRedis(redisUrl, { name: `tierline:${role}`, whenAway, batch, onError })
   const [redis, subscriber] = await Promise.all([connect('producer', 'fail'), connect('subscriber', 'wait')])
+  await checkRedis(redis)
   const limits = config.limits()
   const recordsOn = (connection: typeof redis) =>
     createRecordStore({ ...limits, redis: connection, scripts: defineScripts(connection), keys })
@@ -153,7 +159,10 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     tiers,
     concurrency,
   }: WorkerOptions = {}): Promise<{ close(graceMs?: number): Promise<void> }> {
-    const [deliveries, recording] = await Promise.all([connect('worker', 'wait'), connect('records', 'wait', true)])
+    const [deliveries, recording] = await Promise.all([
+      connect('worker', 'wait'),
+      connect('records', 'wait', true),
+    ])
     const workerRecords = recordsOn(recording)
     const running = await trackRunningTasks(hub, keys, workerRecords.cancelRequested)
     const stop = new AbortController()
@@ -173,6 +182,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       running,
       tiers,
       concurrency,
+      defaultConcurrency: options.workerConcurrency ?? DEFAULT_WORKER_CONCURRENCY,
       keepFinished: { ageMs: limits.taskAgeMs, count: limits.maxFinishedTasks },
       name,
       handle: createDeliveryHandler({
@@ -239,20 +249,4 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       redis.disconnect()
     },
   }
-}
-
-/** Of several servers, the first that answers; the last one's error when none does. */
-async function firstAnswer<T>(
-  backends: readonly SessionBackend[],
-  ask: (backend: SessionBackend) => Promise<T>,
-): Promise<T> {
-  let last: unknown
-  for (const backend of backends) {
-    try {
-      return await ask(backend)
-    } catch (error) {
-      last = error
-    }
-  }
-  throw last
 }

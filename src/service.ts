@@ -1,34 +1,93 @@
-/** Starts and stops what runs: `up`, `serve` and `worker` of the command line. */
+/** The commands that run something, from settings to exit code. Each resolves when it was stopped. */
+import { environmentOfProcess } from './config/environment.ts'
+import { readSettings, secretsOf } from './config/settings.ts'
 import type { Flags } from './config/variables.ts'
+import { runRole } from './runtime/run-role.ts'
+import { startApi } from './runtime/start-api.ts'
+import { startTasks } from './runtime/start-tasks.ts'
+import { untilStopped } from './runtime/until-stopped.ts'
+import { startUp } from './runtime/up.ts'
+import { createLogger } from './telemetry/logger.ts'
 
-export interface ServeOptions {
-  /** Flags that beat the environment; still to be read by `readSettings`. */
+export interface RunOptions {
   settings: Flags
-  /** Tell on stdout as one line of JSON where the API is, instead of in words on stderr. */
+  /** Says on stdout, as one line of JSON, where it is; else for people, on stderr. */
   json: boolean
 }
 
-export interface UpOptions extends ServeOptions {
-  /** Tasks of a tier at once in the worker process; undefined: the default of the file. */
-  concurrency: number | undefined
+/** `tierline up`: everything on this machine. */
+export async function runUp({
+  settings: flags,
+  concurrency,
+  json,
+}: RunOptions & { concurrency: number | undefined }): Promise<number> {
+  const settings = readSettings(undefined, flags)
+  const logger = createLogger({ level: settings.logLevel, secrets: secretsOf(settings) })
+  const say = (sentence: string) => {
+    if (!json) process.stderr.write(`${sentence}\n`)
+  }
+  const stopping = untilStopped()
+  const up = await startUp({
+    settings,
+    logger,
+    concurrency,
+    environment: environmentOfProcess(),
+    projectDir: process.cwd(),
+    progress: (sentence) => say(`tierline: ${sentence} …`),
+  })
+  const onHangup = () => up.reload()
+  process.on('SIGHUP', onHangup)
+  const { url, redis } = up
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ url, board: `${url}/board`, docs: `${url}/docs`, redis, dataDir: settings.dataDir })}\n`,
+    )
+  say(
+    `tierline is up at ${url}\n  board  ${url}/board\n  docs   ${url}/docs\n  redis  ${redis}\n  try    tierline submit --watch "Say hello"\nCtrl-C stops it.`,
+  )
+  const reason = await stopping.reason
+  say('tierline: stopping …')
+  stopping.hurry.addEventListener('abort', () => process.exit(130))
+  await up.stop()
+  process.off('SIGHUP', onHangup)
+  stopping.dispose()
+  return reason === 'SIGINT' ? 130 : 0
 }
 
-export interface WorkerOptions extends UpOptions {
-  /** Undefined: all. */
-  tiers: readonly string[] | undefined
+/** `tierline serve`: the API on services that run already. */
+export async function runServe({ settings: flags, json }: RunOptions): Promise<number> {
+  const settings = readSettings(undefined, flags)
+  await runRole(
+    settings,
+    (logger) => startApi(settings, logger),
+    ({ url }) => announce(json, { url }, `tierline listens at ${url}`),
+  )
+  return 0
 }
 
-/** Runs until SIGINT or SIGTERM; gives the exit code when all is stopped. @throws {TierlineError} at start. */
-export async function runUp(_options: UpOptions): Promise<number> {
-  throw new Error('not built yet')
+/** `tierline worker`: runs tasks, on services that run already. */
+export async function runWorker({
+  settings: flags,
+  tiers,
+  concurrency,
+  json,
+}: RunOptions & { tiers: readonly string[] | undefined; concurrency: number | undefined }): Promise<number> {
+  const settings = readSettings(undefined, flags)
+  const options = { ...(tiers && { tiers }), ...(concurrency !== undefined && { concurrency }) }
+  await runRole(
+    settings,
+    (logger) => startTasks(settings, logger, options),
+    () =>
+      announce(
+        json,
+        { tiers: tiers ?? 'all' },
+        `tierline worker runs tasks of ${tiers?.join(', ') ?? 'all tiers'}`,
+      ),
+  )
+  return 0
 }
 
-/** See `runUp`. @throws {TierlineError} `service_not_found` when no services are named and no `up` runs. */
-export async function runServe(_options: ServeOptions): Promise<number> {
-  throw new Error('not built yet')
-}
-
-/** See `runServe`. */
-export async function runWorker(_options: WorkerOptions): Promise<number> {
-  throw new Error('not built yet')
+function announce(json: boolean, data: object, sentence: string): void {
+  if (json) process.stdout.write(`${JSON.stringify(data)}\n`)
+  else process.stderr.write(`${sentence}\n`)
 }

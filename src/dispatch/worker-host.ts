@@ -6,8 +6,6 @@ import type { Keys } from '../redis/keys.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import type { RunningTasks } from './running-tasks.ts'
 
-/** Slots of a queue that nobody limits, in one process. */
-const DEFAULT_SLOTS = 10
 /** A parent that waits for its children is a promise and costs nothing, so there may be many. */
 const NESTED_SLOTS = 100
 const BEAT_MS = 5_000
@@ -21,6 +19,8 @@ export interface WorkerHostOptions {
   tiers: readonly string[] | undefined
   /** At most this many tasks of a queue in this process; `undefined`: as the tier says. */
   concurrency: number | undefined
+  /** Slots of a queue that nobody limits, in this process. */
+  defaultConcurrency: number
   keepFinished: { ageMs: number; count: number }
   /** Name of this process in Redis. */
   name: string
@@ -51,7 +51,7 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
       if (tiers !== undefined && !tiers.includes(queue)) continue
       await queues.setConcurrency(queue, limit)
       const slots = Math.min(
-        limit ?? (queue === 'nested' ? NESTED_SLOTS : DEFAULT_SLOTS),
+        limit ?? (queue === 'nested' ? NESTED_SLOTS : options.defaultConcurrency),
         cap ?? Number.POSITIVE_INFINITY,
       )
       const open = workers.get(queue)

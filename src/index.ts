@@ -1,0 +1,12 @@
+/** The library: `import { createTierline } from 'tierline'`. Everything public is named here. */
+export { createTierline, type Tierline, type TierlineOptions } from './create-tierline.ts'
+export { type ErrorCode, type FieldError, isTierlineError, TierlineError } from './errors.ts'
+export type { SessionBackend } from './sessions/backend.ts'
+export type { StreamItem, TaskEvent } from './tasks/event.ts'
+export type { EnqueueResult, EventsOptions, ResultOptions, TaskHandle } from './tasks/handle.ts'
+export type { TaskInput } from './tasks/input.ts'
+export type { Route } from './tasks/route.ts'
+export type { TaskState } from './tasks/state.ts'
+export type { Task, TaskFailure, TaskOutcome, TaskResult } from './tasks/task.ts'
+export type { Usage } from './tasks/usage.ts'
+export type { Explanation, ModelView, RoutesView } from './tasks/views.ts'

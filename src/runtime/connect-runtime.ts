@@ -1,0 +1,83 @@
+/** From settings to a running orchestrator: configuration, OpenCode, Redis. Shared by library, API and workers. */
+import { checkDirectory } from '../config/check-directory.ts'
+import { allowedRoots, checkExposure } from '../config/check-exposure.ts'
+import { createLiveConfig, type LiveConfig } from '../config/live-config.ts'
+import type { Settings } from '../config/settings.ts'
+import { isTierlineError, type TierlineError } from '../errors.ts'
+import { createOrchestrator, type Orchestrator } from '../orchestrator.ts'
+import type { SessionBackend } from '../sessions/backend.ts'
+import { firstAnswer } from '../sessions/first-answer.ts'
+import { createOpenCodeBackend } from '../sessions/opencode/backend.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { findServices } from './find-services.ts'
+
+export interface Runtime {
+  orchestrator: Orchestrator
+  config: LiveConfig
+  close(): Promise<void>
+}
+
+export interface RuntimeOptions {
+  settings: Settings
+  logger: Logger
+  /** Instead of the OpenCode servers of the settings: another `SessionBackend`. */
+  backends?: readonly SessionBackend[]
+}
+
+/**
+ * Connects to everything and starts nothing.
+ *
+ * @throws {TierlineError} `invalid_config`, `service_not_found`, `redis_unavailable`, `redis_unsuitable`.
+ */
+export async function connectRuntime({
+  settings,
+  logger,
+  backends: given,
+}: RuntimeOptions): Promise<Runtime> {
+  const services = findServices(settings, { openCodeGiven: given !== undefined })
+  const backends =
+    given ??
+    services.openCode.map(({ name, url, username, password }) =>
+      createOpenCodeBackend({ server: name, url, username, password: password ?? undefined, logger }),
+    )
+  const config = await createLiveConfig({
+    config: settings.config,
+    catalog: () => firstAnswer(backends, (backend) => backend.catalog(undefined, AbortSignal.timeout(5_000))),
+    check: (next) => checkExposure(settings, next),
+    onError: (error) => reportConfigError(logger, error),
+  })
+  for (const warning of [...settings.warnings, ...config.current().table.warnings]) logger.warn({}, warning)
+  const stopListening = config.onChange(({ table }) => {
+    logger.info({ generation: table.generation }, 'a new routing table is in force')
+    for (const warning of table.warnings) logger.warn({}, warning)
+  })
+  try {
+    const orchestrator = await createOrchestrator({
+      redisUrl: services.redisUrl,
+      namespace: settings.namespace,
+      backends,
+      config,
+      checkDirectory: (directory, field) =>
+        checkDirectory(directory, allowedRoots(settings, config.current()), field),
+      retry: config.current().retry,
+      workerConcurrency: config.current().workerConcurrency,
+      log: logger,
+    })
+    const close = async () => {
+      stopListening()
+      await orchestrator.close()
+      await config.close()
+    }
+    return { orchestrator, config, close }
+  } catch (error) {
+    await config.close()
+    await Promise.all(backends.map((backend) => backend.close()))
+    throw error
+  }
+}
+
+/** Field by field: a file has as many mistakes as it has. */
+function reportConfigError(logger: Logger, error: Error): void {
+  const errors = isTierlineError(error) ? (error as TierlineError).errors : []
+  logger.error({ errors }, `${error.message}; what was in force stays`)
+}
