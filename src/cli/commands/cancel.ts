@@ -9,7 +9,7 @@ export function addCancel(program: Command, cli: Cli): void {
     .description('stop tasks, waiting or running')
     .argument('<id...>', 'of the tasks')
     .action((ids: string[], flags: ServerFlags) =>
-      forEachTask(cli, ids, flags, { act: (client, id) => client.cancel(id), done: 'cancelled' }),
+      forEachTask(cli, ids, flags, { act: (client, id) => client.cancel(id), done: ({ state }) => state }),
     )
   addServerFlags(command)
   addExamples(

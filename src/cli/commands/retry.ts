@@ -9,7 +9,7 @@ export function addRetry(program: Command, cli: Cli): void {
     .description('run finished tasks once more, under their ids')
     .argument('<id...>', 'of the tasks')
     .action((ids: string[], flags: ServerFlags) =>
-      forEachTask(cli, ids, flags, { act: (client, id) => client.retry(id), done: 'queued once more' }),
+      forEachTask(cli, ids, flags, { act: (client, id) => client.retry(id), done: ({ state }) => state }),
     )
   addServerFlags(command)
   addExamples(

@@ -28,14 +28,14 @@ export function renderColumns(columns: readonly Column[], rows: readonly (readon
   return trimLines(table.toString())
 }
 
-/** The same with lines around the cells. */
+/** The same with lines around the cells; a cell may have several lines. */
 export function renderGrid(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const table = new Table({
     head: columns.map(({ title }) => title),
     colAligns: columns.map(({ align }) => align ?? 'left'),
     style: { head: [], border: [], compact: true },
   })
-  table.push(...rows.map((row) => row.map(cleanLine)))
+  table.push(...rows.map((row) => row.map((cell) => cell.split('\n').map(cleanLine).join('\n'))))
   return table.toString()
 }
 
