@@ -1,0 +1,23 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+export interface ProcessInfo {
+  pid: number
+  command: string
+}
+
+/** The running processes whose environment or command line holds `text`: all that came of one test home. */
+export function processesOf(text: string): ProcessInfo[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      try {
+        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+        const environment = readFileSync(`/proc/${name}/environ`, 'utf8')
+        const ours = command !== '' && (command.includes(text) || environment.includes(text))
+        return ours ? [{ pid: Number(name), command }] : []
+      } catch {
+        // It ended while we looked.
+        return []
+      }
+    })
+}
