@@ -28,7 +28,7 @@ export function crossCheck(file: FileContent, source: YamlSource): ConfigProblem
 
   for (const [name, { models }] of Object.entries(file.tiers)) {
     if (RESERVED.includes(name))
-      add(['tiers', name], 'key', 'is the name of a queue of tierline’s own', { given: name })
+      add(['tiers', name], 'key', 'is the name of a queue that tierline keeps', { given: name })
     // JavaScript moves such keys to the front, and the order of tiers counts.
     if (/^\d+$/.test(name)) add(['tiers', name], 'key', 'must not be a number alone', { given: name })
     for (const [index, model] of models.entries())

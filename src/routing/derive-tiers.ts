@@ -71,7 +71,7 @@ function chainsByPrice(models: readonly Priced[]): Chains {
     fast: idsOf(sorted.slice(0, third)),
     // Stable sort: of two as near, the cheaper one comes first.
     balanced: idsOf([...middle].sort((a, b) => fromMedian(a) - fromMedian(b))),
-    powerful: idsOf(sorted.slice(-third).sort((a, b) => blendedOf(b) - blendedOf(a) || byID(a, b))),
+    powerful: idsOf(sorted.slice(-third).sort((a, b) => blendedOf(b) - blendedOf(a))),
   }
 }
 

@@ -101,6 +101,7 @@ http: { allowedHosts: [tierline.internal], corsOrigins: [https://ui.example] }
     const { table } = configOf(`${TIERS}models:
   acme/nano: { price: { inputUsdPerMTok: 0.1, outputUsdPerMTok: 0.4, cacheReadUsdPerMTok: 0.01 } }
   ollama: { price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 } }
+  globex: { price: { inputUsdPerMTok: 2, outputUsdPerMTok: 4 } }
 `)
 
     expect(table.prices.get('acme/nano')).toEqual({
@@ -110,6 +111,7 @@ http: { allowedHosts: [tierline.internal], corsOrigins: [https://ui.example] }
       cacheWriteMicroUsdPerMTok: 100_000,
     })
     expect(table.prices.get('ollama')?.cacheReadMicroUsdPerMTok).toBe(0)
+    expect(table.prices.get('globex')?.cacheReadMicroUsdPerMTok).toBe(2_000_000)
     expect(table.warnings).toEqual([])
   })
 
@@ -194,12 +196,12 @@ describe('parseFile(), a bad file', () => {
     [
       'a reserved tier',
       `${TIERS}  direct: { models: [a/b] }`,
-      '4:3: tiers.direct: is the name of a queue of tierline’s own',
+      '4:3: tiers.direct: is the name of a queue that tierline keeps',
     ],
     [
       'the other reserved tier',
       `${TIERS}  nested: { models: [a/b] }`,
-      '4:3: tiers.nested: is the name of a queue of tierline’s own',
+      '4:3: tiers.nested: is the name of a queue that tierline keeps',
     ],
     ['a tier that is a number', `${TIERS}  7: { models: [a/b] }`, '4:3: tiers.7: must not be a number alone'],
     [
@@ -356,19 +358,19 @@ describe('parseFile(), a bad file', () => {
   })
 
   test('tells everything that is wrong, in the order of the lines', () => {
-    const problems = problemsOf(`tiers:
+    const problems = problemsOf(`defualt: fast
+limits: { maxPromptBytes: -1 }
+tiers:
   fast:
     models: [nano]
     concurrency: none
-limits: { maxPromptBytes: -1 }
-defualt: fast
 `)
 
     expect(problems.map(({ line, field }) => `${line} ${field}`)).toEqual([
-      '3 tiers.fast.models.0',
-      '4 tiers.fast.concurrency',
-      '5 limits.maxPromptBytes',
-      '6 defualt',
+      '1 defualt',
+      '2 limits.maxPromptBytes',
+      '5 tiers.fast.models.0',
+      '6 tiers.fast.concurrency',
     ])
   })
 })

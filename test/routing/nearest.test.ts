@@ -8,6 +8,7 @@ const MODELS = [
   'anthropic/claude-sonnet-5',
   'anthropic/claude-haiku-4-5',
   'openrouter/anthropic/claude-haiku-4-5',
+  'openrouter-free/llama',
   'acme/nano',
 ]
 
@@ -17,6 +18,7 @@ describe('nearestNames()', () => {
     ['a part of a name', 'opus', 'anthropic/claude-opus-4-8'],
     ['a model without its provider', 'claude-haiku', 'anthropic/claude-haiku-4-5'],
     ['a model of the wrong provider', 'anthropic/gpt-5.5', 'openai/gpt-5.5'],
+    ['the model rather than the provider', 'openrouter-free/nano', 'acme/nano'],
     ['other capitals', 'OpenAI/GPT-5.5', 'openai/gpt-5.5'],
     ['a version too much', 'anthropic/claude-haiku-4-5-20251001', 'anthropic/claude-haiku-4-5'],
   ])('finds %s', (_, given, nearest) => {
