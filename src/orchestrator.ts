@@ -68,6 +68,7 @@ export interface OrchestratorOptions {
   backends: readonly SessionBackend[]
   config: ConfigSource
   checkDirectory(directory: string, field: string): Promise<string>
+  checkFile(url: string, field: string): Promise<string>
   retry?: RetryPolicy
   /** Slots of a queue without a limit, in one process. Default 10. */
   workerConcurrency?: number
@@ -111,6 +112,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     catalog,
     maxPromptBytes: () => config.limits().maxPromptBytes,
     checkDirectory: options.checkDirectory,
+    checkFile: options.checkFile,
   })
   const submitting = createSubmit({ records, queues, admit, maxWaitingTasks: limits.maxWaitingTasks, now })
   const operations = createTaskOperations({

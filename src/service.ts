@@ -5,9 +5,12 @@ import type { Flags } from './config/variables.ts'
 import { runRole } from './runtime/run-role.ts'
 import { startApi } from './runtime/start-api.ts'
 import { startTasks } from './runtime/start-tasks.ts'
-import { untilStopped } from './runtime/until-stopped.ts'
+import { type StopReason, untilStopped } from './runtime/until-stopped.ts'
 import { startUp } from './runtime/up.ts'
 import { createLogger } from './telemetry/logger.ts'
+
+/** Exit code for each way to be stopped. */
+const STOPPED: Record<StopReason, number> = { SIGINT: 130, SIGTERM: 0, orphaned: 0 }
 
 export interface RunOptions {
   settings: Flags
@@ -28,13 +31,18 @@ export async function runUp({
   }
   const stopping = untilStopped()
   const up = await startUp({
+    signal: stopping.signal,
     settings,
     logger,
     concurrency,
     environment: environmentOfProcess(),
     projectDir: process.cwd(),
     progress: (sentence) => say(`tierline: ${sentence} …`),
+  }).catch((error) => {
+    if (stopping.signal.aborted) return undefined
+    throw error
   })
+  if (up === undefined) return STOPPED[await stopping.reason]
   const onHangup = () => up.reload()
   process.on('SIGHUP', onHangup)
   const { url, redis } = up
@@ -51,7 +59,7 @@ export async function runUp({
   await up.stop()
   process.off('SIGHUP', onHangup)
   stopping.dispose()
-  return reason === 'SIGINT' ? 130 : 0
+  return STOPPED[reason]
 }
 
 /** `tierline serve`: the API on services that run already. */

@@ -1,5 +1,4 @@
 /** Whether a task may be queued, and where to: everything that costs nothing is checked before anything is written. */
-import { fileURLToPath } from 'node:url'
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { isTierlineError, TierlineError } from '../errors.ts'
@@ -18,12 +17,14 @@ export interface AdmitDeps {
   maxPromptBytes(): number
   /** The real path. @throws {TierlineError} when it may not be used; `field` names the field in the error. */
   checkDirectory(directory: string, field: string): Promise<string>
+  /** The real path of a `file://` URL. @throws as above. */
+  checkFile(url: string, field: string): Promise<string>
 }
 
 export type Admit = ReturnType<typeof createAdmit>
 
 /** See the functions it returns. They wait for nothing when the catalog is known and no path is named. */
-export function createAdmit({ table, catalog, maxPromptBytes, checkDirectory }: AdmitDeps) {
+export function createAdmit({ table, catalog, maxPromptBytes, checkDirectory, checkFile }: AdmitDeps) {
   /** @throws {TierlineError} that names the field, what was given, and what would be right. */
   async function admit(raw: unknown): Promise<Admitted> {
     return admitParsed(parseTaskInput(raw, { maxPromptBytes: maxPromptBytes() }))
@@ -72,7 +73,7 @@ export function createAdmit({ table, catalog, maxPromptBytes, checkDirectory }: 
     for (const [index, message] of messagesOf(input).entries()) {
       for (const [place, part] of partsOf(message).entries()) {
         if (part.type === 'file' && part.url.startsWith('file:'))
-          await checkDirectory(pathOf(part.url), `messages.${index}.parts.${place}.url`)
+          await checkFile(part.url, `messages.${index}.parts.${place}.url`)
       }
     }
   }
@@ -98,12 +99,4 @@ function isUnknownName(error: unknown): boolean {
     isTierlineError(error, 'unknown_agent') ||
     isTierlineError(error, 'no_route')
   )
-}
-
-function pathOf(url: string): string {
-  try {
-    return fileURLToPath(url)
-  } catch {
-    return url
-  }
 }

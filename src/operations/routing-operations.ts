@@ -1,6 +1,7 @@
 import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { TierlineError } from '../errors.ts'
 import { EXTRA_QUEUES, type TaskQueues } from '../queues/task-queues.ts'
+import { catalogWarnings } from '../routing/catalog-warnings.ts'
 import { nearestNames } from '../routing/nearest.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import { problemOf } from '../tasks/problem.ts'
@@ -21,7 +22,10 @@ export function createRoutingOperations({ config, catalog, queues, admit }: Rout
     const table = config.table()
     const names = table.tiers.map(({ name }) => name)
     const flags = await Promise.all(names.map((name) => queues.isPaused(name)))
-    return viewRoutes(table, new Set(names.filter((_, index) => flags[index])), table.warnings)
+    const paused = new Set(names.filter((_, index) => flags[index]))
+    const snapshot = catalog.peek()
+    const warnings = [...table.warnings, ...(snapshot ? catalogWarnings(table, snapshot) : [])]
+    return viewRoutes(table, paused, warnings)
   }
 
   /** The route an input would get now, or the problem that would refuse it. Nothing is queued. */

@@ -1,6 +1,7 @@
 /** From settings to a running orchestrator: configuration, OpenCode, Redis. Shared by library, API and workers. */
-import { checkDirectory } from '../config/check-directory.ts'
+import { checkDirectory, checkFileURL } from '../config/check-directory.ts'
 import { allowedRoots, checkExposure } from '../config/check-exposure.ts'
+import type { Config } from '../config/config.ts'
 import { createLiveConfig, type LiveConfig } from '../config/live-config.ts'
 import type { Settings } from '../config/settings.ts'
 import { isTierlineError, type TierlineError } from '../errors.ts'
@@ -22,6 +23,8 @@ export interface RuntimeOptions {
   logger: Logger
   /** Instead of the OpenCode servers of the settings: another `SessionBackend`. */
   backends?: readonly SessionBackend[]
+  /** It will listen for requests, so it must not be open to strangers. */
+  listens?: boolean
 }
 
 /**
@@ -33,6 +36,7 @@ export async function connectRuntime({
   settings,
   logger,
   backends: given,
+  listens = false,
 }: RuntimeOptions): Promise<Runtime> {
   const services = findServices(settings, { openCodeGiven: given !== undefined })
   const backends =
@@ -43,9 +47,10 @@ export async function connectRuntime({
   const config = await createLiveConfig({
     config: settings.config,
     catalog: () => firstAnswer(backends, (backend) => backend.catalog(undefined, AbortSignal.timeout(5_000))),
-    check: (next) => checkExposure(settings, next),
+    ...(listens && { check: (next: Config) => checkExposure(settings, next) }),
     onError: (error) => reportConfigError(logger, error),
   })
+  const roots = () => allowedRoots(settings, config.current())
   for (const warning of [...settings.warnings, ...config.current().table.warnings]) logger.warn({}, warning)
   const stopListening = config.onChange(({ table }) => {
     logger.info({ generation: table.generation }, 'a new routing table is in force')
@@ -57,8 +62,8 @@ export async function connectRuntime({
       namespace: settings.namespace,
       backends,
       config,
-      checkDirectory: (directory, field) =>
-        checkDirectory(directory, allowedRoots(settings, config.current()), field),
+      checkDirectory: (directory, field) => checkDirectory(directory, roots(), field),
+      checkFile: (url, field) => checkFileURL(url, roots(), field),
       retry: config.current().retry,
       workerConcurrency: config.current().workerConcurrency,
       log: logger,

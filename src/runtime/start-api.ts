@@ -12,7 +12,7 @@ const BODY_BYTES_AROUND = 8 * 1024 * 1024
 
 /** The API and the board, in this process. */
 export async function startApi(settings: Settings, logger: Logger): Promise<Running & { url: string }> {
-  const runtime = await connectRuntime({ settings, logger })
+  const runtime = await connectRuntime({ settings, logger, listens: true })
   const { limits, http } = runtime.config.current()
   const server = createHttpServer({
     host: settings.host,

@@ -4,6 +4,8 @@ export type StopReason = 'SIGINT' | 'SIGTERM' | 'orphaned'
 export interface Stopping {
   /** Resolves once. */
   readonly reason: Promise<StopReason>
+  /** Aborts with the first reason. */
+  readonly signal: AbortSignal
   /** Aborts at the second signal: somebody is out of patience. */
   readonly hurry: AbortSignal
   dispose(): void
@@ -12,7 +14,9 @@ export interface Stopping {
 /** Listens from now on. A child of `up` also stops when its channel closes. */
 export function untilStopped(): Stopping {
   const { promise, resolve } = Promise.withResolvers<StopReason>()
+  const first = new AbortController()
   const hurry = new AbortController()
+  void promise.then(() => first.abort())
   let asked = false
   const onSignal = (signal: NodeJS.Signals) => {
     if (asked) hurry.abort()
@@ -25,6 +29,7 @@ export function untilStopped(): Stopping {
   if (process.send !== undefined) process.once('disconnect', onOrphaned)
   return {
     reason: promise,
+    signal: first.signal,
     hurry: hurry.signal,
     dispose() {
       process.off('SIGINT', onSignal)

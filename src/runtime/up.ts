@@ -5,7 +5,7 @@ import type { OpenCodeServer } from '../config/opencode-servers.ts'
 import type { Settings } from '../config/settings.ts'
 import { maskRedisUrl } from '../redis/redis-url.ts'
 import { lockDataDir } from '../services/data-dir-lock.ts'
-import { startGuardian } from '../services/guardian.ts'
+import { type Guardian, startGuardian } from '../services/guardian.ts'
 import type { ServiceEvent } from '../services/guardian-message.ts'
 import { openCodeService } from '../services/opencode-service.ts'
 import { redisService } from '../services/redis-service.ts'
@@ -25,6 +25,8 @@ export interface UpOptions {
   beside?: readonly ServiceSpec[]
   /** For an OpenCode that knows nothing of this user: where it keeps what it writes, and its configuration. */
   isolated?: { dir: string; config(outputs: ReadonlyMap<string, unknown>): Record<string, unknown> }
+  /** Gives up between two steps. */
+  signal: AbortSignal
   /** Says what is being waited for. */
   progress(sentence: string): void
 }
@@ -44,7 +46,7 @@ export interface Up {
 
 /** @throws {TierlineError} `data_dir_locked`, `service_not_found`, `service_failed`, `invalid_config`; nothing is left running then. */
 export async function startUp(options: UpOptions): Promise<Up> {
-  const { settings, logger, environment, progress } = options
+  const { settings, logger, environment, concurrency, signal, progress } = options
   const { dataDir } = settings
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = await lockDataDir(dataDir)
@@ -65,51 +67,32 @@ export async function startUp(options: UpOptions): Promise<Up> {
     lock.hold('guardian', guardian.pid)
     const outputs = new Map<string, unknown>()
 
-    const redis = settings.redisUrl === undefined ? await redisService({ dataDir, environment }) : undefined
-    const redisUrl = settings.redisUrl ?? redis!.url
-    if (redis !== undefined) {
-      progress(`starting Redis (${redis.engine})`)
-      await guardian.start(redis.spec)
-      if (redis.warning !== undefined) logger.warn({}, redis.warning)
-    }
-    for (const spec of options.beside ?? []) outputs.set(spec.name, (await guardian.start(spec)).output)
-
-    let openCode = settings.openCode
-    if (openCode.length === 0) {
-      progress('starting OpenCode')
-      const service = await openCodeService({
-        dataDir,
-        projectDir: options.projectDir,
-        environment,
-        ...(options.isolated && {
-          isolatedDir: options.isolated.dir,
-          config: options.isolated.config(outputs),
-        }),
-      })
-      await guardian.start(service.spec)
-      openCode = [service.server]
-    }
-
+    progress('starting Redis and OpenCode')
+    const [redis, openCode] = await allOrThrow([startRedis(guardian), startOpenCode(guardian, outputs)])
+    signal.throwIfAborted()
     const services = {
-      redis: { url: redisUrl },
+      redis: { url: redis.url },
       opencode: openCode.map((server) => ({ ...server, password: server.password ?? '' })),
     }
     writeServices(dataDir, services)
     closers.push(() => removeServices(dataDir))
-    const roleSettings = { settings: { ...settings, redisUrl, openCode } }
+
     progress('starting API and workers')
-    const api = await startChildRole('api', roleSettings, logger)
-    closers.push(() => api.stop())
+    const roleSettings = { settings: { ...settings, redisUrl: redis.url, openCode } }
+    const child = async (role: 'api' | 'tasks', more = {}) => {
+      const started = await startChildRole(role, { ...roleSettings, ...more }, logger)
+      closers.push(() => started.stop())
+      return started
+    }
+    const [api, tasks] = await allOrThrow([
+      child('api'),
+      child('tasks', concurrency === undefined ? {} : { concurrency }),
+    ])
+    signal.throwIfAborted()
     writeServices(dataDir, { ...services, api: { url: api.url! } })
-    const tasks = await startChildRole(
-      'tasks',
-      { ...roleSettings, ...(options.concurrency !== undefined && { concurrency: options.concurrency }) },
-      logger,
-    )
-    closers.push(() => tasks.stop())
     return {
       url: api.url!,
-      redis: redis?.engine ?? maskRedisUrl(redisUrl),
+      redis: redis.engine ?? maskRedisUrl(redis.url),
       openCode,
       outputs,
       reload() {
@@ -122,6 +105,31 @@ export async function startUp(options: UpOptions): Promise<Up> {
     throw error
   }
 
+  async function startRedis(guardian: Guardian): Promise<{ url: string; engine?: string }> {
+    if (settings.redisUrl !== undefined) return { url: settings.redisUrl }
+    const { spec, url, engine, warning } = await redisService({ dataDir, environment })
+    await guardian.start(spec)
+    if (warning !== undefined) logger.warn({}, warning)
+    return { url, engine }
+  }
+
+  async function startOpenCode(
+    guardian: Guardian,
+    outputs: Map<string, unknown>,
+  ): Promise<readonly OpenCodeServer[]> {
+    for (const spec of options.beside ?? []) outputs.set(spec.name, (await guardian.start(spec)).output)
+    if (settings.openCode.length > 0) return settings.openCode
+    const { isolated } = options
+    const { spec, server } = await openCodeService({
+      dataDir,
+      projectDir: options.projectDir,
+      environment,
+      ...(isolated && { isolatedDir: isolated.dir, config: isolated.config(outputs) }),
+    })
+    await guardian.start(spec)
+    return [server]
+  }
+
   function onServiceEvent(event: ServiceEvent): void {
     if (event.type === 'ready') {
       lock.hold(event.name, event.pid)
@@ -131,4 +139,10 @@ export async function startUp(options: UpOptions): Promise<Up> {
       logger.warn({ service: event.name }, `a service ended: ${event.exit}; it is started again`)
     else if (stopped === undefined) logger.error({ service: event.name }, event.message)
   }
+}
+
+/** As `Promise.all`, but waits for all even when one fails, so that whatever started can be closed. */
+async function allOrThrow<A, B>(both: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(both)
+  return Promise.all(both)
 }

@@ -37,7 +37,11 @@ export async function runDemo({ json, terminal }: DemoOptions): Promise<number> 
   const home = mkdtempSync(join(tmpdir(), 'tierline-demo-'))
   try {
     const finished = await interruptible(async (signal) => {
-      const up = await startDemo(home, terminal)
+      const up = await startDemo(home, terminal, signal).catch((error) => {
+        if (signal.aborted) return undefined
+        throw error
+      })
+      if (up === undefined) return undefined
       try {
         return await runTasks(up, signal, { json, terminal })
       } finally {
@@ -51,7 +55,7 @@ export async function runDemo({ json, terminal }: DemoOptions): Promise<number> 
   }
 }
 
-function startDemo(home: string, terminal: Terminal): Promise<Up> {
+function startDemo(home: string, terminal: Terminal, signal: AbortSignal): Promise<Up> {
   const config = join(home, 'tierline.yaml')
   const projectDir = join(home, 'project')
   mkdirSync(projectDir)
@@ -59,6 +63,7 @@ function startDemo(home: string, terminal: Terminal): Promise<Up> {
   const settings = readSettings({}, { config, dataDir: join(home, 'data'), port: 0, logLevel: 'error' })
   return startUp({
     settings,
+    signal,
     logger: createLogger({ level: 'error' }),
     environment: environmentOfProcess(),
     projectDir,
