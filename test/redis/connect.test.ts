@@ -93,12 +93,19 @@ describe('a connection that fails while Redis is away', () => {
       whenAway: 'fail',
       onError: (error) => errors.push(error),
     })
+    let closed = 0
+    client.on('close', () => {
+      closed += 1
+    })
     const key = `${redis.keys.root}:list`
     proxy.fallSilent()
     const underWay = unavailable(client.rpush(key, 'under way'))
     await proxy.goAway()
     await underWay
+    const closedBefore = closed
     await unavailable(client.rpush(key, 'while away'))
+    // It did not even wait for one more try to connect.
+    expect(closed).toBe(closedBefore)
     await unavailable(client.multi().rpush(key, 'while away, too').exec())
     await expect.poll(() => errors[0], POLL).toMatchObject({ code: 'redis_unavailable', retryAfterMs: 1_000 })
     await proxy.comeBack()
