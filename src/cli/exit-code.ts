@@ -20,7 +20,9 @@ const PAYMENT_REQUIRED = 402
 export function exitCodeOfError(error: unknown): number {
   // Help and version are "errors" of commander with code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-  return isTierlineError(error) && isAboutMoney(error.code) ? EXIT.budget : EXIT.usage
+  if (!isTierlineError(error)) return EXIT.usage
+  // A code that this version does not know came with its status.
+  return isAboutMoney(error.code) || error.httpStatus === PAYMENT_REQUIRED ? EXIT.budget : EXIT.usage
 }
 
 /** For a task that was waited for. */

@@ -34,6 +34,8 @@ export function createProgram(cli: Cli): Command {
     .description('Durable job queue that dispatches agent tasks to OpenCode sessions by model tier')
     .version(manifest.version)
     .exitOverride()
+    // So that "routes explain --json" gives the flag to "explain" and not to "routes".
+    .enablePositionalOptions()
     .configureOutput({ getErrHasColors: () => cli.terminal.noteColors.isColorSupported })
     .showHelpAfterError('(add --help to see what there is)')
     .addHelpText('after', EXAMPLES)

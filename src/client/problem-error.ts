@@ -4,7 +4,7 @@ import { ERRORS, type ErrorCode, type FieldError, TierlineError } from '../error
 /**
  * The error that a problem+json body stands for, with its code, fields and `retryAfterMs`.
  *
- * A code of a newer server is kept as it is; a body that is no problem becomes `unexpected_answer`.
+ * A code of a newer server is kept as it is, with its `httpStatus`; a body that is no problem becomes `unexpected_answer`.
  */
 export function errorOfProblem(
   body: unknown,
@@ -25,6 +25,7 @@ export function errorOfProblem(
   return new TierlineError(body.code as ErrorCode, `${body.detail}${where}`, {
     errors: body.errors ?? [],
     retryable: known?.retryable ?? (status === 429 || status >= 500),
+    ...(known === undefined && { httpStatus: status }),
     ...wait,
   })
 }

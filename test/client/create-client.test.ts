@@ -110,6 +110,7 @@ describe('errors', () => {
 
     await expect(client().enqueue({ prompt: 'a' })).rejects.toMatchObject({
       code: 'budget_spent',
+      httpStatus: 402,
       retryable: false,
     })
   })

@@ -9,7 +9,6 @@ export function addRoutes(program: Command, cli: Cli): void {
   const command = program
     .command('routes')
     .description('the routing table in force: tiers, and which type goes where')
-    // So that "routes explain --json" gives the flag to "explain".
     .enablePositionalOptions()
     .action(async (flags: ServerFlags) => {
       const routes = await connect(cli, flags).routes()

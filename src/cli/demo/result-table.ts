@@ -63,7 +63,7 @@ export function renderTotal(
 ): string {
   const saved = dearest.costMicroUsd === 0 ? 0 : 1 - costMicroUsd / dearest.costMicroUsd
   return [
-    `${results.length} tasks, ${formatCount(tokens)} tokens, ${formatMicroUsd(costMicroUsd)}.`,
+    `${results.length} ${results.length === 1 ? 'task' : 'tasks'}, ${formatCount(tokens)} tokens, ${formatMicroUsd(costMicroUsd)}.`,
     `All on ${dearest.model}: ${formatMicroUsd(dearest.costMicroUsd)}, so ${Math.round(saved * 100)} % are saved.`,
   ].join(' ')
 }

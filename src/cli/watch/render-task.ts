@@ -76,10 +76,11 @@ function toolLine({ tool, detail, status }: TaskView['tools'][number], colors: C
   return `${mark} ${cleanLine(tool)}  ${colors.dim(short)}`
 }
 
-/** The last `count` lines as the terminal would break them. Only the end is wrapped: it may be a long text. */
+/** The last `count` lines as the terminal would break them. Only the end is wrapped: the text may be long. */
 function lastLines(text: string, columns: number, count: number): string[] {
   const end = cleanText(text.slice(-columns * count * 2)).trimEnd()
-  return wrap(end, columns).slice(-count)
+  // The width of a tab depends on where it stands.
+  return wrap(end.replaceAll('\t', '    '), columns).slice(-count)
 }
 
 function wrap(text: string, columns: number): string[] {

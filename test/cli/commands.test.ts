@@ -1,0 +1,162 @@
+/** The commands that ask once and print. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type MemoryServer, startMemoryServer } from '../client/memory-server.ts'
+import { runCli } from './run-cli.ts'
+
+let server: MemoryServer
+
+beforeAll(async () => {
+  server = await startMemoryServer()
+})
+
+afterAll(() => server.close())
+
+describe('get', () => {
+  test('shows the facts and the answer', async () => {
+    const id = await finished('The\nanswer \u001b]0;evil\u0007')
+    const { code, stdout } = await cli('get', id)
+
+    expect(code).toBe(0)
+    expect(stdout).toMatch(new RegExp(`^id +${id}\nstate +succeeded\ntype +lint\ntier +fast\n`))
+    expect(stdout).toMatch(/\n\nThe\nanswer \n$/)
+  })
+
+  test('prints the task with --json', async () => {
+    const id = await finished('a')
+
+    expect(JSON.parse((await cli('get', id, '--json')).stdout)).toMatchObject({ id, result: { text: 'a' } })
+  })
+
+  test('says how to find a task that is not there', async () => {
+    const { code, stderr } = await cli('get', 'tsk_01k0000000000000000000000a')
+
+    expect(code).toBe(2)
+    expect(stderr).toContain('tierline list')
+  })
+})
+
+describe('list', () => {
+  const metadata = { run: 'list' }
+
+  beforeAll(async () => {
+    for (let count = 0; count < 3; count += 1)
+      await server.ports.tasks.submit({ type: 'review', prompt: 'a', metadata })
+  })
+
+  test('shows a table', async () => {
+    const { code, stdout } = await cli('list', '--metadata', 'run=list')
+    const lines = stdout.trimEnd().split('\n')
+
+    expect(code).toBe(0)
+    expect(lines[0]).toMatch(/^ID +STATE +TYPE +TIER +MODEL +TOKENS +COST +TIME +AGE$/)
+    expect(lines).toHaveLength(4)
+    expect(lines[1]).toMatch(/^tsk_\w{26} {2}waiting {2}review {2}balanced {2}acme\/base {7}0 {4}\$0 +- /)
+  })
+
+  test('shows as many as asked for, or all', async () => {
+    const some = await cli('list', '--metadata', 'run=list', '--limit', '2', '--quiet')
+    const all = await cli('list', '--metadata', 'run=list', '--limit', '2', '--all', '--quiet')
+
+    expect([some, all].map(({ stdout }) => stdout.trim().split('\n').length)).toEqual([2, 3])
+  })
+
+  test('says when there are more, and when there is none', async () => {
+    expect((await cli('list', '--metadata', 'run=list', '--limit', '2')).stderr).toContain('--all')
+    expect(await cli('list', '--state', 'failed', '--metadata', 'run=list')).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: 'No such tasks.\n',
+    })
+  })
+
+  test('prints a page with --json', async () => {
+    const { stdout } = await cli('list', '--metadata', 'run=list', '--limit', '2', '--json')
+    const page = JSON.parse(stdout)
+
+    expect(page.data).toHaveLength(2)
+    expect(page.nextCursor).toBe(page.data[1].id)
+  })
+})
+
+describe('cancel, retry, delete', () => {
+  test('work on several tasks and print what became of each', async () => {
+    const ids = [await submitted(), await submitted()]
+
+    expect((await cli('cancel', ...ids)).stdout).toBe(ids.map((id) => `${id}  cancelled\n`).join(''))
+    expect((await cli('retry', ...ids)).stdout).toBe(ids.map((id) => `${id}  waiting\n`).join(''))
+    await cli('cancel', ...ids)
+    expect((await cli('delete', ...ids)).stdout).toBe(ids.map((id) => `${id}  deleted\n`).join(''))
+  })
+
+  test('go on behind a task that is refused, and exit with 2', async () => {
+    const [waiting, done] = [await submitted(), await finished('a')]
+    const { code, stdout, stderr } = await cli('retry', waiting, done)
+
+    expect([code, stdout]).toEqual([2, `${done}  waiting\n`])
+    expect(stderr).toContain(`Cannot retry task "${waiting}"`)
+  })
+
+  test('print what became of each with --json', async () => {
+    const [waiting, done] = [await submitted(), await finished('a')]
+    const { code, stdout } = await cli('delete', waiting, done, '--json')
+
+    expect(code).toBe(2)
+    expect(JSON.parse(stdout)).toEqual({
+      data: [{ id: waiting, error: expect.objectContaining({ code: 'not_finished' }) }, { id: done }],
+    })
+  })
+})
+
+describe('routing', () => {
+  test('routes shows tiers and types', async () => {
+    const { stdout } = await cli('routes')
+
+    expect(stdout).toMatch(/^TIER +MODELS +AT ONCE\nfast +acme\/nano, acme\/mini +no limit\n/m)
+    expect(stdout).toMatch(/^TYPE +GOES TO\nlint +fast\n/m)
+    expect(JSON.parse((await cli('routes', '--json')).stdout)).toMatchObject({ default: 'balanced' })
+  })
+
+  test('routes explain shows each step', async () => {
+    const { code, stdout } = await cli('routes', 'explain', '--type', 'lint')
+
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^STEP +LOOKED AT +OUTCOME\ntype +lint +tier fast\n\n→ fast → acme\/nano\n/)
+    expect(JSON.parse((await cli('routes', 'explain', '--type', 'lint', '--json')).stdout)).toMatchObject({
+      route: { tier: 'fast' },
+    })
+  })
+
+  test('routes explain exits with 2 where there is no route', async () => {
+    const { code, stdout, stderr } = await cli('routes', 'explain', '--type', 'lnt')
+
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain('type may be: lint, review, analysis')
+    expect(await cli('routes', 'explain', '--type', 'lnt', '--json')).toMatchObject({ code: 2, stderr: '' })
+  })
+
+  test('models shows prices', async () => {
+    expect((await cli('models')).stdout).toMatch(/^acme\/nano +fast +\$1 +\$5 +200,000 +yes +ok$/m)
+    expect(JSON.parse((await cli('models', '--json')).stdout).data).toHaveLength(4)
+  })
+
+  test('pause and resume a tier', async () => {
+    expect(await cli('pause', 'fast')).toMatchObject({ code: 0, stdout: '' })
+    expect((await cli('routes')).stdout).toMatch(/^fast .* paused$/m)
+    expect(JSON.parse((await cli('resume', 'fast', '--json')).stdout)).toMatchObject({ paused: false })
+    expect(await cli('pause', 'fats')).toMatchObject({ code: 2 })
+  })
+})
+
+function cli(...args: string[]) {
+  return runCli([...args, '--url', server.url])
+}
+
+async function submitted(): Promise<string> {
+  return (await server.ports.tasks.submit({ type: 'lint', prompt: 'a' })).id
+}
+
+async function finished(text: string): Promise<string> {
+  const id = await submitted()
+  server.ports.finish(id, 'succeeded', { text })
+  return id
+}
