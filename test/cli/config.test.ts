@@ -1,0 +1,88 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startScriptedProvider } from '../provider/server.ts'
+import { type OpenCodeServer, startOpenCodeServer } from '../setup/opencode-server.ts'
+import { runCli, withDirectory } from './run-cli.ts'
+
+describe('config check', () => {
+  test('says that a good file is good', async () => {
+    await withDirectory(async (cwd) => {
+      await writeFile(join(cwd, 'tierline.yaml'), 'tiers:\n  fast: { models: [acme/nano] }\ndefault: fast\n')
+
+      const { code, stdout, stderr } = await runCli(['config', 'check'], { cwd })
+
+      expect([code, stdout]).toEqual([0, ''])
+      expect(stderr).toContain('tierline.yaml is good')
+    })
+  })
+
+  test('names line and column of what is wrong, and exits with 2', async () => {
+    await withDirectory(async (cwd) => {
+      await writeFile(
+        join(cwd, 'my.yaml'),
+        'tiers:\n  fast: { models: [acme/nano] }\nroutes:\n  lint: fats\n',
+      )
+
+      const { code, stdout } = await runCli(['config', 'check', 'my.yaml'], { cwd })
+      const json = await runCli(['config', 'check', 'my.yaml', '--json'], { cwd })
+
+      expect(code).toBe(2)
+      expect(stdout).toMatch(/^my\.yaml:4:9: .*fats.*fast/m)
+      expect(JSON.parse(json.stdout)).toMatchObject({ path: 'my.yaml', problems: [{ line: 4, column: 9 }] })
+    })
+  })
+
+  test('looks at the file that TIERLINE_CONFIG names', async () => {
+    await withDirectory(async (cwd) => {
+      const env = { TIERLINE_CONFIG: 'other.yaml' }
+
+      expect((await runCli(['config', 'check'], { cwd, env })).stdout).toContain(
+        'other.yaml:1:1: does not exist',
+      )
+    })
+  })
+})
+
+describe('config init', () => {
+  let provider: Awaited<ReturnType<typeof startScriptedProvider>>
+  let openCode: OpenCodeServer
+
+  beforeAll(async () => {
+    provider = await startScriptedProvider()
+    openCode = await startOpenCodeServer({ providerUrl: provider.url })
+  }, 120_000)
+
+  afterAll(async () => {
+    await openCode?.stop()
+    await provider?.close()
+  })
+
+  test('writes what OpenCode offers to a file that is good, and never over another', async () => {
+    await withDirectory(async (cwd) => {
+      const env = {
+        OPENCODE_URL: openCode.url,
+        OPENCODE_SERVER_USERNAME: openCode.username,
+        OPENCODE_SERVER_PASSWORD: openCode.password,
+      }
+      const path = join(cwd, 'tierline.yaml')
+
+      expect(await runCli(['config', 'init'], { cwd, env })).toMatchObject({ code: 0, stdout: `${path}\n` })
+      expect(await readFile(path, 'utf8')).toContain('acme/nano')
+      expect((await runCli(['config', 'check'], { cwd })).code).toBe(0)
+
+      const again = await runCli(['config', 'init'], { cwd, env })
+      expect(again.code).toBe(2)
+      expect(again.stderr).toContain('it exists already')
+    })
+  })
+
+  test('says what to do when no OpenCode is known', async () => {
+    await withDirectory(async (cwd) => {
+      const { code, stderr } = await runCli(['config', 'init'], { cwd })
+
+      expect(code).toBe(2)
+      expect(stderr).toContain('start everything with "npm start", or set OPENCODE_URL')
+    })
+  })
+})
