@@ -1,4 +1,5 @@
 /** One delivery, from the claim to the move that BullMQ is told. */
+import { randomUUID } from 'node:crypto'
 import type { DeliveryOutcome } from '../queues/task-worker.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
@@ -33,7 +34,7 @@ export function createDeliveryHandler({ records, running, run, worker, stop, now
     if (stop.aborted) return { status: 'returned' }
     const claim = await records.claim(id, {
       queue,
-      worker,
+      name: `${worker}/${randomUUID()}`,
       now: now(),
       maxDeliveries: MAX_DELIVERIES,
       poison: POISON,

@@ -75,10 +75,13 @@ export function createRecordStore(options: RecordStoreOptions) {
     return reply === -2 ? { status: 'full' } : { status: 'created', live: reply }
   }
 
-  /** Takes a task for one delivery: raises fence and attempt. The worker's first write opens the log. */
+  /**
+   * Takes a task for one delivery: raises fence and attempt. The worker's first write opens the log.
+   * `name` is this claim's own, so that one that is repeated after a lost reply counts once.
+   */
   async function claim(
     id: string,
-    options: { queue: string; worker: string; now: number; maxDeliveries: number; poison: TaskFailure },
+    options: { queue: string; name: string; now: number; maxDeliveries: number; poison: TaskFailure },
   ): Promise<Claim> {
     const reply = (await scripts('claim-task', [
       keys.task(id),
@@ -88,7 +91,7 @@ export function createRecordStore(options: RecordStoreOptions) {
       keys.finished,
       id,
       options.queue,
-      options.worker,
+      options.name,
       options.now,
       options.maxDeliveries,
       keys.channel(id),

@@ -1,32 +1,43 @@
 -- Takes a task for one delivery: raises fence and attempt and counts the delivery. Atomic.
 -- It writes no events: the first write of the worker begins with those that say so.
+-- Repeating a claim whose reply was lost changes nothing, since each has a name of its own.
 -- KEYS: task, log, live, failed, finished
--- ARGV: id, queue of the delivery, worker, now, most deliveries, live channel, error if poisoned, log age in ms,
+-- ARGV: id, queue of the delivery, name of the claim, now, most deliveries, live channel, error if poisoned, log age in ms,
 --       then the fields to give back
 -- Returns {status, fence, attempt, seq, startedAt, values…}; status is gone, finished, moved, poisoned or claimed.
 local head = redis.call('HMGET', KEYS[1],
-  'state', 'queue', 'deliveries', 'seq', 'startedAt', 'attempt', 'fence', unpack(ARGV, 9))
+  'state', 'queue', 'deliveries', 'seq', 'startedAt', 'attempt', 'fence', 'worker', unpack(ARGV, 9))
 local state = head[1]
 if not state then return {'gone'} end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished'} end
 if head[2] ~= ARGV[2] then return {'moved'} end
-local deliveries, attempt = tonumber(head[3] or '0') + 1, tonumber(head[6] or '0') + 1
-local seq, fence = tonumber(head[4] or '0'), tonumber(head[7] or '0') + 1
+local again = state == 'running' and head[8] == ARGV[3] and 0 or 1
+local deliveries, attempt = tonumber(head[3] or '0') + again, tonumber(head[6] or '0') + again
+local seq, fence = tonumber(head[4] or '0'), tonumber(head[7] or '0') + again
 
 if deliveries > tonumber(ARGV[5]) then
-  local batch = '[{"type":"task-finished","at":' .. ARGV[4] .. ',"attempt":' .. (attempt - 1)
-    .. ',"state":"failed","error":' .. ARGV[7] .. '}]'
-  redis.call('XADD', KEYS[2], (seq + 1) .. '-0', 'e', batch)
-  redis.call('HSET', KEYS[1], 'state', 'failed', 'error', ARGV[7], 'finishedAt', ARGV[4], 'seq', seq + 1, 'fence', fence)
+  local first, events = seq + 1, {}
+  if seq == 0 then
+    -- No worker lived long enough to open the log.
+    local opening = redis.call('HMGET', KEYS[1], 'createdAt', 'route')
+    events[1] = '{"type":"task-queued","at":' .. opening[1] .. ',"attempt":0,"queue":"' .. head[2] .. '"}'
+    events[2] = '{"type":"task-routed","at":' .. opening[1] .. ',"attempt":0,"route":' .. opening[2] .. '}'
+  end
+  events[#events + 1] = '{"type":"task-finished","at":' .. ARGV[4] .. ',"attempt":' .. (attempt - 1)
+    .. ',"state":"failed","error":' .. ARGV[7] .. '}'
+  seq = seq + #events
+  local batch = '[' .. table.concat(events, ',') .. ']'
+  redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
+  redis.call('HSET', KEYS[1], 'state', 'failed', 'error', ARGV[7], 'finishedAt', ARGV[4], 'seq', seq, 'fence', fence)
   redis.call('ZREM', KEYS[3], ARGV[1])
   redis.call('ZADD', KEYS[4], 0, ARGV[1])
   redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[8])
-  redis.call('PUBLISH', ARGV[6], (seq + 1) .. ' ' .. batch)
+  redis.call('PUBLISH', ARGV[6], first .. ' ' .. batch)
   return {'poisoned'}
 end
 
 local startedAt = head[5] or ARGV[4]
 redis.call('HSET', KEYS[1], 'state', 'running', 'deliveries', deliveries, 'worker', ARGV[3],
   'attempt', attempt, 'fence', fence, 'startedAt', startedAt)
-return {'claimed', fence, attempt, seq, startedAt, unpack(head, 8, 7 + #ARGV - 8)}
+return {'claimed', fence, attempt, seq, startedAt, unpack(head, 9, #ARGV)}

@@ -10,7 +10,8 @@ local seq = tonumber(head[3]) + 1
 local batch = '[{"type":"task-retried","at":' .. ARGV[2] .. ',"attempt":' .. (head[4] or '0') .. '}]'
 redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
 redis.call('PERSIST', KEYS[2])
-redis.call('HDEL', KEYS[1], 'error', 'finishedAt', 'startedAt', 'cancelAt', 'checkpoint', 'sessionID', 'server', 'done')
+redis.call('HDEL', KEYS[1],
+  'error', 'delayUntil', 'startedAt', 'finishedAt', 'cancelAt', 'checkpoint', 'sessionID', 'server', 'done')
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'deliveries', 0, 'seq', seq, unpack(ARGV, 4))
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HINCRBY', KEYS[1], 'retries', 1)

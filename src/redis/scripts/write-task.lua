@@ -9,11 +9,11 @@ local head = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'cancelAt', 'state')
 if not head[1] or head[1] ~= ARGV[2] then return {-1} end
 local seq, before, count = tonumber(head[2] or '0'), tonumber(ARGV[3]), tonumber(ARGV[9])
 local cancel = head[3] and 1 or 0
-if count > 0 and seq == before + count then return {seq, cancel} end
+local to, last = ARGV[6], before + count
+if seq == last and (count > 0 or head[4] == to) then return {seq, cancel} end
 if seq ~= before then return {-2, seq} end
 if head[4] ~= 'running' then return {-1} end
 
-local to, last = ARGV[6], seq + count
 if count > 0 then
   local batch = '[' .. table.concat(ARGV, ',', 10, 9 + count) .. ']'
   redis.call('XADD', KEYS[2], last .. '-0', 'e', batch)

@@ -1,0 +1,101 @@
+/** `test` with a record store on the Redis of this run, and what it needs around it. */
+import type { RecordFields, RecordStore, Write } from '../../src/records/record-store.ts'
+import { createRecordStore, entryOf } from '../../src/records/record-store.ts'
+import type { TaskRecord } from '../../src/records/task-record.ts'
+import type { RedisClient } from '../../src/redis/connect.ts'
+import { defineScripts } from '../../src/redis/scripts.ts'
+import { readLog } from '../../src/stream/read-log.ts'
+import type { NewEvent, TaskEvent } from '../../src/tasks/event.ts'
+import type { Route } from '../../src/tasks/route.ts'
+import type { TaskFailure } from '../../src/tasks/task.ts'
+import { createTaskID } from '../../src/tasks/task-id.ts'
+import { test as base } from '../setup/redis-test.ts'
+
+export interface RecordsFixture {
+  redis: RedisClient
+  store: RecordStore
+  /** Another store on the same connection, with limits of its own. */
+  withLimits(limits: Partial<typeof LIMITS>): RecordStore
+  /** Creates a task and gives its id. */
+  create(state?: 'waiting' | 'delayed', fields?: RecordFields): Promise<string>
+  /** A claim that must succeed. */
+  claimed(id: string): Promise<TaskRecord>
+  log(id: string): Promise<TaskEvent[]>
+}
+
+export const LIMITS = { logAgeMs: 60_000, maxLogEvents: 10_000, maxWaitingTasks: 1_000 }
+export const MAX_DELIVERIES = 5
+export const CANCELLED: TaskFailure = { code: 'cancelled', message: 'cancelled', retryable: false }
+export const POISON: TaskFailure = { code: 'too_many_deliveries', message: 'it breaks', retryable: false }
+export const ROUTE: Route = {
+  generation: 1,
+  requested: {},
+  tier: 'fast',
+  model: 'acme/nano',
+  chain: [],
+  steps: [],
+}
+
+export const test = base.extend<{ records: RecordsFixture }>({
+  records: async ({ redis: { keys, connect } }, use) => {
+    const redis = await connect('fail')
+    const scripts = defineScripts(redis)
+    const withLimits: RecordsFixture['withLimits'] = (limits) =>
+      createRecordStore({ ...LIMITS, ...limits, redis, scripts, keys })
+    const store = withLimits({})
+
+    await use({
+      redis,
+      store,
+      withLimits,
+      async create(state = 'waiting', fields = {}) {
+        const id = createTaskID()
+        await store.create(id, state, { ...recordFields(), ...fields })
+        return id
+      },
+      async claimed(id) {
+        const claim = await store.claim(id, claimOptions())
+        if (claim.status !== 'claimed') throw new Error(`Cannot claim task "${id}": it is ${claim.status}`)
+        return claim.record
+      },
+      log: (id) => readLog(redis, keys, id),
+    })
+  },
+})
+
+/** What `submit` writes, of a task that asks for nothing special. */
+export function recordFields(): RecordFields {
+  return {
+    input: JSON.stringify({ prompt: 'Say hello' }),
+    route: JSON.stringify(ROUTE),
+    queue: 'fast',
+    tier: 'fast',
+    model: 'acme/nano',
+    createdAt: 1_000,
+  }
+}
+
+let claims = 0
+
+type ClaimOptions = Parameters<RecordStore['claim']>[1]
+
+export function claimOptions(overrides: Partial<ClaimOptions> = {}): ClaimOptions {
+  claims += 1
+  const name = `worker/${claims}`
+  return { queue: 'fast', name, now: 2_000, maxDeliveries: MAX_DELIVERIES, poison: POISON, ...overrides }
+}
+
+/** A write that follows the record as it was claimed. */
+export function writeOf(
+  { id, fence, seq }: Pick<TaskRecord, 'id' | 'fence' | 'seq'>,
+  { events = [], ...rest }: Partial<Omit<Write, 'entries'>> & { events?: readonly NewEvent[] } = {},
+): Write {
+  return { id, fence, seq, now: 3_000, entries: events.map(entryOf), fields: {}, ...rest }
+}
+
+export const started: NewEvent = { type: 'attempt-started', at: 2_000, attempt: 1 }
+export const finished: NewEvent = { type: 'task-finished', at: 3_000, attempt: 1, state: 'succeeded' }
+
+export function textDelta(text: string, offset = 0): NewEvent {
+  return { type: 'text-delta', at: 2_500, attempt: 1, messageID: 'msg_1', partID: 'prt_1', offset, text }
+}
