@@ -22,6 +22,7 @@ import { checkRedis } from './redis/check-redis.ts'
 import { connectRedis } from './redis/connect.ts'
 import { createKeys } from './redis/keys.ts'
 import { defineScripts } from './redis/scripts.ts'
+import { withRedisErrors } from './redis/with-redis-errors.ts'
 import type { RoutingTable } from './routing/table.ts'
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './runner/retry-policy.ts'
 import { runTask } from './runner/run-task.ts'
@@ -124,7 +125,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const readEvents = createEventReader({ redis, keys, hub })
   const { record } = operations
 
-  const tasks = {
+  const tasks = withRedisErrors({
     ...submitting,
     get: operations.get,
     list: (query: ListQuery) => listTasks(records, query, now()),
@@ -138,8 +139,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     retry: operations.retry,
     remove: operations.remove,
     promote: operations.promote,
-  }
-  const routing = createRoutingOperations({ config, catalog, queues, admit })
+  })
+  const routing = withRedisErrors(createRoutingOperations({ config, catalog, queues, admit }))
   const health = createHealth({ redis, keys, backends, config })
   const boardDeps = {
     queues,
@@ -152,7 +153,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const board = {
     queues: () =>
       [...config.table().tiers.map((tier) => tier.name), ...EXTRA_QUEUES].map((queue) =>
-        createQueueBoard(queue, boardDeps),
+        withRedisErrors(createQueueBoard(queue, boardDeps)),
       ),
   }
 

@@ -1,5 +1,6 @@
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { translateRedisError } from '../redis/redis-unavailable.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import type { Readiness } from '../tasks/views.ts'
 
@@ -52,6 +53,6 @@ async function check(ask: () => Promise<string>): Promise<{ ok: boolean; detail:
   try {
     return { ok: true, detail: await ask() }
   } catch (error) {
-    return { ok: false, detail: (error as Error).message }
+    return { ok: false, detail: (translateRedisError(error) as Error).message }
   }
 }

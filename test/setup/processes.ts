@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 export interface ProcessInfo {
   pid: number
   command: string
 }
 
-/** The running processes whose environment or command line holds `text`: all that came of one test home. */
+/** The running processes whose environment, command line or working directory holds `text`: all that came of one test home. */
 export function processesOf(text: string): ProcessInfo[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
@@ -13,7 +13,8 @@ export function processesOf(text: string): ProcessInfo[] {
       try {
         const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
         const environment = readFileSync(`/proc/${name}/environ`, 'utf8')
-        const ours = command !== '' && (command.includes(text) || environment.includes(text))
+        const cwd = readlinkSync(`/proc/${name}/cwd`)
+        const ours = command !== '' && [command, environment, cwd].some((place) => place.includes(text))
         return ours ? [{ pid: Number(name), command }] : []
       } catch {
         // It ended while we looked.
