@@ -98,6 +98,8 @@ function translated(error: unknown, request: FastifyRequest): unknown {
     }
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_BAD_URL':
+    // The client left before its body was complete.
+    case 'ECONNRESET':
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return new TierlineError('malformed_request', `Cannot read the request: ${(error as Error).message}`)
     default:

@@ -92,7 +92,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     reply.redirect(options.board ? '/board/' : '/docs/'),
   )
 
-  let closed: Promise<void> | undefined
   return {
     app,
     async listen() {
@@ -103,10 +102,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       }
       return { url: urlOf(host, (app.server.address() as AddressInfo).port) }
     },
-    close() {
-      closed ??= closeWithin(app, CLOSE_TIMEOUT_MS)
-      return closed
-    },
+    close: () => closeWithin(app, CLOSE_TIMEOUT_MS),
   }
 }
 

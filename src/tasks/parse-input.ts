@@ -3,6 +3,8 @@ import { type ErrorCode, type FieldError, TierlineError } from '../errors.ts'
 import { type ParsedTaskInput, promptBytes, TaskInput } from './input.ts'
 
 const MAX_GIVEN_CHARS = 200
+/** A body of nothing but mistakes is not answered at its own length. */
+const MAX_ERRORS = 50
 
 /**
  * Checks a task input. Nothing is looked up: whether its type, tier or model exist is routing's to say.
@@ -33,7 +35,7 @@ export function parseWith<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
-  const errors = parsed.error.issues.flatMap((issue) => fieldErrors(issue, input))
+  const errors = parsed.error.issues.flatMap((issue) => fieldErrors(issue, input)).slice(0, MAX_ERRORS)
   const code: ErrorCode = parsed.error.issues.every(({ code }) => code === 'unrecognized_keys')
     ? 'unknown_field'
     : 'invalid_input'
@@ -78,6 +80,11 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function shortened(value: unknown): unknown {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text !== undefined && text.length > MAX_GIVEN_CHARS ? `${text.slice(0, MAX_GIVEN_CHARS)}…` : value
+  try {
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    return text !== undefined && text.length > MAX_GIVEN_CHARS ? `${text.slice(0, MAX_GIVEN_CHARS)}…` : value
+  } catch {
+    // JSON is parsed at any depth, but not written at any.
+    return '…'
+  }
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ERRORS, TierlineError } from '../../src/errors.ts'
 import { Problem } from '../../src/tasks/problem.ts'
 import { closeAll, type RunningHttp, send, startHttp, talk } from './start-http.ts'
@@ -86,6 +86,31 @@ describe('a bad body', () => {
     expect((await http.ports.tasks.list({ limit: 10 })).data).toEqual([])
   })
 
+  test('JSON deeper than anyone can write it', async () => {
+    const deep = '['.repeat(30_000) + ']'.repeat(30_000)
+    for (const body of [deep, `{"prompt":${deep}}`, `{"prompt":"a","metadata":{"a":${deep}}}`]) {
+      const answer = await send(`${http.url}/v1/tasks`, { method: 'POST', headers: JSON_TYPE, body })
+      expect([answer.status, answer.json()]).toMatchObject([422, { code: 'invalid_input' }])
+    }
+  })
+
+  test('thousands of mistakes are answered with some of them', async () => {
+    const body = Object.fromEntries(Array.from({ length: 4000 }, (_, n) => [`k${n}`, n]))
+    const answer = await send(`${http.url}/v1/tasks`, { method: 'POST', body: { prompt: 'a', ...body } })
+
+    expect([answer.status, answer.json()]).toMatchObject([422, { code: 'unknown_field' }])
+    expect(answer.text.length).toBeLessThan(10_000)
+  })
+
+  test('one that breaks off is nobody’s fault here', async () => {
+    const http = await startHttp()
+    const head = 'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+    await talk(http.url, `${head}Content-Length: 50\r\n\r\n{"prompt"`)
+    await http.server.close()
+
+    expect(http.logged).toEqual([])
+  })
+
   test('an idempotency key, until it does something', async () => {
     const headers = { 'idempotency-key': 'k1' }
     const answer = await send(`${http.url}/v1/tasks`, { method: 'POST', headers, body: { prompt: 'a' } })
@@ -148,6 +173,13 @@ describe('a wrong address', () => {
       }
     },
   )
+
+  test('what cannot be an id never reaches the tasks', async () => {
+    const ask = vi.spyOn(http.ports.tasks, 'get')
+    await send(`${http.url}/v1/tasks/tsk_1:log`)
+
+    expect(ask).not.toHaveBeenCalled()
+  })
 
   test('an unknown tier is not found', async () => {
     const answer = await send(`${http.url}/v1/tiers/none/pause`, { method: 'POST' })
