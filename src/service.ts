@@ -53,12 +53,13 @@ export async function runUp({
   say(
     `tierline is up at ${url}\n  board  ${url}/board\n  docs   ${url}/docs\n  redis  ${redis}\n  try    tierline submit --watch "Say hello"\nCtrl-C stops it.`,
   )
-  const reason = await stopping.reason
+  const reason = await Promise.race([stopping.reason, up.failed])
   say('tierline: stopping …')
   stopping.hurry.addEventListener('abort', () => process.exit(130))
   await up.stop()
   process.off('SIGHUP', onHangup)
   stopping.dispose()
+  if (typeof reason === 'object') throw reason
   return STOPPED[reason]
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { OpenCodeServer } from '../config/opencode-servers.ts'
 import type { Settings } from '../config/settings.ts'
+import { TierlineError } from '../errors.ts'
 import { maskRedisUrl } from '../redis/redis-url.ts'
 import { lockDataDir } from '../services/data-dir-lock.ts'
 import { type Guardian, startGuardian } from '../services/guardian.ts'
@@ -39,6 +40,8 @@ export interface Up {
   openCode: readonly OpenCodeServer[]
   /** Output lines of the services beside, by name. */
   outputs: ReadonlyMap<string, unknown>
+  /** Resolves when a service is given up: nothing works without it. */
+  failed: Promise<TierlineError>
   reload(): void
   /** In order: children, then services, then the lock. May be called twice. */
   stop(): Promise<void>
@@ -50,6 +53,7 @@ export async function startUp(options: UpOptions): Promise<Up> {
   const { dataDir } = settings
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = await lockDataDir(dataDir)
+  const failed = Promise.withResolvers<TierlineError>()
   const closers: (() => Promise<void> | void)[] = [() => lock.release()]
   let stopped: Promise<void> | undefined
   const stop = () => {
@@ -95,6 +99,7 @@ export async function startUp(options: UpOptions): Promise<Up> {
       redis: redis.engine ?? maskRedisUrl(redis.url),
       openCode,
       outputs,
+      failed: failed.promise,
       reload() {
         for (const role of [api, tasks]) role.signal('SIGHUP')
       },
@@ -137,7 +142,7 @@ export async function startUp(options: UpOptions): Promise<Up> {
         logger.warn({ service: event.name, restarts: event.restarts }, 'a service was started again')
     } else if (event.type === 'exited')
       logger.warn({ service: event.name }, `a service ended: ${event.exit}; it is started again`)
-    else if (stopped === undefined) logger.error({ service: event.name }, event.message)
+    else if (stopped === undefined) failed.resolve(new TierlineError('service_failed', event.message))
   }
 }
 
