@@ -1,0 +1,63 @@
+/** A server of sessions that answers at once: what is left is what tierline itself costs. */
+import type { CatalogSnapshot } from '../src/catalog/catalog.ts'
+import type { SessionBackend, Turn, TurnEvent } from '../src/sessions/backend.ts'
+import type { Usage } from '../src/tasks/usage.ts'
+
+const TEXT = 'Nothing to complain about.'
+const USAGE: Usage = {
+  inputTokens: 250,
+  outputTokens: 6,
+  reasoningTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+}
+
+/** The models of the routing table of the benchmarks. */
+export const BENCH_CATALOG: CatalogSnapshot = {
+  models: [
+    {
+      model: 'acme/nano',
+      providerID: 'acme',
+      modelID: 'nano',
+      name: 'nano',
+      price: {
+        inputMicroUsdPerMTok: 100_000,
+        outputMicroUsdPerMTok: 400_000,
+        cacheReadMicroUsdPerMTok: 10_000,
+        cacheWriteMicroUsdPerMTok: 100_000,
+      },
+      contextTokens: 200_000,
+      outputTokens: 32_000,
+      tools: true,
+      active: true,
+    },
+  ],
+  defaultModel: 'acme/nano',
+  agents: ['build'],
+}
+
+export function createNoopBackend(): SessionBackend {
+  let sessions = 0
+  return {
+    server: 'noop',
+    async openSession() {
+      sessions += 1
+      return { sessionID: `ses_${sessions}` }
+    },
+    async *runTurn({ messageID, model }: Turn): AsyncGenerator<TurnEvent> {
+      const partID = `prt_${messageID}`
+      yield { type: 'text', kind: 'text', partID, offset: 0, text: TEXT }
+      yield { type: 'part-ended', kind: 'text', partID, text: TEXT }
+      const spent = { usage: USAGE, costMicroUsd: 27, steps: 1 }
+      yield { type: 'usage', ...spent }
+      yield {
+        type: 'turn-ended',
+        outcome: { status: 'finished', finish: 'stop', text: TEXT, model, ...spent },
+      }
+    },
+    async abort() {},
+    catalog: async () => BENCH_CATALOG,
+    async check() {},
+    async close() {},
+  }
+}
