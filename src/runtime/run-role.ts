@@ -9,6 +9,9 @@ import { untilStopped } from './until-stopped.ts'
 /** What running turns may still take to end after a signal, before they are handed over. */
 const GRACE_MS = 5_000
 
+/** What closing may take beside. */
+const CLOSE_MS = 3_000
+
 /** What a child tells `up`. */
 export type RoleMessage =
   | { type: 'ready'; url?: string }
@@ -32,7 +35,7 @@ export async function runRole<R extends Running & { url?: string }>(
     onReady(running)
     const reason = await stopping.reason
     logger.debug({ reason }, 'stopping')
-    await running.close(reason === 'orphaned' ? 0 : GRACE_MS)
+    await closeInTime(running, reason === 'orphaned' ? 0 : GRACE_MS, logger)
   } catch (error) {
     if (!tellParent(failureOf(error))) throw error
     process.exitCode = 1
@@ -41,6 +44,16 @@ export async function runRole<R extends Running & { url?: string }>(
     // The channel would keep the process alive.
     if (process.connected) process.disconnect()
   }
+}
+
+/** Where Redis is gone for good nothing can be handed over: the next worker takes over by itself. */
+async function closeInTime(running: Running, graceMs: number, logger: Logger): Promise<void> {
+  const deadline = setTimeout(() => {
+    logger.error({}, 'Cannot stop in order: Redis does not answer; what ran is taken over by the next worker')
+    process.exit(1)
+  }, graceMs + CLOSE_MS)
+  await running.close(graceMs)
+  clearTimeout(deadline)
 }
 
 function failureOf(error: unknown): RoleMessage {
