@@ -105,6 +105,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const catalog = createCatalogCache((directory) =>
     firstAnswer(backends, (backend) => backend.catalog(directory)),
   )
+  // Asked before anybody waits for it: the first answer of a fresh server takes seconds.
+  catalog.get().catch(() => {})
   const now = Date.now
   const closers: (() => Promise<void>)[] = []
 
