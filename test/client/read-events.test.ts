@@ -194,16 +194,6 @@ describe('events()', () => {
 
     expect(seqs(events)).toEqual([1])
   })
-
-  test('puts a character together whose bytes come apart', async () => {
-    const bytes = Buffer.from(textEvent(1, 'é😀') + END)
-    const cut = bytes.indexOf(Buffer.from('😀')) + 2
-    await serve((response) => {
-      response.write(bytes.subarray(0, cut), () => setImmediate(() => response.end(bytes.subarray(cut))))
-    })
-
-    expect(await collect(client().task(ID).text())).toEqual(['é😀'])
-  })
 })
 
 /** A stream for every request; `after` is what the client asked for. */
