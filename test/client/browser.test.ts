@@ -2,12 +2,12 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import chromium from '@sparticuz/chromium'
-import { type Browser, type Page, chromium as playwright } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { build } from 'vite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type * as client from '../../src/client/index.ts'
 import type { TierlineError } from '../../src/client/index.ts'
+import { launchBrowser } from '../setup/browser.ts'
 import { type MemoryServer, startMemoryServer, textDelta } from './memory-server.ts'
 
 const ENTRY = new URL('../../src/client/index.ts', import.meta.url).pathname
@@ -35,7 +35,7 @@ beforeAll(async () => {
   await once(pages, 'listening')
   const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
   api = await startMemoryServer({ corsOrigins: [origin], apiKeys: [{ name: 'page', secret: 's3cret' }] })
-  browser = await playwright.launch({ executablePath: await chromium.executablePath(), args: chromium.args })
+  browser = await launchBrowser()
   page = await browser.newPage()
   await page.goto(origin)
 }, 120_000)
