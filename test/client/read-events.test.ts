@@ -194,6 +194,18 @@ describe('events()', () => {
 
     expect(seqs(events)).toEqual([1])
   })
+
+  test('stops without an error at the signal while it still waits for an answer', async () => {
+    const asked = Promise.withResolvers<void>()
+    server = await startRudeServer(() => asked.resolve())
+    const abort = new AbortController()
+    const events = collect(client().task(ID).events({ signal: abort.signal }))
+
+    await asked.promise
+    abort.abort()
+
+    expect(await events).toEqual([])
+  })
 })
 
 /** A stream for every request; `after` is what the client asked for. */
