@@ -5,12 +5,17 @@ type Batch = readonly TaskEvent[] | undefined
 /** Batches that wait for one slow reader; past this it reads the log again, so memory stays bounded. */
 const MOST_WAITING = 256
 
-/** Between the hub, which pushes, and a reader, which pulls. `undefined` says: look at the log again. */
+export type Inbox = ReturnType<typeof createInbox>
+
+/**
+ * Between the hub, which pushes, and a reader, which pulls. `undefined` says: look at the log again.
+ * To be closed, since the signal may outlive the reader.
+ */
 export function createInbox(signal: AbortSignal) {
   let waiting: Batch[] = []
   let wake: (() => void) | undefined
-
-  signal.addEventListener('abort', () => wake?.(), { once: true })
+  const onAbort = () => wake?.()
+  signal.addEventListener('abort', onAbort)
 
   return {
     put(batch: Batch): void {
@@ -27,5 +32,6 @@ export function createInbox(signal: AbortSignal) {
       }
       return waiting.shift()
     },
+    close: () => signal.removeEventListener('abort', onAbort),
   }
 }

@@ -3,13 +3,17 @@
  * whatever their number. Pub/sub may lose a message, so a reader checks `seq` and is told to look again.
  */
 import type { RedisClient } from '../redis/connect.ts'
+import { redisUnavailable } from '../redis/redis-unavailable.ts'
 import type { NewEvent, TaskEvent } from '../tasks/event.ts'
 
 /** New entries of one log, contiguous; or `undefined`: something may have been missed, read the log. */
 export type LiveListener = (events: readonly TaskEvent[] | undefined) => void
 
 export interface LiveHub {
-  /** Listens to one channel until the returned function is called. One round trip for the first listener. */
+  /**
+   * Listens to one channel until the returned function is called. One round trip.
+   * @throws {TierlineError} `redis_unavailable` when Redis is away now; later it may be away, and comes back.
+   */
   listen(channel: string, listener: LiveListener): Promise<() => void>
   /** Plain messages, for the control channel. `undefined`: some may have been missed. */
   listenPlain(channel: string, listener: (message: string | undefined) => void): Promise<() => void>
@@ -18,16 +22,18 @@ export interface LiveHub {
 
 type Plain = (message: string | undefined) => void
 
+const SILENCE_MS = 3_000
+
 /** `subscriber` is the hub's own and closed with it. `lookAgainMs` bounds how late a lost message is noticed. */
 export function createLiveHub(subscriber: RedisClient, lookAgainMs: number): LiveHub {
   const channels = new Map<string, Set<Plain>>()
   const lookAgain = () => {
     for (const listeners of channels.values()) for (const listener of listeners) listener(undefined)
   }
-  let readyBefore = false
+  // Connected again: what was published before the channels are back is lost. ioredis brings them back
+  // by itself, but only the reply to a command of ours says when.
   subscriber.on('ready', () => {
-    if (readyBefore) lookAgain()
-    readyBefore = true
+    if (channels.size > 0) subscriber.subscribe(...channels.keys()).then(lookAgain, () => {})
   })
   subscriber.on('message', (channel: string, message: string) => {
     for (const listener of channels.get(channel) ?? []) listener(message)
@@ -47,12 +53,24 @@ export function createLiveHub(subscriber: RedisClient, lookAgainMs: number): Liv
     }
     // Also for a later listener: the first one's SUBSCRIBE may still be on its way.
     try {
-      await subscriber.subscribe(channel)
+      await subscribe(channel)
     } catch (error) {
       stop()
       throw error
     }
     return stop
+  }
+
+  // Commands of this connection wait for Redis; whoever listens does not.
+  async function subscribe(channel: string): Promise<void> {
+    const silence = Promise.withResolvers<never>()
+    const timer = setTimeout(() => silence.reject(redisUnavailable(new Error('no answer'))), SILENCE_MS)
+    try {
+      if (subscriber.status !== 'ready') throw redisUnavailable(new Error('there is no connection'))
+      await Promise.race([subscriber.subscribe(channel), silence.promise])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   return {

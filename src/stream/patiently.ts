@@ -1,0 +1,21 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isTierlineError } from '../errors.ts'
+
+const AGAIN_MS = 250
+
+/**
+ * Asks again while Redis is away: for whoever was served before and would only begin anew.
+ *
+ * Gives `undefined` when `signal` aborts meanwhile. @throws everything but `redis_unavailable`.
+ */
+export async function patiently<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isTierlineError(error, 'redis_unavailable')) throw error
+      await sleep(AGAIN_MS, undefined, { signal }).catch(() => {})
+    }
+  }
+  return undefined
+}
