@@ -50,7 +50,6 @@ export const ERRORS = {
   cancelled: { title: 'Cancelled', status: 409, retryable: false },
   task_timeout: { title: 'Task timed out', status: 504, retryable: true },
   too_many_deliveries: { title: 'Task breaks its worker', status: 500, retryable: false },
-  outcome_uncertain: { title: 'Outcome uncertain', status: 500, retryable: true },
   turn_failed: { title: 'Turn failed', status: 502, retryable: false },
   turn_aborted: { title: 'Turn aborted', status: 502, retryable: true },
   provider_error: { title: 'Provider error', status: 502, retryable: true },
@@ -62,7 +61,6 @@ export const ERRORS = {
   service_not_found: { title: 'Service not found', status: 500, retryable: false },
   service_failed: { title: 'Service failed', status: 500, retryable: true },
   data_dir_locked: { title: 'Data directory in use', status: 500, retryable: true },
-  stale_fence: { title: 'Task taken over', status: 409, retryable: false },
 } as const satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof ERRORS
