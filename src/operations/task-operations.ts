@@ -68,6 +68,7 @@ export function createTaskOperations({ records, queues, readmit, now }: TaskOper
   /** Starts a delayed task now. */
   async function promote(id: string): Promise<Task> {
     const { queue } = await record(id)
+    await records.endDelay(id, now())
     await queues.promote(queue, id)
     return get(id)
   }

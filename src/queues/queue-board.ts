@@ -1,8 +1,10 @@
 /** One queue as the board shows it: BullMQ says which jobs there are and where, the records say what they are. */
 import type { Job, JobType } from 'bullmq'
+import { openingEvents } from '../records/opening-events.ts'
 import type { RecordStore } from '../records/record-store.ts'
-import { viewTask } from '../records/task-record.ts'
+import { type TaskRecord, viewTask } from '../records/task-record.ts'
 import type { TaskEvent } from '../tasks/event.ts'
+import type { TaskState } from '../tasks/state.ts'
 import type { Task } from '../tasks/task.ts'
 import { storyOf } from './story.ts'
 import type { TaskQueues } from './task-queues.ts'
@@ -42,30 +44,20 @@ export function createQueueBoard(name: string, { queues, records, readLog, redis
       const record = found[index]
       // Its task was deleted a moment ago, or it is a delivery that never had a record.
       if (record === undefined) return []
-      const state = states.length === 1 ? states[0]! : stateOf(job)
-      const { prompt, messages, metadata, directory, agent, title } = record.input
-      const data = {
-        type: record.type,
-        tier: record.tier,
-        model: record.model,
-        title,
-        agent,
-        directory,
-        prompt,
-        messages,
-        metadata,
-      }
-      return [
-        {
-          id: record.id,
-          name: job.name,
-          state,
-          task: viewTask(record, now()),
-          data,
-          processedBy: job.processedBy ?? null,
-        },
-      ]
+      return [boardJob(record, states.length === 1 ? states[0]! : stateOf(job), job)]
     })
+  }
+
+  function boardJob(record: TaskRecord, state: BoardState, job?: Job): BoardJob {
+    return {
+      id: record.id,
+      name: record.type ?? 'task',
+      state,
+      task: viewTask(record, now()),
+      // As the producer wrote it, so that a copy of it says the same.
+      data: { ...record.input },
+      processedBy: job?.processedBy ?? null,
+    }
   }
 
   return {
@@ -77,16 +69,32 @@ export function createQueueBoard(name: string, { queues, records, readLog, redis
     async jobs(states: readonly BoardState[], start: number, end: number): Promise<BoardJob[]> {
       return boardJobs(await queue.getJobs([...states] as JobType[], start, end, false), states)
     },
+    /** Also without a job: a task that was cancelled while it waited has none. */
     async job(id: string): Promise<BoardJob | undefined> {
-      return (await boardJobs([await queue.getJob(id)], []))[0]
+      const [job, record] = await Promise.all([queue.getJob(id), records.read(id)])
+      if (record === undefined || record.queue !== name) return undefined
+      return boardJob(record, job === undefined ? WITHOUT_JOB[record.state] : stateOf(job), job)
     },
     /** The story of a task, a line each. */
-    logs: async (id: string): Promise<string[]> => storyOf(await readLog(id)),
+    async logs(id: string): Promise<string[]> {
+      const [record, log] = await Promise.all([records.read(id), readLog(id)])
+      if (record === undefined || record.seq > 0) return storyOf(log)
+      return storyOf(openingEvents(record).map((event, index) => ({ seq: index + 1, ...event })))
+    },
     isPaused: () => queue.isPaused(),
     pause: () => queue.pause(),
     resume: () => queue.resume(),
     redisInfo,
   }
+}
+
+const WITHOUT_JOB: Record<TaskState, BoardState> = {
+  waiting: 'waiting',
+  delayed: 'delayed',
+  running: 'active',
+  succeeded: 'completed',
+  failed: 'failed',
+  cancelled: 'failed',
 }
 
 /** From what the job itself knows, to save a round trip per job. */

@@ -191,6 +191,11 @@ export function createRecordStore(options: RecordStoreOptions) {
     return statusOf(reply)
   }
 
+  /** The delay of a delayed task is over now; nothing changes for any other. */
+  async function endDelay(id: string, now: number): Promise<void> {
+    await redis.hset(keys.task(id), 'delayUntil', now)
+  }
+
   async function read(id: string): Promise<TaskRecord | undefined> {
     return parseRecord(id, await redis.hgetall(keys.task(id)))
   }
@@ -256,6 +261,7 @@ export function createRecordStore(options: RecordStoreOptions) {
     cancel,
     retry,
     remove,
+    endDelay,
     read,
     readMany,
     cancelRequested,

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { type ErrorCode, type FieldError, TierlineError } from '../errors.ts'
 import { type ParsedTaskInput, promptBytes, TaskInput } from './input.ts'
+import { wordingOf } from './wording.ts'
 
 const MAX_GIVEN_CHARS = 200
 /** A body of nothing but mistakes is not answered at its own length. */
@@ -58,11 +59,10 @@ function fieldErrors(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
       )
   }
   const given = valueAt(input, issue.path)
-  const message = issue.message.replace(/^Invalid (input|string|option): /, '')
   return [
     {
       field: issue.path.join('.') || 'body',
-      message: given === undefined && !message.startsWith('is required') ? 'is required' : message,
+      message: wordingOf(issue, given),
       ...(given !== undefined && { given: shortened(given) }),
       ...(issue.code === 'invalid_value' && { allowed: issue.values.map(String) }),
     },

@@ -1,7 +1,7 @@
 import { monotonicFactory } from 'ulid'
 import { z } from 'zod'
 
-const nextUlid = monotonicFactory()
+const nextUlid = monotonicFactory(randomFraction)
 
 /** `tsk_01k…`: sorts by time of creation, so that lists need no second key. */
 export function createTaskID(): string {
@@ -24,4 +24,16 @@ export function messageIDOf(taskID: string, index: number, tryNumber: number): s
 /** The id of part `index` of a message: fixed, so that a repeated POST does not double the prompt. */
 export function partIDOf(messageID: string, index: number): string {
   return `prt_${messageID.slice('msg_'.length)}_${index}`
+}
+
+/** In blocks: ulid asks for one number per character, and one call of the system for each was 5 % of a submit. */
+const randomBlock = new Uint32Array(1024)
+let used = randomBlock.length
+
+function randomFraction(): number {
+  if (used === randomBlock.length) {
+    crypto.getRandomValues(randomBlock)
+    used = 0
+  }
+  return randomBlock[used++]! / 2 ** 32
 }
