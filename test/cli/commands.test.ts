@@ -60,6 +60,19 @@ describe('list', () => {
     expect([some, all].map(({ stdout }) => stdout.trim().split('\n').length)).toEqual([2, 3])
   })
 
+  test('puts short pages together', async () => {
+    const { list } = server.ports.tasks
+    server.ports.tasks.list = (query) => list({ ...query, limit: 1 })
+    try {
+      const some = await cli('list', '--metadata', 'run=list', '--limit', '2', '--quiet')
+      const all = await cli('list', '--metadata', 'run=list', '--all', '--quiet')
+
+      expect([some, all].map(({ stdout }) => stdout.trim().split('\n').length)).toEqual([2, 3])
+    } finally {
+      server.ports.tasks.list = list
+    }
+  })
+
   test('says when there are more, and when there is none', async () => {
     expect((await cli('list', '--metadata', 'run=list', '--limit', '2')).stderr).toContain('--all')
     expect(await cli('list', '--state', 'failed', '--metadata', 'run=list')).toMatchObject({

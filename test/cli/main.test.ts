@@ -108,6 +108,12 @@ describe('an error', () => {
     )
   })
 
+  test('has no color where nobody looks, not even in CI', async () => {
+    const { stderr } = await runCli(['submit', 'a', '--url', server.url], { env: { CI: 'true' } })
+
+    expect(stderr).toMatch(/^error Cannot use tier/)
+  })
+
   test('is JSON with --json', async () => {
     const { code, stdout, stderr } = await runCli(['submit', 'a', '--url', server.url, '--json'])
 

@@ -26,6 +26,12 @@ describe('renderRows()', () => {
 
     for (const line of draw(rows, columns).split('\n')) expect(line.length).toBeLessThanOrEqual(columns)
   })
+
+  test('gives up the label before anything else', () => {
+    expect(draw([row('a task with quite a long label', 'Hello there')], 70)).toMatch(
+      /^a task w.*… {2}lint {2}fast {2}acme\/nano {2}running {6}~3 {4}\$0 {2}1\.0 s$/m,
+    )
+  })
 })
 
 describe('renderResults()', () => {
