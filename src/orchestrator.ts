@@ -92,8 +92,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const name = `${process.pid}-${randomUUID().slice(0, 8)}`
   const onError = (error: Error) =>
     log.warn({ error: error.message }, 'Redis connection failed, it is tried again')
-  const connect = (role: string, whenAway: 'fail' | 'wait', batch = false) =>
-    connectRedis(redisUrl, { name: `tierline:${role}`, whenAway, batch, onError })
+  const connect = (role: string, whenAway: 'fail' | 'wait') =>
+    connectRedis(redisUrl, { name: `tierline:${role}`, whenAway, onError })
   const [redis, subscriber] = await Promise.all([connect('producer', 'fail'), connect('subscriber', 'wait')])
   await checkRedis(redis)
   const limits = config.limits()
@@ -164,10 +164,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     tiers,
     concurrency,
   }: WorkerOptions = {}): Promise<{ close(graceMs?: number): Promise<void> }> {
-    const [deliveries, recording] = await Promise.all([
-      connect('worker', 'wait'),
-      connect('records', 'wait', true),
-    ])
+    const [deliveries, recording] = await Promise.all([connect('worker', 'wait'), connect('records', 'wait')])
     const workerRecords = recordsOn(recording)
     const running = await trackRunningTasks(hub, keys, workerRecords.cancelRequested)
     const stop = new AbortController()

@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { TierlineError } from '../errors.ts'
+import { corkWrites } from './cork-writes.ts'
 import { isRefusal, redisUnavailable } from './redis-unavailable.ts'
 import { maskRedisUrl, parseRedisUrl } from './redis-url.ts'
 
@@ -19,11 +20,6 @@ export interface ConnectOptions {
    * bear that. For workers, subscribers and everything that blocks.
    */
   whenAway: 'fail' | 'wait'
-  /**
-   * Sends the commands of one turn of the event loop together. For a worker that runs many tasks at once;
-   * not for BullMQ, which it makes slower (PLATFORM.md).
-   */
-  batch?: boolean
   /** How long to try before giving up at first, in milliseconds. Default 5,000. */
   patienceMs?: number
   /** Hears of each lost or refused connection afterwards; the connection comes back by itself. */
@@ -53,7 +49,6 @@ export async function connectRedis(url: string, options: ConnectOptions): Promis
   const redis = new Redis({
     ...parseRedisUrl(url),
     ...WHEN_AWAY[options.whenAway],
-    enableAutoPipelining: options.batch ?? false,
     connectionName: options.name,
     connectTimeout: SILENCE_MS,
     retryStrategy: (times) => Math.min(50 * times, MAX_RECONNECT_MS),
@@ -62,6 +57,7 @@ export async function connectRedis(url: string, options: ConnectOptions): Promis
     // Said aloud for the compiler: the default.
     replyMapping: 'legacy',
   })
+  corkWrites(redis)
   try {
     await ready(redis, options.patienceMs ?? 5_000, maskRedisUrl(url))
   } catch (error) {
