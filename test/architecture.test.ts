@@ -1,82 +1,8 @@
-/** The import map of docs/architecture.md, enforced. A new folder must be added here first. */
+/** The import map, enforced. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
-
-/** Folder (or lone file) of src/ → what it may import from the rest of src/. From the bottom up. */
-const MAY_IMPORT: Record<string, readonly string[]> = {
-  errors: [],
-  version: [],
-  tasks: ['errors'],
-  catalog: ['errors', 'tasks'],
-  routing: ['errors', 'tasks', 'catalog'],
-  config: ['errors', 'tasks', 'catalog', 'routing'],
-  telemetry: ['errors', 'config'],
-  redis: ['errors'],
-  records: ['errors', 'tasks', 'redis'],
-  stream: ['errors', 'tasks', 'redis', 'records'],
-  sessions: ['errors', 'tasks', 'catalog'],
-  queues: ['errors', 'tasks', 'redis', 'records'],
-  runner: ['errors', 'tasks', 'records', 'sessions'],
-  operations: ['errors', 'tasks', 'catalog', 'routing', 'redis', 'records', 'stream', 'sessions', 'queues'],
-  dispatch: [
-    'errors',
-    'tasks',
-    'catalog',
-    'routing',
-    'redis',
-    'records',
-    'stream',
-    'sessions',
-    'queues',
-    'runner',
-    'operations',
-  ],
-  orchestrator: [
-    'tasks',
-    'catalog',
-    'routing',
-    'redis',
-    'records',
-    'stream',
-    'sessions',
-    'queues',
-    'runner',
-    'operations',
-    'dispatch',
-  ],
-  services: ['errors', 'redis'],
-  http: ['errors', 'tasks'],
-  client: ['errors', 'tasks', 'stream'],
-  runtime: [
-    'errors',
-    'version',
-    'config',
-    'telemetry',
-    'redis',
-    'sessions',
-    'orchestrator',
-    'services',
-    'http',
-  ],
-  'create-tierline': ['errors', 'tasks', 'config', 'telemetry', 'sessions', 'orchestrator', 'runtime'],
-  index: ['errors', 'tasks', 'sessions', 'create-tierline'],
-  service: ['config', 'telemetry', 'runtime'],
-  cli: [
-    'errors',
-    'version',
-    'tasks',
-    'catalog',
-    'routing',
-    'config',
-    'telemetry',
-    'sessions',
-    'client',
-    'services',
-    'runtime',
-    'service',
-  ],
-}
+import { MAY_IMPORT } from './import-map.ts'
 
 /** Package (with all below it) → where alone it may be imported, so that replacing it touches one place. */
 const HOMES_OF: Record<string, readonly string[]> = {
