@@ -24,15 +24,11 @@ export function createDemoView(terminal: Terminal): DemoView {
   const rows = new Map<string, DemoRow>()
   const startedAt = Date.now()
   const screen = terminal.live ? createLogUpdate(terminal.stdout) : undefined
-  const draw = () =>
-    screen?.(
-      renderRows([...rows.values()], {
-        ...terminal.size(),
-        now: Date.now(),
-        startedAt,
-        colors: terminal.colors,
-      }),
-    )
+  const draw = () => {
+    if (screen === undefined || rows.size === 0) return
+    const frame = { ...terminal.size(), now: Date.now(), startedAt, colors: terminal.colors }
+    screen(renderRows([...rows.values()], frame))
+  }
   const timer = screen && setInterval(draw, FRAME_MS)
 
   return {
