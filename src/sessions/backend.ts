@@ -24,16 +24,23 @@ export interface SessionBackend {
   /**
    * Sends one message and tells what comes of it until the turn is over; the last event is `turn-ended`.
    *
-   * Idempotent on `messageID`: called again with the same turn it joins a running one, reads a finished
-   * one and resumes a lost one, and pays once. Not so after an abort or an error: then a repeat pays again.
-   * Ending the iteration early stops listening and aborts nothing.
+   * Idempotent on `messageID`: called again with the same turn it joins a running one, reads one that is
+   * over (be it finished, failed or aborted), resumes a lost one, and pays once. A new paid try of the same
+   * message needs another `messageID`. A model or agent that the server does not know ends the turn as
+   * `failed`. Ending the iteration early stops listening and aborts nothing.
    *
    * @throws {TierlineError} `opencode_unavailable` when the server stays away longer than the backend's
-   *   own patience; `unknown_model` or `unknown_agent` when the server refuses them.
+   *   own patience.
+   * @throws the reason of `signal`, at once when that aborts; this aborts nothing either.
    */
   runTurn(turn: Turn, signal: AbortSignal): AsyncIterable<TurnEvent>
 
-  /** Stops whatever the session runs, children too. Safe on an idle or unknown session. */
+  /**
+   * Stops whatever the session runs, children too. Safe on an idle or unknown session. A turn that this
+   * backend has not sent yet is not sent any more.
+   *
+   * @throws {TierlineError} `opencode_unavailable`
+   */
   abort(session: SessionRef): Promise<void>
 
   /** Models, prices and agents this server offers in a directory; `undefined`: its own working directory. */
@@ -72,8 +79,13 @@ export interface Turn extends SessionRef {
 
 /**
  * What happens in a turn, in order. All text of a part is keyed by `partID`; `offset` counts UTF-16 units
- * from the start of the part. A part whose start this reader did not see is *blind*: it gives one
- * `part-lagging`, no `text`, and its whole text in `part-ended`.
+ * from the start of the part, and is where the text before it ended. The `text` of a part put together is
+ * that of its `part-ended`; or there is none of it, and `part-ended` alone has it.
+ *
+ * A part whose start this reader did not see is *blind*: it gives one `part-lagging`, no `text`, and its
+ * whole text in `part-ended`. A part that goes blind later (the connection broke) gives the rest of its
+ * text before its end. A part that ended otherwise than it was shown is discarded (`rewrite`) and told anew.
+ * A discard may name a part that this reader was never shown: its predecessor may have been.
  */
 export type TurnEvent =
   | { type: 'text'; kind: TextKind; partID: string; offset: number; text: string }
@@ -82,12 +94,13 @@ export type TurnEvent =
   | { type: 'part-discarded'; partID: string; reason: 'retry' | 'resume' | 'rewrite' }
   | { type: 'part-lagging'; partID: string }
   | { type: 'tool-called'; callID: string; tool: string; input: unknown }
+  /** `title` of an error is what went wrong. A tool that died with its server is never finished. */
   | { type: 'tool-finished'; callID: string; status: 'completed' | 'error'; title: string }
   /** The server tries its provider again by itself. `nextAt` is epoch milliseconds. */
   | { type: 'provider-retry'; attempt: number; nextAt: number; message: string }
   /** The server had lost the turn (it was restarted) and was asked to go on with it. */
   | { type: 'turn-resumed'; reason: string }
-  /** Sum over the turn so far, after each step of the model. Never shrinks. */
+  /** Sum over the turn so far, after each step of the model. Never shrinks; children are not in it. */
   | { type: 'usage'; usage: Usage; costMicroUsd: number; steps: number }
   | { type: 'turn-ended'; outcome: TurnOutcome }
 
@@ -101,7 +114,7 @@ export type TurnOutcome = {
   costMicroUsd: number
   /** Steps of the model in this turn. */
   steps: number
-} & (
+} /** `text`: the text parts of the turn as `joinAnswer` puts them together, reasoning and summaries left out. */ & (
   | { status: 'finished'; finish: string; text: string }
   | { status: 'aborted' }
   | { status: 'failed'; error: TurnError }

@@ -90,12 +90,10 @@ export function createMemoryBackend({
     return undefined
   }
 
-  /** A turn that ended badly is paid for again; any other is joined. */
   function join(turn: Turn): { played: MemoryTurn; isNew: boolean } {
     const key = `${turn.sessionID} ${turn.messageID}`
     const known = running.get(key)
-    const outcome = known?.outcome()
-    if (known && (!outcome || outcome.status === 'finished')) return { played: known, isNew: false }
+    if (known) return { played: known, isNew: false }
     byID.get(turn.sessionID)?.messageIDs.push(turn.messageID)
     const prompt = turn.parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n')
     const script = parseScript(prompt, text)

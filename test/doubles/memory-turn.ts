@@ -132,7 +132,7 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
       else if (action.do === 'wait') yield (signal) => pause(action.ms, signal)
       else if ('text' in action) {
         said += action.text
-        for (const chunk of chunksOf(action.text, step.chunkUnits)) {
+        for (const chunk of whole(chunksOf(action.text, step.chunkUnits))) {
           if (step.chunkMs > 0) yield (signal) => pause(step.chunkMs, signal)
           stream(action.do === 'say' ? 'text' : 'reasoning', chunk, request.id)
         }
@@ -234,6 +234,16 @@ function failure(
   message = 'refused',
 ): TurnError {
   return { code, message: `scripted: ${message}`, retryable, httpStatus }
+}
+
+/** A backend never shows half a character. */
+function whole(chunks: readonly string[]): string[] {
+  return chunks.reduce<string[]>((all, chunk) => {
+    const last = all.at(-1)
+    if (last === undefined || last.isWellFormed()) all.push(chunk)
+    else all[all.length - 1] = last + chunk
+    return all
+  }, [])
 }
 
 /** Until the turn is aborted. */

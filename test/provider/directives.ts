@@ -23,7 +23,7 @@
  * | a line `@tool bash {"command":"ls"}` | ends this step with a tool call; what follows is the next step |
  *
  * `@hang @drop @stall @malformed @nofinish @overflow` take a count, as in `@drop:1`: only the first
- * requests of the step are hit. Without a count all are. Directives act in the order they are written.
+ * requests of the step are hit. Without a count all are (with `@overflow` the compaction that follows, too). Directives act in the order they are written.
  */
 import { words } from './words.ts'
 

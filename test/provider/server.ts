@@ -9,7 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { answer } from './answer.ts'
-import { ChatRequest, readChat } from './chat.ts'
+import { type Chat, ChatRequest, readChat } from './chat.ts'
 import { parseScript } from './directives.ts'
 import { createHolds } from './holds.ts'
 import { createLedger, type Ledger, type LedgerFilter } from './ledger.ts'
@@ -45,7 +45,7 @@ export async function startScriptedProvider({
   async function chat(request: IncomingMessage, response: ServerResponse, providerID: string): Promise<void> {
     const body = ChatRequest.parse(await json(request))
     const read = readChat(body, providerID, headerOf(request, 'x-session-id'))
-    const { steps } = parseScript(read.kind === 'answer' ? read.prompt : '', plainAnswer(read))
+    const { steps } = parseScript(scriptedPart(read), plainAnswer(read))
     const entry = ledger.open(read)
     const gone = new AbortController()
     response.on('close', () => {
@@ -100,6 +100,12 @@ export async function startScriptedProvider({
 
 function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+/** What OpenCode asks on its own is not for the script; only a prompt that never fits does not fit there either. */
+function scriptedPart({ kind, prompt }: Chat): string {
+  if (kind === 'answer') return prompt
+  return kind === 'summary' && /@overflow(?![:\w])/.test(prompt) ? '@overflow' : ''
 }
 
 function headerOf(request: IncomingMessage, name: string): string | null {

@@ -91,10 +91,11 @@ export function openEventFeed(
     try {
       const body = await http.events(directory, connection.signal)
       const decoder = new TextDecoder()
-      for await (const chunk of body) {
-        watchdog.expect(isConnected ? SILENCE_MS : connectTimeoutMs)
+      for await (const chunk of untilAborted(body, connection.signal)) {
         parser.feed(decoder.decode(chunk, { stream: true }))
+        if (isConnected) watchdog.expect(SILENCE_MS)
       }
+      connection.signal.throwIfAborted()
       return new Error('the server ended the connection')
     } catch (error) {
       return connection.signal.aborted ? connection.signal.reason : error
@@ -133,6 +134,23 @@ export function openEventFeed(
       closing.abort(new Error('the connection was closed'))
       await finished
     },
+  }
+}
+
+/** An abort may never reach a body that was asked for long ago: what links the two can be collected. */
+async function* untilAborted(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader()
+  const cancel = (): void => void reader.cancel(signal.reason).catch(() => undefined)
+  signal.addEventListener('abort', cancel)
+  if (signal.aborted) cancel()
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value
+  } finally {
+    signal.removeEventListener('abort', cancel)
+    cancel()
   }
 }
 

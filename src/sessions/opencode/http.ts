@@ -131,7 +131,7 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
     ask: () => Promise<T>,
   ): Promise<T> {
     try {
-      return await ask()
+      return await (signal ? unlessAborted(signal, ask()) : ask())
     } catch (error) {
       signal?.throwIfAborted()
       throw away(url, `/${path}`, error)
@@ -165,6 +165,16 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
       return body
     },
   }
+}
+
+/** Rejects at once when the signal aborts, whether or not the request notices (see `event-feed.ts`). */
+function unlessAborted<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }
 
 function basic(username: string, password: string): string {

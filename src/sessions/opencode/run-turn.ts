@@ -18,6 +18,8 @@ import type { Ending, Verdict } from './verdict.ts'
 
 /** Idle for this long in the middle of a turn: the server has lost it. */
 const QUIET_MS = 2_000
+/** The same before the first answer: a server that boots a directory says that the session is idle. */
+const QUIET_AT_FIRST_MS = 5_000
 /** The same, once the server has said that it cannot begin. */
 const QUIET_AFTER_ERROR_MS = 300
 /** How long the last turn of the session may take to go idle after its last message. */
@@ -157,8 +159,8 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   function pauseMs(): number {
     if (isSending) return LONG_MS
     const now = Date.now()
-    if (isUnanswered() && complaint) return QUIET_AFTER_ERROR_MS
-    const untilQuiet = quietSince === undefined ? LONG_MS : quietSince + QUIET_MS - now
+    if (isHopeless()) return QUIET_AFTER_ERROR_MS
+    const untilQuiet = quietSince === undefined ? LONG_MS : quietSince + quietMs() - now
     const untilAbort = abortAskedAt === undefined ? LONG_MS : abortAskedAt + ABORT_AGAIN_MS - now
     return Math.max(0, Math.min(untilQuiet, untilAbort))
   }
@@ -179,21 +181,28 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
 
   function isQuiet(): boolean {
     if (quietSince === undefined || isSending) return false
-    const neededMs = isUnanswered() && complaint ? 0 : QUIET_MS
-    return Date.now() - quietSince >= neededMs
+    return isHopeless() || Date.now() - quietSince >= quietMs()
+  }
+
+  function quietMs(): number {
+    return isUnanswered() ? QUIET_AT_FIRST_MS : QUIET_MS
+  }
+
+  function isHopeless(): boolean {
+    return complaint !== undefined && isUnanswered()
   }
 
   /** The server does nothing about an unfinished turn: gives up, with the reason, or sends it once more. */
   function* goOn(found: Verdict): Generator<TurnEvent, Ending | undefined> {
     if (abortAskedAt !== undefined) return { status: 'aborted' }
-    if (isUnanswered() && complaint) return { status: 'failed', error: complaint }
+    if (complaint && isUnanswered()) return { status: 'failed', error: complaint }
     const { steps } = view.tally()
     if (steps > stepsAtRepeat) repeats = 0
     stepsAtRepeat = steps
     repeats += 1
     if (repeats > MOST_REPEATS) return { status: 'failed', error: complaint ?? LOST_AGAIN }
     yield* view.lost()
-    if (found.state !== 'absent') yield { type: 'turn-resumed', reason: 'the server had lost the turn' }
+    if (found.state === 'unfinished') yield { type: 'turn-resumed', reason: 'the server had lost the turn' }
     send()
     return undefined
   }

@@ -14,45 +14,50 @@ const Text = z.string()
 
 const Envelope = z.object({ type: Text, properties: z.record(Text, z.unknown()).default({}) })
 
-const READERS: Record<string, (properties: unknown) => SessionEvent> = {
-  'message.updated': reader(z.object({ info: MessageInfo }), ({ info }) => ({
-    type: 'message',
-    sessionID: info.sessionID,
-    info,
-  })),
-  'message.part.updated': reader(z.object({ part: WirePart }), ({ part }) => ({
-    type: 'part',
-    sessionID: part.sessionID,
-    part,
-  })),
-  // `field` is `text` for reasoning too; what kind it is, the part says.
-  'message.part.delta': reader(
-    z.object({ sessionID: Text, partID: Text, field: z.literal('text'), delta: Text }),
-    ({ sessionID, partID, delta }) => ({ type: 'delta', sessionID, partID, text: delta }),
-  ),
-  'session.status': reader(z.object({ sessionID: Text, status: SessionStatus }), ({ sessionID, status }) => ({
-    type: 'status',
-    sessionID,
-    status,
-  })),
-  'session.error': reader(z.object({ sessionID: Text, error: WireError }), ({ sessionID, error }) => ({
-    type: 'error',
-    sessionID,
-    error,
-  })),
-  'permission.asked': reader(Ask, (ask) => ({
-    type: 'asked',
-    sessionID: ask.sessionID,
-    kind: 'permission',
-    ask,
-  })),
-  'question.asked': reader(Ask, (ask) => ({
-    type: 'asked',
-    sessionID: ask.sessionID,
-    kind: 'question',
-    ask,
-  })),
-}
+const READERS = new Map<string, (properties: unknown) => SessionEvent>(
+  Object.entries({
+    'message.updated': reader(z.object({ info: MessageInfo }), ({ info }) => ({
+      type: 'message',
+      sessionID: info.sessionID,
+      info,
+    })),
+    'message.part.updated': reader(z.object({ part: WirePart }), ({ part }) => ({
+      type: 'part',
+      sessionID: part.sessionID,
+      part,
+    })),
+    // `field` is `text` for reasoning too; what kind it is, the part says.
+    'message.part.delta': reader(
+      z.object({ sessionID: Text, partID: Text, field: z.literal('text'), delta: Text }),
+      ({ sessionID, partID, delta }) => ({ type: 'delta', sessionID, partID, text: delta }),
+    ),
+    'session.status': reader(
+      z.object({ sessionID: Text, status: SessionStatus }),
+      ({ sessionID, status }) => ({
+        type: 'status',
+        sessionID,
+        status,
+      }),
+    ),
+    'session.error': reader(z.object({ sessionID: Text, error: WireError }), ({ sessionID, error }) => ({
+      type: 'error',
+      sessionID,
+      error,
+    })),
+    'permission.asked': reader(Ask, (ask) => ({
+      type: 'asked',
+      sessionID: ask.sessionID,
+      kind: 'permission',
+      ask,
+    })),
+    'question.asked': reader(Ask, (ask) => ({
+      type: 'asked',
+      sessionID: ask.sessionID,
+      kind: 'question',
+      ask,
+    })),
+  }),
+)
 
 /**
  * `connected` is the first of a connection. `undefined`: of no use here. An event that has another shape
@@ -64,7 +69,7 @@ export function readSessionEvent(data: string): SessionEvent | 'connected' | und
   const { type, properties } = envelope.data
   if (type === 'server.connected') return 'connected'
   try {
-    return READERS[type]?.(properties)
+    return READERS.get(type)?.(properties)
   } catch {
     return undefined
   }

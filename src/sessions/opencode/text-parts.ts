@@ -26,6 +26,8 @@ export interface TextParts {
   /** Gives up open parts, of one message or of all. */
   discard(reason: 'retry' | 'resume', messageID?: string): TurnEvent[]
   discardOne(partID: string, reason: 'retry' | 'resume'): TurnEvent[]
+  /** The same on an event, which may be older than a list that was just read: parts new in that stay. */
+  discardHeard(reason: 'retry', messageID?: string): TurnEvent[]
   /** The connection broke: what comes after it fits no part that is open now. */
   disconnected(): void
   /** Call when all that was heard before a list was taken has been told. */
@@ -52,6 +54,12 @@ export function createTextParts(): TextParts {
 
   function isOpen({ state }: Part): boolean {
     return state === 'live' || state === 'blind'
+  }
+
+  function discardAll(reason: 'retry' | 'resume', isMeant: (part: Part) => boolean): TurnEvent[] {
+    return [...parts].flatMap(([partID, part]) =>
+      isOpen(part) && isMeant(part) ? discardPart(partID, part, reason) : [],
+    )
   }
 
   function discardPart(partID: string, part: Part, reason: 'retry' | 'resume' | 'rewrite'): TurnEvent[] {
@@ -101,12 +109,16 @@ export function createTextParts(): TextParts {
       return events
     },
 
-    discard(reason, messageID) {
-      return [...parts].flatMap(([partID, part]) => {
-        const isMeant = messageID === undefined || part.messageID === messageID
-        return isOpen(part) && isMeant ? discardPart(partID, part, reason) : []
-      })
-    },
+    discard: (reason, messageID) =>
+      discardAll(reason, (part) => messageID === undefined || part.messageID === messageID),
+
+    discardHeard: (reason, messageID) =>
+      discardAll(
+        reason,
+        (part) =>
+          (part.state === 'live' || part.isAnnounced) &&
+          (messageID === undefined || part.messageID === messageID),
+      ),
 
     discardOne(partID, reason) {
       const part = parts.get(partID)

@@ -102,14 +102,14 @@ export function createTurnView({ messageID, model }: Pick<Turn, 'messageID' | 'm
         case 'status': {
           if (event.status.type !== 'retry') return []
           const { attempt, message, next } = event.status
-          return [{ type: 'provider-retry', attempt, nextAt: next, message }, ...texts.discard('retry')]
+          return [{ type: 'provider-retry', attempt, nextAt: next, message }, ...texts.discardHeard('retry')]
         }
         case 'part': {
           const { part } = event
           const message = putPart(part)
           if (!message || !isAnswer(message)) return []
           if (part.type === 'tool') return tools.seen(part)
-          if (part.type === 'step-start') return texts.discard('retry', part.messageID)
+          if (part.type === 'step-start') return texts.discardHeard('retry', part.messageID)
           if (!isText(part)) return []
           return part.time?.end === undefined ? texts.opened(part, 'event') : texts.ended(part)
         }

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest'
+import { createTurnView, type TurnView } from '../../src/sessions/opencode/turn-view.ts'
+import { type Fixture, loadFixture } from './fixture.ts'
+import { readTurn } from './read-turn.ts'
+
+const LIVE = ['plain', 'streaming', 'tool', 'provider-drop', 'aborted', 'malformed', 'compaction', 'overflow']
+
+describe('a turn heard from its beginning', () => {
+  test.each(LIVE)('shows the text that the messages hold at the end: %s', (name) => {
+    const fixture = loadFixture(name)
+    const view = viewOf(fixture)
+    const heard = fixture.events.flatMap((event) => view.event(event))
+    const read = viewOf(fixture).list(fixture.list('end').messages)
+
+    expect(readTurn(heard).texts).toEqual(readTurn(read).texts)
+    expect(readTurn(heard).texts.length).toBeGreaterThan(0)
+    expect(view.list(fixture.list('end').messages).filter(({ type }) => type !== 'part-discarded')).toEqual(
+      [],
+    )
+  })
+
+  test('shows text as it comes', () => {
+    const fixture = loadFixture('streaming')
+    const view = viewOf(fixture)
+    const { afterEvents } = fixture.list('open')
+    const heard = fixture.events.slice(0, afterEvents).flatMap((event) => view.event(event))
+
+    expect(heard.map((event) => event.type === 'text' && event.text)).toEqual(['the1', ' quick2', ' brown3'])
+  })
+
+  test('tells a tool once when it runs and once when it is done', () => {
+    const { events } = loadFixture('tool')
+    const view = viewOf(loadFixture('tool'))
+    const told = events.flatMap((event) => view.event(event)).filter(({ type }) => type.startsWith('tool-'))
+
+    expect(told).toEqual([
+      {
+        type: 'tool-called',
+        callID: expect.any(String),
+        tool: 'bash',
+        input: expect.objectContaining({ command: 'echo hi' }),
+      },
+      { type: 'tool-finished', callID: expect.any(String), status: 'completed', title: 'echo hi' },
+    ])
+  })
+
+  test('counts each step once and sums them up, compactions included', () => {
+    const fixture = loadFixture('compaction')
+    const view = viewOf(fixture)
+    const usages = fixture.events
+      .flatMap((event) => view.event(event))
+      .filter((event) => event.type === 'usage')
+    const cost = fixture
+      .list('end')
+      .messages.reduce((sum, { info }) => sum + (info.role === 'assistant' ? info.cost : 0), 0)
+
+    expect(usages.map(({ steps }) => steps)).toEqual([1, 2, 3])
+    expect(usages.at(-1)).toMatchObject({ costMicroUsd: Math.round(cost * 1_000_000) })
+    expect(view.tally()).toMatchObject({ model: 'globex/tiny', steps: 3 })
+  })
+
+  test('takes back what a dropped connection began', () => {
+    const fixture = loadFixture('provider-drop')
+    const view = viewOf(fixture)
+    const types = fixture.events.flatMap((event) => view.event(event)).map(({ type }) => type)
+
+    expect(types.indexOf('part-discarded')).toBe(types.indexOf('provider-retry') + 1)
+    expect(types.filter((type) => type === 'part-discarded')).toHaveLength(1)
+  })
+})
+
+describe('a turn joined in the middle', () => {
+  // Wherever the connection breaks; what was heard before the list was read is told again after it.
+  test.each(LIVE)('holds the same text in the end: %s', (name) => {
+    const fixture = loadFixture(name)
+    const { messages } = fixture.list('end')
+    const whole = readTurn(viewOf(fixture).list(messages)).texts
+    for (let cut = 0; cut <= fixture.events.length; cut += 1) {
+      const view = viewOf(fixture)
+      const before = fixture.events.slice(0, cut).flatMap((event) => view.event(event))
+      view.disconnected()
+      const read = [...view.list(messages), ...view.settled()]
+      const after = fixture.events.slice(cut).flatMap((event) => view.event(event))
+      expect(readTurn([...before, ...read, ...after]).texts).toEqual(whole)
+    }
+  })
+
+  test('does not show an open part, says so, and tells all of it at its end', () => {
+    const fixture = loadFixture('streaming')
+    const { messages, afterEvents } = fixture.list('open')
+    const view = viewOf(fixture)
+    const joined = [...view.list(messages), ...view.settled()]
+    const rest = fixture.events.slice(afterEvents).flatMap((event) => view.event(event))
+
+    expect(joined.map(({ type }) => type)).toEqual(['part-lagging'])
+    expect(rest.filter(({ type }) => type === 'text')).toEqual([])
+    expect(readTurn(rest).texts).toEqual(['the1 quick2 brown3 fox4 jumps5'])
+  })
+
+  test('shows a part live whose beginning was heard while the list was on its way', () => {
+    const fixture = loadFixture('streaming')
+    const view = viewOf(fixture)
+    const events = [
+      ...view.list(fixture.list('open').messages),
+      ...fixture.events.flatMap((event) => view.event(event)),
+      ...view.settled(),
+    ]
+    expect(events.filter(({ type }) => type === 'part-lagging')).toEqual([])
+    expect(events.filter(({ type }) => type === 'text')).toHaveLength(5)
+  })
+
+  test('gives the rest of a part that was shown in part when the connection broke', () => {
+    const fixture = loadFixture('streaming')
+    const { afterEvents } = fixture.list('open')
+    const view = viewOf(fixture)
+    const before = fixture.events.slice(0, afterEvents).flatMap((event) => view.event(event))
+    view.disconnected()
+    const after = view.list(fixture.list('end').messages)
+
+    expect(after[0]).toMatchObject({
+      type: 'text',
+      offset: 'the1 quick2 brown3'.length,
+      text: ' fox4 jumps5',
+    })
+    expect(readTurn([...before, ...after]).texts).toEqual(['the1 quick2 brown3 fox4 jumps5'])
+  })
+
+  test('takes back a part that the server lost', () => {
+    const fixture = loadFixture('killed')
+    const { messages, afterEvents } = fixture.list('dead')
+    const view = viewOf(fixture)
+    const before = fixture.events.slice(0, afterEvents).flatMap((event) => view.event(event))
+    view.disconnected()
+    const lost = [...view.list(messages), ...view.lost()]
+
+    expect(lost).toEqual([{ type: 'part-discarded', partID: expect.any(String), reason: 'resume' }])
+    const after = fixture.events.slice(afterEvents).flatMap((event) => view.event(event))
+    expect(readTurn([...before, ...lost, ...after]).texts).toEqual([
+      'Kept.',
+      'the1 quick2 brown3 fox4 jumps5',
+    ])
+  })
+
+  test('takes back for a predecessor what the list shows as given up', () => {
+    const fixture = loadFixture('provider-drop')
+    const discarded = viewOf(fixture)
+      .list(fixture.list('end').messages)
+      .filter(({ type }) => type === 'part-discarded')
+    expect(discarded).toHaveLength(1)
+  })
+})
+
+function viewOf({ messageID }: Fixture): TurnView {
+  return createTurnView({ messageID, model: 'acme/mini' })
+}
