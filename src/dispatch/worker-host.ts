@@ -4,6 +4,7 @@ import { createTaskWorker, type DeliveryOutcome, type TaskWorker } from '../queu
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RoutingTable } from '../routing/table.ts'
+import { withinMs } from '../runner/within-ms.ts'
 import type { RunningTasks } from './running-tasks.ts'
 
 /** A parent that waits for its children is a promise and costs nothing, so there may be many. */
@@ -72,10 +73,4 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   }
 
   return { apply, close }
-}
-
-async function withinMs(work: Promise<unknown>, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  await Promise.race([promise, work]).finally(() => clearTimeout(timer))
 }

@@ -39,7 +39,7 @@ export interface Journal {
   add(event: JournalEvent): void
   /** Writes all that is pending, with these fields and this state, in one round trip. `false`: stale. */
   commit(fields?: RecordFields, to?: Write['to']): Promise<boolean>
-  /** Stops the timer; what is pending is lost unless committed. */
+  /** Nothing goes out by itself any more; what is pending is lost unless committed. */
   close(): void
 }
 
@@ -51,6 +51,7 @@ export function createJournal(options: JournalOptions): Journal {
   let writing: Promise<boolean> = Promise.resolve(true)
   let busy = false
   let stale = false
+  let closed = false
   let timer: NodeJS.Timeout | undefined
   let lastWriteAt = 0
 
@@ -73,7 +74,7 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   function schedule(): void {
-    if (timer !== undefined || busy || stale) return
+    if (timer !== undefined || busy || stale || closed) return
     // Even the first waits a turn of the event loop: what comes with it goes out with it.
     timer = setTimeout(
       () => {
@@ -110,6 +111,10 @@ export function createJournal(options: JournalOptions): Journal {
       seq = result.seq
       if (result.cancelRequested) options.onCancelRequested()
       return true
+    } catch (error) {
+      // Nothing was written: it goes out with the next write, and nothing is lost in between.
+      pending = [...events, ...pending]
+      throw error
     } finally {
       busy = false
       if (pending.length > 0) schedule()
@@ -117,7 +122,14 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   if (pending.length > 0) schedule()
-  return { add, commit, close: () => clearTimeout(timer) }
+  return {
+    add,
+    commit,
+    close() {
+      closed = true
+      clearTimeout(timer)
+    },
+  }
 }
 
 function isDelta(event: { type: string }): event is DeltaEvent {

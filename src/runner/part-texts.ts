@@ -7,9 +7,10 @@ import type { TaskEvent } from '../tasks/event.ts'
 import type { JournalEvent } from './journal.ts'
 
 interface Part {
-  kind: TextKind
   text: string
   ended: boolean
+  /** The log was trimmed since: of its text only the end is left, or nothing. */
+  trimmed?: true
 }
 
 export type PartTexts = Map<string, Part>
@@ -19,10 +20,13 @@ export function partsInLog(events: Iterable<TaskEvent>, messageID: string): Part
   const parts: PartTexts = new Map()
   for (const event of events) {
     if (!('messageID' in event) || event.messageID !== messageID) continue
-    if (event.type === 'text-delta') grow(parts, event.partID, 'text', event.text)
-    else if (event.type === 'reasoning-delta') grow(parts, event.partID, 'reasoning', event.text)
-    else if (event.type === 'text-ended') parts.get(event.partID)!.ended = true
+    if (event.type === 'text-delta' || event.type === 'reasoning-delta') grow(parts, event.partID, event.text)
     else if (event.type === 'text-discarded') parts.delete(event.partID)
+    else if (event.type === 'text-ended') {
+      const text = parts.get(event.partID)?.text ?? ''
+      const isWhole = text.length === event.length
+      parts.set(event.partID, { text, ended: true, ...(!isWhole && { trimmed: true }) })
+    }
   }
   return parts
 }
@@ -40,11 +44,11 @@ export function entriesFor(parts: PartTexts, event: PartEvent, messageID: string
       if (part?.ended || event.offset > held.length) return []
       const rest = event.text.slice(held.length - event.offset)
       if (rest === '') return []
-      grow(parts, partID, event.kind, rest)
+      grow(parts, partID, rest)
       return [delta(event.kind, messageID, partID, held.length, rest)]
     }
     case 'part-ended': {
-      if (part?.ended && held === event.text) return []
+      if (part?.ended && (part.trimmed || held === event.text)) return []
       const entries: JournalEvent[] = []
       let kept = held
       if (!event.text.startsWith(held)) {
@@ -53,23 +57,25 @@ export function entriesFor(parts: PartTexts, event: PartEvent, messageID: string
       }
       const rest = event.text.slice(kept.length)
       if (rest !== '') entries.push(delta(event.kind, messageID, partID, kept.length, rest))
-      parts.set(partID, { kind: event.kind, text: event.text, ended: true })
+      parts.set(partID, { text: event.text, ended: true })
       if (event.text !== '')
         entries.push({ type: 'text-ended', messageID, partID, length: event.text.length })
       return entries
     }
     case 'part-discarded': {
       parts.delete(partID)
-      return held === '' ? [] : [{ type: 'text-discarded', messageID, partID, reason: event.reason }]
+      return held === '' && !part?.trimmed
+        ? []
+        : [{ type: 'text-discarded', messageID, partID, reason: event.reason }]
     }
     case 'part-lagging':
       return part?.ended ? [] : [{ type: 'stream-lagging', messageID, partID }]
   }
 }
 
-function grow(parts: PartTexts, partID: string, kind: TextKind, text: string): void {
+function grow(parts: PartTexts, partID: string, text: string): void {
   const part = parts.get(partID)
-  if (part === undefined) parts.set(partID, { kind, text, ended: false })
+  if (part === undefined) parts.set(partID, { text, ended: false })
   else part.text += text
 }
 
@@ -84,9 +90,23 @@ function delta(
   return { type, messageID, partID, offset, text }
 }
 
-/** At the end of a turn: what is still open was shown and belongs to no answer. Empties `parts` of it. */
+/** At the end of a turn: what is still open was shown and belongs to no answer. */
 export function discardOpen(parts: PartTexts, messageID: string): JournalEvent[] {
-  const open = [...parts].filter(([, part]) => !part.ended && part.text !== '')
-  for (const [partID] of open) parts.delete(partID)
-  return open.map(([partID]) => ({ type: 'text-discarded', messageID, partID, reason: 'resume' }))
+  return discard(parts, messageID, 'resume', (part) => !part.ended)
+}
+
+/** Before a new paid try: nothing of what was shown belongs to an answer. */
+export function discardAll(parts: PartTexts, messageID: string): JournalEvent[] {
+  return discard(parts, messageID, 'retry', () => true)
+}
+
+function discard(
+  parts: PartTexts,
+  messageID: string,
+  reason: 'retry' | 'resume',
+  which: (part: Part) => boolean,
+): JournalEvent[] {
+  const gone = [...parts].filter(([, part]) => which(part) && (part.text !== '' || part.trimmed))
+  for (const [partID] of gone) parts.delete(partID)
+  return gone.map(([partID]) => ({ type: 'text-discarded', messageID, partID, reason }))
 }

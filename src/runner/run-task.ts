@@ -4,32 +4,31 @@
  * Knows neither BullMQ nor HTTP. Before anything is sent a checkpoint is written, so that a worker that
  * takes over repeats the same request, which costs nothing (ADOPTION.md §10).
  */
-import { isTierlineError, TierlineError } from '../errors.ts'
+import { isTierlineError } from '../errors.ts'
 import { openingEvents } from '../records/opening-events.ts'
-import type { Write, WriteResult } from '../records/record-store.ts'
+import type { RecordFields, Write, WriteResult } from '../records/record-store.ts'
 import { type Checkpoint, spend, type TaskRecord } from '../records/task-record.ts'
-import type { SessionBackend, TurnOutcome } from '../sessions/backend.ts'
+import type { TurnOutcome } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import { messagesOf } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { MessageResult, TaskFailure } from '../tasks/task.ts'
 import { messageIDOf } from '../tasks/task-id.ts'
 import type { Usage } from '../tasks/usage.ts'
+import { failure, failureOf } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal } from './journal.ts'
-import { partsInLog } from './part-texts.ts'
+import { type OpenSessionDeps, openSession } from './open-session.ts'
+import { discardAll, type PartTexts, partsInLog } from './part-texts.ts'
 import { backoffMs, nextTryAfterMs, type RetryPolicy } from './retry-policy.ts'
-import { runTurn } from './run-turn.ts'
+import { ABORT_PATIENCE_MS, runTurn } from './run-turn.ts'
 import { turnOf } from './turn-of.ts'
+import { withinMs } from './within-ms.ts'
 
-export interface RunnerDeps {
+export interface RunnerDeps extends OpenSessionDeps {
   write(write: Write): Promise<WriteResult>
   /** The log of a task so far, for a take-over. */
   readLog(id: string): Promise<TaskEvent[]>
-  /** The server by its name; the one to use for a new session when `undefined`. */
-  backend(server: string | undefined): SessionBackend
-  /** The model of the next session, by the table in force now; the reason when it is another than at submit. */
-  modelFor(record: TaskRecord): Promise<{ model: ModelID; changed?: string }>
   /** What `usage` costs; `reported` is what the server says it does. */
   price(model: ModelID, usage: Usage, reportedMicroUsd: number): number
   defaultAgent: string
@@ -57,8 +56,8 @@ export async function runTask(
   signals: RunSignals,
 ): Promise<Disposition> {
   const { id } = record
-  const startedAt = record.startedAt ?? deps.now()
-  const interruption = createInterruption(signals, startedAt + deps.timeoutMsOf(record), deps.now())
+  const deadlineAt = (record.startedAt ?? deps.now()) + deps.timeoutMsOf(record)
+  const interruption = createInterruption(signals, deadlineAt, deps.now())
   const journal = createJournal({
     id,
     fence: record.fence,
@@ -73,8 +72,10 @@ export async function runTask(
     onStale: () => interruption.raise('stale'),
     onCancelRequested: () => interruption.raise('cancelled'),
   })
+  let aborting: Promise<boolean> | undefined
   try {
     if (record.cancelAt !== null) interruption.raise('cancelled')
+    else if (deadlineAt <= deps.now()) interruption.raise('task_timeout')
     return await run()
   } catch (error) {
     if (interruption.reason() === 'stale') return { status: 'stale' }
@@ -90,7 +91,7 @@ export async function runTask(
     const messages = messagesOf(record.input)
     if (interruption.reason() !== undefined || record.checkpoint?.abort) return interrupted()
     const takenOver = record.attempt > 1 && record.checkpoint !== null
-    if (record.sessionID === null) await openSession()
+    if (record.sessionID === null) await openSession(record, deps, journal, interruption.signal)
     const sessionModel = record.model
     const log = takenOver ? await deps.readLog(id) : []
 
@@ -114,50 +115,31 @@ export async function runTask(
         model: sessionModel,
       })
       if (!written) return { status: 'stale' }
+      if (interruption.reason() !== undefined) return interrupted()
 
+      const parts = partsInLog(log, messageID)
       const outcome = await runTurn({
         backend: deps.backend(record.server!),
         turn: turnOf(record, checkpoint, messageID, deps.defaultAgent),
         journal,
         interruption,
-        parts: partsInLog(log, messageID),
-        beforeAbort: (reason) =>
-          journal.commit({ checkpoint: JSON.stringify({ ...checkpoint, abort: reason }) }),
+        parts,
+        abort: abortSession,
       })
-      const disposition = await settle(outcome, checkpoint, messageID, index === messages.length - 1)
+      if (outcome === undefined) return interrupted()
+      const isLast = index === messages.length - 1
+      const disposition = await settle(outcome, { checkpoint, messageID, parts, isLast })
       if (disposition !== undefined) return disposition
     }
     return finish('succeeded')
   }
 
-  async function openSession(): Promise<void> {
-    const { model, changed } = await deps.modelFor(record)
-    if (changed !== undefined)
-      journal.add({ type: 'model-changed', from: record.model, to: model, reason: changed })
-    record.model = model
-    const backend = deps.backend(undefined)
-    const { sessionID } = await backend.openSession(
-      {
-        taskID: record.retries === 0 ? id : `${id}.${record.retries}`,
-        title: record.input.title ?? `${record.type ?? record.tier ?? 'task'} ${id}`,
-        model,
-        directory: record.directory ?? undefined,
-        mayExist: record.attempt > 1,
-      },
-      interruption.signal,
-    )
-    record.sessionID = sessionID
-    record.server = backend.server
-    journal.add({ type: 'session-opened', sessionID, server: backend.server, model })
-  }
-
   /** Books what a turn cost and says how the task goes on; `undefined`: with the next message. */
   async function settle(
     outcome: TurnOutcome,
-    checkpoint: Checkpoint,
-    messageID: string,
-    isLast: boolean,
+    turn: { checkpoint: Checkpoint; messageID: string; parts: PartTexts; isLast: boolean },
   ): Promise<Disposition | undefined> {
+    const { checkpoint, messageID, parts, isLast } = turn
     const costMicroUsd = deps.price(outcome.model, outcome.usage, outcome.costMicroUsd)
     spend(record, { usage: outcome.usage, costMicroUsd })
     if (outcome.status === 'finished') {
@@ -166,10 +148,11 @@ export async function runTask(
       record.done = [...record.done, result]
       record.checkpoint = null
       journal.add({ type: 'message-finished', messageID, model, finish: reason, usage, costMicroUsd })
-      if (isLast && interruption.reason() === undefined) return finish('succeeded')
-      return (await journal.commit(spentFields())) ? undefined : { status: 'stale' }
+      if (isLast) return finish('succeeded')
+      return (await journal.commit(spentFields(record))) ? undefined : { status: 'stale' }
     }
-    if (interruption.reason() !== undefined) return interrupted()
+    const reason = interruption.reason()
+    if (reason === 'cancelled' || reason === 'task_timeout') return interrupted()
     if (outcome.status === 'aborted') {
       return fail({
         ...failure(
@@ -186,6 +169,7 @@ export async function runTask(
     if (delayMs === undefined)
       return fail({ code, message, retryable, model: outcome.model, ...(httpStatus && { httpStatus }) })
     record.checkpoint = { index: checkpoint.index, try: checkpoint.try + 1, model: checkpoint.model }
+    for (const entry of discardAll(parts, messageID)) journal.add(entry)
     return backoff(delayMs)
   }
 
@@ -194,9 +178,15 @@ export async function runTask(
     return backoff(backoffMs(record.attempt, deps.retry))
   }
 
-  async function backoff(delayMs: number): Promise<Disposition> {
-    const written = await journal.commit({ ...spentFields(), delayUntil: deps.now() + delayMs }, 'delayed')
-    return written ? { status: 'backoff', delayMs } : { status: 'stale' }
+  async function backoff(wantedMs: number): Promise<Disposition> {
+    const delayMs = Math.max(0, Math.min(wantedMs, deadlineAt - deps.now()))
+    const written = await journal.commit(
+      { ...spentFields(record), delayUntil: deps.now() + delayMs },
+      'delayed',
+    )
+    if (!written) return { status: 'stale' }
+    // The write itself may have brought the news: the next claim ends the task, so let it come now.
+    return interruption.reason() === 'cancelled' ? { status: 'handed-over' } : { status: 'backoff', delayMs }
   }
 
   /** Ends or hands over, as the first interruption says. */
@@ -204,18 +194,36 @@ export async function runTask(
     const reason = interruption.reason() ?? record.checkpoint?.abort
     if (reason === 'stale') return { status: 'stale' }
     if (reason === 'stop') {
-      const written = await journal.commit(spentFields(), 'waiting')
+      const written = await journal.commit(spentFields(record), 'waiting')
       return written ? { status: 'handed-over' } : { status: 'stale' }
     }
     // A take-over may find an abort that was decided and not done; a second one does no harm.
-    if (record.sessionID !== null && record.checkpoint !== null)
-      await deps
-        .backend(record.server!)
-        .abort({ sessionID: record.sessionID, directory: record.directory ?? undefined })
-        .catch(() => {})
+    if (record.sessionID !== null && record.checkpoint !== null) {
+      const mine = await abortSession().catch(() => true)
+      if (!mine) return { status: 'stale' }
+    }
     if (reason === 'cancelled') return finish('cancelled', failure('cancelled', 'The task was cancelled'))
     const seconds = Math.round(deps.timeoutMsOf(record) / 1000)
     return fail(failure('task_timeout', `Cannot finish the task: ${seconds} s since its start are over`))
+  }
+
+  /**
+   * Once in a run; what is meant is written down before, which also proves that the task is still ours.
+   * `false`: it is not. Rejects when the server does not do it; one that is slow is not waited for long.
+   */
+  function abortSession(): Promise<boolean> {
+    const ask = async () => {
+      const directory = record.directory ?? undefined
+      await deps.backend(record.server!).abort({ sessionID: record.sessionID!, directory })
+    }
+    const abort = (interruption.reason() ?? record.checkpoint!.abort) as NonNullable<Checkpoint['abort']>
+    aborting ??= journal
+      .commit({ checkpoint: JSON.stringify({ ...record.checkpoint!, abort }) })
+      .then(async (mine) => {
+        if (mine) await withinMs(ask(), ABORT_PATIENCE_MS)
+        return mine
+      })
+    return aborting
   }
 
   function fail(error: TaskFailure): Promise<Disposition> {
@@ -228,30 +236,19 @@ export async function runTask(
   ): Promise<Disposition> {
     journal.add({ type: 'task-finished', state, ...(error && { error }) })
     const written = await journal.commit(
-      { ...spentFields(), ...(error && { error: JSON.stringify(error) }) },
+      { ...spentFields(record), ...(error && { error: JSON.stringify(error) }) },
       state,
     )
     return written ? { status: 'finished', state, ...(error && { error }) } : { status: 'stale' }
   }
+}
 
-  function spentFields() {
-    return {
-      checkpoint: record.checkpoint === null ? '' : JSON.stringify(record.checkpoint),
-      done: JSON.stringify(record.done),
-      usage: JSON.stringify(record.usage),
-      costMicroUsd: record.costMicroUsd,
-    }
+/** What a task has come to so far, ready to be written. */
+function spentFields(record: TaskRecord): RecordFields {
+  return {
+    checkpoint: record.checkpoint === null ? '' : JSON.stringify(record.checkpoint),
+    done: JSON.stringify(record.done),
+    usage: JSON.stringify(record.usage),
+    costMicroUsd: record.costMicroUsd,
   }
-}
-
-function failure(code: 'cancelled' | 'task_timeout' | 'turn_aborted', message: string): TaskFailure {
-  const { retryable } = new TierlineError(code, message)
-  return { code, message, retryable }
-}
-
-/** An error of ours keeps its words; of any other only the fact is told, its text is for the log. */
-function failureOf(error: unknown, model: ModelID): TaskFailure {
-  if (!(error instanceof TierlineError)) throw error
-  const { code, message, retryable, httpStatus } = error
-  return { code, message, retryable, model, ...(httpStatus && { httpStatus }) }
 }

@@ -1,11 +1,11 @@
 import type { SessionBackend, Turn, TurnEvent, TurnOutcome } from '../sessions/backend.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
-import type { Interruption, InterruptionSource } from './interruption.ts'
+import type { InterruptionSource } from './interruption.ts'
 import type { Journal } from './journal.ts'
 import { discardOpen, entriesFor, type PartTexts } from './part-texts.ts'
 
-/** How long an aborted turn may take to end; a child session needs up to 0.3 s (ADOPTION.md §7). */
-const ABORT_PATIENCE_MS = 10_000
+/** How long an abort may take, and the turn to end after it; a child session needs up to 0.3 s (ADOPTION.md §7). */
+export const ABORT_PATIENCE_MS = 10_000
 
 export interface RunTurnOptions {
   backend: SessionBackend
@@ -14,30 +14,27 @@ export interface RunTurnOptions {
   interruption: InterruptionSource
   /** What the log holds of this turn already. */
   parts: PartTexts
-  /** Writes down that the session will be aborted. `false`: stale, so nothing may be aborted. */
-  beforeAbort(reason: Extract<Interruption, 'cancelled' | 'task_timeout'>): Promise<boolean>
+  /** Aborts the session. `false`: another worker has the task, so nothing was aborted. */
+  abort(): Promise<boolean>
 }
 
 /**
  * Runs one message and relays what happens into the journal.
  *
  * An interruption that ends the task aborts the session and waits for the turn's end, so that what was
- * spent is known. One that does not only stops listening; the outcome is then `aborted` and means nothing.
+ * spent is known. One that does not only stops listening: the outcome is then `undefined`.
  */
-export async function runTurn(options: RunTurnOptions): Promise<TurnOutcome> {
-  const { backend, turn, journal, interruption, parts } = options
+export async function runTurn(options: RunTurnOptions): Promise<TurnOutcome | undefined> {
+  const { backend, turn, journal, interruption, parts, abort } = options
   const listening = new AbortController()
   let patience: NodeJS.Timeout | undefined
   let spent = { usage: NO_USAGE, costMicroUsd: 0, steps: 0 }
 
+  const stopListening = () => listening.abort()
   const onInterruption = () => {
-    const reason = interruption.reason()!
-    if (reason === 'stop' || reason === 'stale') return listening.abort()
-    patience = setTimeout(() => listening.abort(), ABORT_PATIENCE_MS)
-    void options
-      .beforeAbort(reason)
-      .then((mine) => (mine ? backend.abort(turn) : undefined))
-      .catch(() => listening.abort())
+    if (!endsTask(interruption)) return stopListening()
+    patience = setTimeout(stopListening, ABORT_PATIENCE_MS)
+    abort().then((mine) => mine || stopListening(), stopListening)
   }
   interruption.signal.addEventListener('abort', onInterruption, { once: true })
   if (interruption.signal.aborted) onInterruption()
@@ -57,7 +54,7 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnOutcome> {
     clearTimeout(patience)
     interruption.signal.removeEventListener('abort', onInterruption)
   }
-  return { status: 'aborted', model: turn.model, ...spent }
+  return endsTask(interruption) ? { status: 'aborted', model: turn.model, ...spent } : undefined
 
   function relay(event: Exclude<TurnEvent, { type: 'usage' | 'turn-ended' }>): void {
     if ('partID' in event) {
@@ -80,4 +77,8 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnOutcome> {
       journal.add(event)
     }
   }
+}
+
+function endsTask({ reason }: InterruptionSource): boolean {
+  return reason() === 'cancelled' || reason() === 'task_timeout'
 }

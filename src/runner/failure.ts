@@ -1,0 +1,15 @@
+import { ERRORS, TierlineError } from '../errors.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import type { TaskFailure } from '../tasks/task.ts'
+
+/** Why a task did not end well, where no provider is to blame. */
+export function failure(code: 'cancelled' | 'task_timeout' | 'turn_aborted', message: string): TaskFailure {
+  return { code, message, retryable: ERRORS[code].retryable }
+}
+
+/** An error of ours keeps its words. @throws any other: that is a mistake in the code, not an end of the task. */
+export function failureOf(error: unknown, model: ModelID): TaskFailure {
+  if (!(error instanceof TierlineError)) throw error
+  const { code, message, retryable, httpStatus } = error
+  return { code, message, retryable, model, ...(httpStatus && { httpStatus }) }
+}
