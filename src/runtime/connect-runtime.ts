@@ -12,6 +12,9 @@ import { createOpenCodeBackend } from '../sessions/opencode/backend.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { findServices } from './find-services.ts'
 
+/** A fresh server on a busy machine takes long to say for the first time what it offers. */
+const CATALOG_MS = 30_000
+
 export interface Runtime {
   orchestrator: Orchestrator
   config: LiveConfig
@@ -46,7 +49,8 @@ export async function connectRuntime({
     )
   const config = await createLiveConfig({
     config: settings.config,
-    catalog: () => firstAnswer(backends, (backend) => backend.catalog(undefined, AbortSignal.timeout(5_000))),
+    catalog: () =>
+      firstAnswer(backends, (backend) => backend.catalog(undefined, AbortSignal.timeout(CATALOG_MS))),
     ...(listens && { check: (next: Config) => checkExposure(settings, next) }),
     onError: (error) => reportConfigError(logger, error),
   })

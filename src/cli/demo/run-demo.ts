@@ -84,13 +84,14 @@ async function runTasks(
 ): Promise<number | undefined> {
   const client = createClient({ url: up.url })
   terminal.note(`running at ${up.url}, board at ${up.url}/board\n`)
-  const view = createDemoView(terminal)
+  const view = createDemoView(json ? { ...terminal, live: false } : terminal)
   let tasks: Task[]
   try {
+    const handles = await Promise.all(DEMO_TASKS.map(({ input }) => client.enqueue(input)))
+    const queued = await Promise.all(handles.map((handle) => handle.task()))
+    for (const [index, task] of queued.entries()) view.add(DEMO_TASKS[index]!.label, task)
     tasks = await Promise.all(
-      DEMO_TASKS.map(async ({ label, input }) => {
-        const handle = await client.enqueue(input)
-        view.add(label, await handle.task())
+      handles.map(async (handle) => {
         for await (const item of handle.events({ signal })) view.show(handle.id, item)
         if (!signal.aborted) view.finish(await handle.result())
         return handle.task()
