@@ -2,7 +2,7 @@
 import type { CatalogSnapshot } from './catalog.ts'
 
 const FRESH_MS = 60_000
-/** After a miss the server is asked again at most this often (MECHANISMS.md "Derived tiers"). */
+/** After a miss the server is asked again at most this often. */
 const ASK_AGAIN_MS = 3_000
 const MOST_DIRECTORIES = 200
 

@@ -1,7 +1,7 @@
 /**
  * The producer's side of BullMQ: one queue per tier, `direct` for pinned models of no tier, and `nested`.
  *
- * A job is only a delivery (MECHANISMS.md "One truth, and deliveries"): its id is the task's, its data a
+ * A job is only a delivery (docs/decisions/0001-record-is-the-truth.md): its id is the task's, its data a
  * summary for whoever looks at the queue; the record is the truth.
  */
 import { Queue } from 'bullmq'

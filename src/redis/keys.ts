@@ -2,7 +2,7 @@
  * Every Redis key of tierline is built here.
  *
  * All share one hash tag, BullMQ's included, so that a script may touch record, log and queue together
- * and a namespace lives on one node of a cluster (MECHANISMS.md "Keys in Redis").
+ * and a namespace lives on one node of a cluster (docs/architecture.md "Keys in Redis").
  */
 
 export interface Keys {

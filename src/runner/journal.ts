@@ -2,7 +2,7 @@
  * The one pen of a running task: log entries, record fields and state go out in order, one write at a time.
  *
  * Text is coalesced: the first delta goes out at once, then at most one write per 25 ms while it flows
- * (MECHANISMS.md "Event log"). What is added while a write is on its way goes out with the next.
+ * (docs/architecture.md "Stream"). What is added while a write is on its way goes out with the next.
  */
 import { entryOf, type RecordFields, type Write, type WriteResult } from '../records/record-store.ts'
 import type { NewEvent } from '../tasks/event.ts'

@@ -2,7 +2,7 @@
  * The story of one task, from claim to end: open the session, send each message, relay what comes, price it.
  *
  * Knows neither BullMQ nor HTTP. Before anything is sent a checkpoint is written, so that a worker that
- * takes over repeats the same request, which costs nothing (ADOPTION.md §10).
+ * takes over repeats the same request, which costs nothing (docs/architecture.md "Take-over").
  */
 import { isTierlineError } from '../errors.ts'
 import { openingEvents } from '../records/opening-events.ts'

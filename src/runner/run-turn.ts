@@ -4,7 +4,7 @@ import type { InterruptionSource } from './interruption.ts'
 import type { Journal } from './journal.ts'
 import { discardOpen, entriesFor, type PartTexts } from './part-texts.ts'
 
-/** How long an abort may take, and the turn to end after it; a child session needs up to 0.3 s (ADOPTION.md §7). */
+/** How long an abort may take, and the turn to end after it; a child session needs up to 0.3 s. */
 export const ABORT_PATIENCE_MS = 10_000
 
 export interface RunTurnOptions {

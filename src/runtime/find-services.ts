@@ -6,7 +6,7 @@ import { readServices } from '../services/services-file.ts'
 /**
  * Where Redis and OpenCode are: as the settings say, else those of a running `up` on the data directory.
  *
- * Only `up` starts services (MECHANISMS.md "Who owns OpenCode and Redis").
+ * Only `up` starts services (docs/architecture.md "Processes").
  * @throws {TierlineError} `service_not_found` with what to set or start.
  */
 export function findServices(

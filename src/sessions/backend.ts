@@ -60,7 +60,7 @@ export interface SessionRef {
 
 export interface OpenSession {
   taskID: string
-  /** Never empty: OpenCode pays for a title of its own otherwise (OPENCODE.md §0 rule 2). */
+  /** Never empty: OpenCode pays for a title of its own otherwise. */
   title: string
   model: ModelID
   directory: string | undefined

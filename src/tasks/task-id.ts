@@ -15,7 +15,7 @@ export const TaskID = z
 /**
  * The id of the OpenCode message that carries message `index` of a task, for one paid try.
  *
- * The same after a take-over, another only when the retry policy pays again (MECHANISMS.md "Adoption").
+ * The same after a take-over, another only when the retry policy pays again (docs/architecture.md "Take-over").
  */
 export function messageIDOf(taskID: string, index: number, tryNumber: number): string {
   return `msg_${taskID.slice('tsk_'.length)}_${index}_${tryNumber}`
