@@ -26,7 +26,7 @@ let up: TierlineProcess
 beforeAll(async () => {
   home = await createHome(TABLE)
   up = await startTierline(home, ['up'])
-}, 120_000)
+}, 240_000)
 
 afterAll(async () => {
   await up?.end('SIGTERM')
@@ -34,7 +34,7 @@ afterAll(async () => {
 }, 60_000)
 
 test('examples/library.ts prints the answer as it comes, then tier, model and cost', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const prompt = '#task-library @usage:1000,50 @say: A queue for agents.'
 
@@ -80,7 +80,7 @@ test('examples/curl.sh shows the problem when nothing is queued', async () => {
 })
 
 test('examples/fan-out.ts gathers twelve answers on two tiers into one on a third, with the cost', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const { code, stdout, stderr } = await run(
     process.execPath,
