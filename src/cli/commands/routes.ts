@@ -43,7 +43,7 @@ export function renderRoutes({ generation, source, tiers, routes, default: fallb
           type,
           [tier, model].filter((name) => name !== null).join(' → '),
         ]),
-        ['(any other)', fallback],
+        ['(none given)', fallback],
       ],
     ),
   ].join('\n')
