@@ -122,6 +122,10 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     records,
     queues,
     readmit: (record) => admitParsed(record.input),
+    abortSession: async ({ server, sessionID, directory }) =>
+      backends
+        .find((backend) => backend.server === server)
+        ?.abort({ sessionID: sessionID!, directory: directory ?? undefined }),
     now,
   })
   const readEvents = createEventReader({ redis, keys, hub })

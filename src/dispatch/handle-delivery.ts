@@ -41,11 +41,11 @@ export function createDeliveryHandler({ records, running, run, worker, stop, now
     })
     if (claim.status === 'poisoned') return { status: 'failed', reason: `${POISON.code}: ${POISON.message}` }
     if (claim.status !== 'claimed') return { status: 'completed', note: `stale: ${claim.status}` }
-    const cancel = running.enter(id)
+    const { cancel, leave } = running.enter(id)
     try {
       return outcomeOf(await run(claim.record, { cancel, stop }))
     } finally {
-      running.leave(id)
+      leave()
     }
   }
 }

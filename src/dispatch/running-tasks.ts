@@ -3,9 +3,8 @@ import type { Keys } from '../redis/keys.ts'
 import type { LiveHub } from '../stream/live-hub.ts'
 
 export interface RunningTasks {
-  /** The signal that aborts when the task is to be cancelled. */
-  enter(id: string): AbortSignal
-  leave(id: string): void
+  /** `cancel` aborts when the task is to be cancelled. Call `leave` when it runs no more. */
+  enter(id: string): { cancel: AbortSignal; leave(): void }
   readonly size: number
   close(): void
 }
@@ -33,9 +32,14 @@ export async function trackRunningTasks(
     enter(id) {
       const controller = new AbortController()
       running.set(id, controller)
-      return controller.signal
+      return {
+        cancel: controller.signal,
+        leave() {
+          // After a lost lock the same task may have come here a second time, while this run goes on.
+          if (running.get(id) === controller) running.delete(id)
+        },
+      }
     },
-    leave: (id) => void running.delete(id),
     get size() {
       return running.size
     },

@@ -15,13 +15,15 @@ export interface TaskOperationsDeps {
   queues: TaskQueues
   /** Routes a stored input again, by the table in force now. */
   readmit(record: TaskRecord): Promise<Admitted>
+  /** Stops the session of a task that no worker has. */
+  abortSession(record: TaskRecord): Promise<void>
   now(): number
 }
 
 export type TaskOperations = ReturnType<typeof createTaskOperations>
 
 /** @throws {TierlineError} `task_not_found` from each of the functions. */
-export function createTaskOperations({ records, queues, readmit, now }: TaskOperationsDeps) {
+export function createTaskOperations({ records, queues, readmit, abortSession, now }: TaskOperationsDeps) {
   async function get(id: string): Promise<Task> {
     return viewTask(await record(id), now())
   }
@@ -38,7 +40,10 @@ export function createTaskOperations({ records, queues, readmit, now }: TaskOper
     if (status === 'gone') throw taskNotFound(id)
     // A job that cannot be taken out is stale by now: its claim will say so.
     if (status === 'cancelled') await queues.withdraw(queue, id)
-    return get(id)
+    const found = await record(id)
+    // Handed over, or put off, in the middle of a turn: it may still run, and no worker will look after it.
+    if (status === 'cancelled' && found.checkpoint !== null) abortSession(found).catch(() => {})
+    return viewTask(found, now())
   }
 
   /** The same task once more, from its first message and in a new session. @throws {TierlineError} `not_finished`. */

@@ -56,7 +56,11 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   worker.on('error', options.onError)
 
   async function process(job: Job, token: string): Promise<string> {
-    const outcome = await options.handle(job.id!, options.queue)
+    const outcome = await options.handle(job.id!, options.queue).catch((error) => {
+      // BullMQ keeps it with the job, where nobody is woken by it.
+      options.onError(error)
+      throw error
+    })
     switch (outcome.status) {
       case 'completed':
         return outcome.note

@@ -12,6 +12,7 @@ import {
   textDelta,
 } from '../records/records-test.ts'
 import { startRedisProxy } from '../redis/redis-proxy.ts'
+import { eventually } from '../setup/eventually.ts'
 import { reading, shortly, test } from './stream-test.ts'
 
 const OPENING: NewEvent[] = [
@@ -88,7 +89,7 @@ describe('from the log', () => {
     await write([finished], 'succeeded')
     await store.retry(id, 5_000, { queue: 'fast' })
     const reader = reading(read, id)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(2))
+    await eventually(() => expect(reader.items).toHaveLength(2))
 
     const again = await claim(id)
     await again.write([started, finished], 'succeeded')
@@ -111,7 +112,7 @@ describe('before the first claim', () => {
   }) => {
     const id = await create()
     const reader = reading(read, id)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(2))
+    await eventually(() => expect(reader.items).toHaveLength(2))
     expect(reader.items).toEqual(OPENING.map((event, index) => ({ seq: index + 1, ...event })))
 
     const { write } = await claim(id)
@@ -134,7 +135,7 @@ describe('before the first claim', () => {
   }) => {
     const id = await create()
     const reader = reading(read, id, 1)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(1))
+    await eventually(() => expect(reader.items).toHaveLength(1))
 
     await store.cancel(id, 4_000, CANCELLED)
     await reader.done
@@ -145,7 +146,7 @@ describe('before the first claim', () => {
   test('ends when the task is given up', async ({ records: { create, store }, stream: { read } }) => {
     const id = await create()
     const reader = reading(read, id)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(2))
+    await eventually(() => expect(reader.items).toHaveLength(2))
 
     for (let count = 0; count <= MAX_DELIVERIES; count += 1) await store.claim(id, claimOptions())
     await reader.done
@@ -159,7 +160,7 @@ describe('live', () => {
     const { id, write } = await claim()
     await write([...OPENING, started])
     const reader = reading(read, id, 2)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(1))
+    await eventually(() => expect(reader.items).toHaveLength(1))
 
     for (let count = 0; count < 50; count += 1) await write([textDelta('a', count), textDelta('b', count)])
     await write([finished], 'succeeded')
@@ -187,7 +188,7 @@ describe('live', () => {
       hub,
     })
     const reader = reading(read, id)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(3))
+    await eventually(() => expect(reader.items).toHaveLength(3))
 
     for (let count = 0; count < 50; count += 1) await write([textDelta('a', count)])
     await write([finished], 'succeeded')
@@ -206,13 +207,13 @@ describe('live', () => {
     const { id, write } = await claim()
     await write([started])
     const reader = reading(read, id)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(1))
+    await eventually(() => expect(reader.items).toHaveLength(1))
 
     // As if it had been written and its message dropped.
     await records.redis.xadd(keys.log(id), '2-0', 'e', JSON.stringify([textDelta('lost')]))
     await records.redis.hset(keys.task(id), 'seq', 2)
     await records.redis.publish(keys.channel(id), `3 ${JSON.stringify([textDelta('early')])}`)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(2))
+    await eventually(() => expect(reader.items).toHaveLength(2))
     reader.stop()
     await reader.done
 
@@ -227,13 +228,13 @@ describe('live', () => {
     const { id, write } = await claim()
     await write([started])
     const reader = reading(read, id)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(1))
+    await eventually(() => expect(reader.items).toHaveLength(1))
 
     for (const text of ['a', 'b', 'c']) {
       await records.redis.client('KILL', 'ID', await subscriber.client('ID'))
       await write([textDelta(text)])
-      await expect.poll(() => listeners(keys.channel(id)), { timeout: 20_000 }).toBe(1)
-      await vi.waitFor(() => expect(reader.items.at(-1)).toMatchObject({ text }), { timeout: 20_000 })
+      await eventually(async () => expect(await listeners(keys.channel(id))).toBe(1))
+      await eventually(() => expect(reader.items.at(-1)).toMatchObject({ text }))
     }
     // The last message of all is the one that nothing comes after.
     await records.redis.client('KILL', 'ID', await subscriber.client('ID'))
@@ -327,7 +328,7 @@ describe('leaves nothing behind', () => {
     const { id, write } = await claim()
     await write([started])
     const readers = Array.from({ length: 100 }, () => reading(read, id))
-    await vi.waitFor(() => expect(readers.every(({ items }) => items.length === 1)).toBe(true))
+    await eventually(() => expect(readers.every(({ items }) => items.length === 1)).toBe(true))
     expect(await listeners(keys.channel(id))).toBe(1)
 
     for (const { stop, done } of readers.slice(1)) {
@@ -377,7 +378,7 @@ describe('at its signal', () => {
     const { id, write } = await claim()
     await write([started])
     const reader = reading(read, id)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(1))
+    await eventually(() => expect(reader.items).toHaveLength(1))
 
     reader.stop()
 
@@ -414,13 +415,13 @@ describe('when Redis is away', () => {
     const { id, write } = await claim()
     await write([started])
     const reader = reading(read, id)
-    await vi.waitFor(() => expect(reader.items).toHaveLength(1))
+    await eventually(() => expect(reader.items).toHaveLength(1))
 
     await proxy.goAway()
     await write([finished], 'succeeded')
     await expect(reading(read, id).done).rejects.toMatchObject({ code: 'redis_unavailable' })
     await proxy.comeBack()
-    await vi.waitFor(() => expect(reader.items).toHaveLength(3), { timeout: 20_000 })
+    await eventually(() => expect(reader.items).toHaveLength(3))
 
     expect(shortly(reader.items)).toEqual(['1 attempt-started', '2 task-finished', 'end succeeded'])
   })

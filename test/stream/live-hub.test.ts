@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, vi } from 'vitest'
 import { connectRedis } from '../../src/redis/connect.ts'
 import { createLiveHub } from '../../src/stream/live-hub.ts'
 import { startRedisProxy } from '../redis/redis-proxy.ts'
+import { eventually } from '../setup/eventually.ts'
 import { test } from './stream-test.ts'
 
 describe('listen()', () => {
@@ -15,7 +16,7 @@ describe('listen()', () => {
 
     await records.redis.publish(namespace, '7 [{"type":"task-resumed"},{"type":"task-retried"}]')
 
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(seen).toEqual([
         [
           { seq: 7, type: 'task-resumed' },
@@ -39,7 +40,7 @@ describe('listen()', () => {
 
     await records.redis.publish(namespace, 'hello')
 
-    await vi.waitFor(() => expect(second).toEqual(['hello']))
+    await eventually(() => expect(second).toEqual(['hello']))
     expect(first).toEqual([])
   })
 
@@ -54,7 +55,7 @@ describe('listen()', () => {
     await proxy.goAway()
     await expect(hub.listen(redis.namespace, vi.fn())).rejects.toMatchObject({ code: 'redis_unavailable' })
     await proxy.comeBack()
-    const stop = await vi.waitFor(() => hub.listen(redis.namespace, vi.fn()), { timeout: 20_000 })
+    const stop = await eventually(() => hub.listen(redis.namespace, vi.fn()))
     stop()
   })
 })
@@ -65,7 +66,7 @@ describe('now and then', () => {
   test('tells everybody to look again', async ({ stream: { hub }, redis: { namespace } }) => {
     const listener = vi.fn()
     const stop = await hub.listen(namespace, listener)
-    await vi.waitFor(() => expect(listener.mock.calls).toContainEqual([undefined]))
+    await eventually(() => expect(listener.mock.calls).toContainEqual([undefined]))
     stop()
   })
 })
