@@ -7,13 +7,15 @@ import { type BenchOptions, parseOptions, USAGE } from './options.ts'
 import { renderTable, writeResults } from './report.ts'
 import { type Finding, isMet, type Scenario } from './scenario.ts'
 import { enqueue } from './scenarios/enqueue.ts'
+import { firstToken } from './scenarios/first-token.ts'
+import { relay } from './scenarios/relay.ts'
 import { restSubmit } from './scenarios/rest-submit.ts'
 import { route } from './scenarios/route.ts'
 import { wholePath } from './scenarios/whole-path.ts'
 import { startRedis } from './start-redis.ts'
 import { ROUTING_TABLE } from './workload.ts'
 
-const SCENARIOS: readonly Scenario[] = [enqueue, restSubmit, wholePath, route]
+const SCENARIOS: readonly Scenario[] = [enqueue, restSubmit, wholePath, route, firstToken, relay]
 
 const progress = (sentence: string) => void process.stderr.write(`${sentence}\n`)
 
