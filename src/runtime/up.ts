@@ -1,5 +1,4 @@
 /** Everything on this machine: services under a guardian, API and workers as children. */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { OpenCodeServer } from '../config/opencode-servers.ts'
 import type { Settings } from '../config/settings.ts'
@@ -8,6 +7,7 @@ import { maskRedisUrl } from '../redis/redis-url.ts'
 import { lockDataDir } from '../services/data-dir-lock.ts'
 import { type Guardian, startGuardian } from '../services/guardian.ts'
 import type { ServiceEvent } from '../services/guardian-message.ts'
+import { makeDataDir } from '../services/make-data-dir.ts'
 import { openCodeService } from '../services/opencode-service.ts'
 import { redisService } from '../services/redis-service.ts'
 import type { ServiceSpec } from '../services/service-spec.ts'
@@ -51,7 +51,7 @@ export interface Up {
 export async function startUp(options: UpOptions): Promise<Up> {
   const { settings, logger, environment, concurrency, signal, progress } = options
   const { dataDir } = settings
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeDataDir(dataDir)
   const lock = await lockDataDir(dataDir)
   const failed = Promise.withResolvers<TierlineError>()
   const closers: (() => Promise<void> | void)[] = [() => lock.release()]
