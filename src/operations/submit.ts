@@ -134,17 +134,16 @@ function newRecord(id: string, { input, route, queue, directory }: Admitted, cre
 
 /** What of a new record differs from an empty hash. */
 function fieldsOf(record: TaskRecord): RecordFields {
-  return {
-    input: JSON.stringify(record.input),
-    route: JSON.stringify(record.route),
-    queue: record.queue,
-    ...(record.type !== null && { type: record.type }),
-    ...(record.tier !== null && { tier: record.tier }),
-    model: record.model,
-    ...(record.directory !== null && { directory: record.directory }),
-    createdAt: record.createdAt,
-    ...(record.delayUntil > 0 && { delayUntil: record.delayUntil }),
+  const { input, route, queue, createdAt, directory, delayUntil } = record
+  const fields: Record<string, string | number> = {
+    input: JSON.stringify(input),
+    route: JSON.stringify(route),
+    queue,
+    createdAt,
   }
+  if (directory !== null) fields.directory = directory
+  if (delayUntil > 0) fields.delayUntil = delayUntil
+  return fields
 }
 
 function queueFull(limit: number): TierlineError {

@@ -52,7 +52,7 @@ export function createTaskOperations({ records, queues, readmit, abortSession, n
     if (!isTerminal(before.state)) throw notFinished('retry', id, before.state)
     const admitted = await readmit(before)
     const { route, queue } = admitted
-    const fields = { route: JSON.stringify(route), queue, tier: route.tier ?? '', model: route.model }
+    const fields = { route: JSON.stringify(route), queue, model: route.model }
     const { status } = await records.retry(id, now(), fields)
     if (status === 'gone') throw taskNotFound(id)
     if (status === 'unfinished') throw notFinished('retry', id, 'running')

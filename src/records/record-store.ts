@@ -97,14 +97,16 @@ export function createRecordStore(options: RecordStoreOptions) {
       keys.channel(id),
       JSON.stringify(options.poison),
       logAgeMs,
-      ...CLAIMED_FIELDS,
-    ])) as [Claim['status'], number, number, number, string, ...(string | null)[]]
-    const [status, fence, attempt, seq, startedAt, ...values] = reply
+    ])) as [Claim['status'], number, number, number, string, string[]]
+    const [status, fence, attempt, seq, startedAt, before] = reply
     if (status !== 'claimed') return { status }
-    const hash: Record<string, string> = { state: 'running', queue: options.queue }
-    for (const [index, value] of values.entries()) if (value !== null) hash[CLAIMED_FIELDS[index]!] = value
-    const record = parseRecord(id, hash)!
-    return { status, record: { ...record, fence, attempt, seq, startedAt: Number(startedAt) } }
+    const record = parseRecord(id, hashOf(before))!
+    record.state = 'running'
+    record.fence = fence
+    record.attempt = attempt
+    record.seq = seq
+    record.startedAt = Number(startedAt)
+    return { status, record }
   }
 
   /** Fields, log entries and a change of state together, or `stale` and nothing. */
@@ -270,25 +272,6 @@ export function createRecordStore(options: RecordStoreOptions) {
   }
 }
 
-/** What a claim gives of the record, beside what it decides itself. */
-const CLAIMED_FIELDS = [
-  'input',
-  'route',
-  'type',
-  'tier',
-  'model',
-  'directory',
-  'createdAt',
-  'retries',
-  'cancelAt',
-  'server',
-  'sessionID',
-  'checkpoint',
-  'done',
-  'usage',
-  'costMicroUsd',
-]
-
 /** One log entry, ready for `write`. */
 export function entryOf(event: NewEvent): string {
   return JSON.stringify(event)
@@ -298,6 +281,13 @@ function flat(fields: RecordFields): (string | number)[] {
   const list: (string | number)[] = []
   for (const field in fields) list.push(field, fields[field]!)
   return list
+}
+
+/** `['state', 'waiting', …]` → `{ state: 'waiting', … }` */
+function hashOf(pairs: readonly string[]): Record<string, string> {
+  const hash: Record<string, string> = {}
+  for (let index = 0; index < pairs.length; index += 2) hash[pairs[index]!] = pairs[index + 1]!
+  return hash
 }
 
 function statusOf<Status extends string>(reply: unknown): { status: Status; queue: string } {

@@ -57,15 +57,18 @@ type Hash = Readonly<Record<string, string>>
 /** `undefined` for an empty hash: no such task. */
 export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
   if (hash.state === undefined) return undefined
+  const input = JSON.parse(hash.input!) as ParsedTaskInput
+  const route = JSON.parse(hash.route!) as Route
   return {
     id,
     state: hash.state as TaskState,
-    input: JSON.parse(hash.input!) as ParsedTaskInput,
+    input,
     queue: hash.queue!,
-    type: hash.type || null,
-    tier: hash.tier || null,
-    model: hash.model as ModelID,
-    route: JSON.parse(hash.route!) as Route,
+    type: input.type ?? null,
+    tier: route.tier,
+    // Written when the first message is sent; until then it is the route's.
+    model: (hash.model ?? route.model) as ModelID,
+    route,
     directory: hash.directory || null,
     createdAt: Number(hash.createdAt),
     delayUntil: Number(hash.delayUntil ?? 0),

@@ -46,7 +46,8 @@ describe('create()', () => {
 
 describe('claim()', () => {
   test('gives what a worker must know', async ({ records: { store, create } }) => {
-    const id = await create('waiting', { type: 'lint', directory: '/project' })
+    const input = { type: 'lint', prompt: 'Say hello' }
+    const id = await create('waiting', { input: JSON.stringify(input), directory: '/project' })
 
     const claim = await store.claim(id, claimOptions())
 
@@ -55,7 +56,7 @@ describe('claim()', () => {
     expect(record).toMatchObject({ state: 'running', queue: 'fast', type: 'lint', tier: 'fast' })
     expect(record).toMatchObject({ directory: '/project', model: 'acme/nano', createdAt: 1_000 })
     expect(record).toMatchObject({ fence: 1, attempt: 1, seq: 0, startedAt: 2_000, checkpoint: null })
-    expect(record.input).toEqual({ prompt: 'Say hello' })
+    expect(record.input).toEqual(input)
     expect(await store.read(id)).toEqual(record)
   })
 
@@ -343,7 +344,6 @@ describe('retry()', () => {
 
     const reply = await store.retry(record.id, 5_000, {
       queue: 'powerful',
-      tier: 'powerful',
       model: 'acme/big',
     })
 

@@ -69,8 +69,6 @@ export function recordFields(): RecordFields {
     input: JSON.stringify({ prompt: 'Say hello' }),
     route: JSON.stringify(ROUTE),
     queue: 'fast',
-    tier: 'fast',
-    model: 'acme/nano',
     createdAt: 1_000,
   }
 }

@@ -2,11 +2,11 @@
 -- It writes no events: the first write of the worker begins with those that say so.
 -- Repeating a claim whose reply was lost changes nothing, since each has a name of its own.
 -- KEYS: task, log, live, failed, finished
--- ARGV: id, queue of the delivery, name of the claim, now, most deliveries, live channel, error if poisoned, log age in ms,
---       then the fields to give back
--- Returns {status, fence, attempt, seq, startedAt, values…}; status is gone, finished, moved, poisoned or claimed.
+-- ARGV: id, queue of the delivery, name of the claim, now, most deliveries, live channel, error if poisoned, log age in ms
+-- Returns {status, fence, attempt, seq, startedAt, {field, value, …}}, the record as it was before;
+-- status is gone, finished, moved, poisoned or claimed.
 local head = redis.call('HMGET', KEYS[1],
-  'state', 'queue', 'deliveries', 'seq', 'startedAt', 'attempt', 'fence', 'worker', unpack(ARGV, 9))
+  'state', 'queue', 'deliveries', 'seq', 'startedAt', 'attempt', 'fence', 'worker')
 local state = head[1]
 if not state then return {'gone'} end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished'} end
@@ -38,6 +38,7 @@ if deliveries > tonumber(ARGV[5]) then
 end
 
 local startedAt = head[5] or ARGV[4]
+local record = redis.call('HGETALL', KEYS[1])
 redis.call('HSET', KEYS[1], 'state', 'running', 'deliveries', deliveries, 'worker', ARGV[3],
   'attempt', attempt, 'fence', fence, 'startedAt', startedAt)
-return {'claimed', fence, attempt, seq, startedAt, unpack(head, 9, #ARGV)}
+return {'claimed', fence, attempt, seq, startedAt, record}
