@@ -113,6 +113,7 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
       kind: 'answer',
       marker: markerIn(prompt),
       prompt,
+      system: turn.system ?? '',
       promptHash: `${turn.messageID}/${index}`,
       step: index,
     })

@@ -16,6 +16,8 @@ export interface LedgerEntry {
   marker: string | null
   /** The last user message, cut at 500 characters. */
   prompt: string
+  /** The end of the system prompt, where OpenCode puts a message's own; 500 characters. */
+  system: string
   /** Same for the same step of the same turn, whoever asks: two of these streamed to the end are paid twice. */
   promptHash: string
   /** Tool results in the turn so far. */
@@ -57,7 +59,7 @@ export interface Ledger {
 
 export type NewEntry = Pick<
   LedgerEntry,
-  'sessionID' | 'model' | 'kind' | 'marker' | 'prompt' | 'promptHash' | 'step'
+  'sessionID' | 'model' | 'kind' | 'marker' | 'prompt' | 'system' | 'promptHash' | 'step'
 >
 
 export function createLedger(): Ledger {
@@ -78,7 +80,7 @@ export function createLedger(): Ledger {
     entries,
     paid: (filter) => entries(filter).filter((entry) => entry.streamedToEnd),
     open(request) {
-      const { sessionID, model, kind, marker, prompt, promptHash, step } = request
+      const { sessionID, model, kind, marker, prompt, system, promptHash, step } = request
       const key = JSON.stringify([sessionID, kind, prompt, step])
       const attempt = (attempts.get(key) ?? 0) + 1
       attempts.set(key, attempt)
@@ -90,6 +92,7 @@ export function createLedger(): Ledger {
         kind,
         marker,
         prompt: prompt.slice(0, 500),
+        system: system.slice(-500),
         promptHash,
         step,
         attempt,

@@ -20,7 +20,7 @@ export interface Stage {
 const NEVER = new AbortController().signal
 
 export function describeConformance(name: string, setUp: () => Promise<Stage>): void {
-  describe(name, () => {
+  describe(name, { timeout: 120_000 }, () => {
     let stage: Stage
     beforeAll(async () => {
       stage = await setUp()
@@ -310,7 +310,7 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
       const taskID = newTaskID()
       const marker = taskID.replace('tsk_', 'task-')
       const sessionID = await newSession(stage.backend, { taskID })
-      const text = `#${marker} ${prompt.replace('NAME', hold)}`
+      const text = `#${marker}\n${prompt.replace('NAME', hold)}`
       return { hold, marker, turn: turnOf(sessionID, text, overrides) }
     }
   })
@@ -326,13 +326,17 @@ export function newTaskID(): string {
 
 export async function newSession(
   backend: SessionBackend,
-  { taskID = newTaskID(), mayExist = false } = {},
+  {
+    taskID = newTaskID(),
+    mayExist = false,
+    directory,
+  }: { taskID?: string; mayExist?: boolean; directory?: string } = {},
 ): Promise<string> {
   const request = {
     taskID,
     title: 'conformance',
     model: 'acme/mini',
-    directory: undefined,
+    directory,
     mayExist,
   } as const
   return (await backend.openSession(request, NEVER)).sessionID

@@ -14,7 +14,7 @@ const SECOND = 1_000
 /** A heartbeat comes every 10 s; a stalled server is late with it. */
 const SILENCE_MS = 30 * SECOND
 /** A request that meets a server while it boots may hang for ever, so the first tries are short. */
-const CONNECT_TIMEOUTS_MS = [3 * SECOND, 10 * SECOND, 30 * SECOND]
+const CONNECT_TIMEOUTS_MS = [2 * SECOND, 4 * SECOND, 8 * SECOND, 30 * SECOND]
 
 export interface EventFeed {
   readonly isConnected: boolean
@@ -56,16 +56,17 @@ export function openEventFeed(
 
   async function keepConnected(): Promise<void> {
     const backoff = createBackoff()
-    let tries = 0
+    let hangs = 0
     while (!closing.signal.aborted) {
-      const timeoutMs = CONNECT_TIMEOUTS_MS[Math.min(tries, CONNECT_TIMEOUTS_MS.length - 1)]!
-      tries += 1
+      const timeoutMs = CONNECT_TIMEOUTS_MS[Math.min(hangs, CONNECT_TIMEOUTS_MS.length - 1)]!
       const error = await listen(timeoutMs, () => {
-        tries = 0
+        hangs = 0
         backoff.reset()
         change(true)
       })
       if (closing.signal.aborted) break
+      // One that is refused at once says nothing of how long the next may take.
+      if (error instanceof Silence) hangs += 1
       change(false, error)
       await backoff.pause(closing.signal)
     }
@@ -77,9 +78,7 @@ export function openEventFeed(
     const connection = new AbortController()
     const onClosing = (): void => connection.abort(closing.signal.reason)
     closing.signal.addEventListener('abort', onClosing)
-    const watchdog = createWatchdog((ms) =>
-      connection.abort(new Error(`no sign of life for ${ms / SECOND} s`)),
-    )
+    const watchdog = createWatchdog((ms) => connection.abort(new Silence(ms)))
     watchdog.expect(connectTimeoutMs)
     const parser = createParser({
       onEvent({ data }) {
@@ -163,6 +162,12 @@ function unavailable(cause: unknown): TierlineError {
   if (cause instanceof TierlineError) return cause
   const why = cause instanceof Error ? cause.message : 'it did not answer in time'
   return new TierlineError('opencode_unavailable', `Cannot follow the events of OpenCode: ${why}`, { cause })
+}
+
+class Silence extends Error {
+  constructor(ms: number) {
+    super(`no sign of life for ${ms / SECOND} s`)
+  }
 }
 
 function createWatchdog(bark: (silenceMs: number) => void) {

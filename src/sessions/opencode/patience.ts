@@ -3,9 +3,9 @@ import { isTierlineError } from '../../errors.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 
 const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 2_000
+const LONGEST_PAUSE_MS = 1_000
 
-/** Pauses between tries: 100 ms, doubling up to 2 s. */
+/** Pauses between tries: 100 ms, doubling up to 1 s. */
 export function createBackoff(): { pause(signal: AbortSignal): Promise<void>; reset(): void } {
   let pauseMs = FIRST_PAUSE_MS
   return {

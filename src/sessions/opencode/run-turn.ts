@@ -1,8 +1,8 @@
 /**
  * One turn, from the question to its end: listens first, then asks what there is, then sends.
  *
- * What a turn is and whether it is over stands in `turn-view.ts` and `verdict.ts`; here is only when to
- * look and what to send (docs/opencode.md "Joining, repeating, resuming").
+ * What a turn is and whether it is over stands in `turn-view.ts` and `verdict.ts`, when to act in
+ * `turn-clock.ts`; here is what is done then (docs/opencode.md "Joining, repeating, resuming").
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { splitModelID } from '../../tasks/model-id.ts'
@@ -12,24 +12,16 @@ import type { OpenCodeHttp, PromptBody } from './http.ts'
 import { createInbox } from './inbox.ts'
 import { patiently } from './patience.ts'
 import { OpenCodeRefusal } from './refusal.ts'
+import { createTurnClock, PACE, type Pace } from './turn-clock.ts'
 import { isStackTrace, turnError } from './turn-error.ts'
 import { createTurnView } from './turn-view.ts'
 import type { Ending, Verdict } from './verdict.ts'
 
-/** Idle for this long in the middle of a turn: the server has lost it. */
-const QUIET_MS = 2_000
-/** The same before the first answer: a server that boots a directory says that the session is idle. */
-const QUIET_AT_FIRST_MS = 5_000
-/** The same, once the server has said that it cannot begin. */
-const QUIET_AFTER_ERROR_MS = 300
 /** How long the last turn of the session may take to go idle after its last message. */
 const LEFTOVER_PATIENCE_MS = 5_000
 const LEFTOVER_PAUSE_MS = 20
-/** An aborted session may make one more call after a child of it was stopped. */
-const ABORT_AGAIN_MS = 1_000
 /** How often a turn is sent again without a step of progress. */
 const MOST_REPEATS = 4
-const LONG_MS = 60_000
 
 export interface TurnDeps {
   http: OpenCodeHttp
@@ -37,23 +29,20 @@ export interface TurnDeps {
   patienceMs: number
   /** Nobody can have sent this turn before: it goes out without a look. */
   isFirst: boolean
+  pace?: Pace
 }
 
 type News = Notice | { type: 'sent' } | { type: 'send-failed'; error: unknown }
 
 /** @throws the reason of `signal` when that aborts, `opencode_unavailable` when the patience is over. */
 export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal): AsyncGenerator<TurnEvent> {
-  const { http, watch, patienceMs } = deps
+  const { http, watch, patienceMs, pace = PACE } = deps
   const { sessionID, directory } = turn
   const view = createTurnView(turn)
+  const clock = createTurnClock(pace, Date.now())
   const inbox = createInbox<News>()
-  let isSending = false
   let isBlind = false
-  let heardAt = Date.now()
-  /** Since when the session is known to be idle; `undefined`: it is busy, or may be. */
-  let quietSince: number | undefined
   let complaint: TurnError | undefined
-  let abortAskedAt: number | undefined
   let repeats = 0
   let stepsAtRepeat = 0
 
@@ -73,32 +62,35 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     await watch.connected(patienceMs, signal)
     const found: Verdict = deps.isFirst ? { state: 'absent' } : yield* look()
     if (found.state === 'ended') return yield* end(found.ending)
-    if (found.state !== 'absent') await noteIfIdle()
-    else {
+    if (found.state === 'absent') {
       if (!deps.isFirst) await leftoverIsOver()
       yield* catchUp()
-      if (abortAskedAt !== undefined) return yield* end({ status: 'aborted' })
+      if (clock.isAborting) return yield* end({ status: 'aborted' })
       send()
+    } else {
+      clock.heard(Date.now(), found.state !== 'unanswered')
+      await isBusy()
     }
     while (true) {
-      const news = await inbox.next(pauseMs(), signal)
+      const news = await inbox.next(clock.pauseMs(Date.now(), isHopeless()), signal)
       if (news) yield* hear(news)
+      const wasBlind = isBlind
       if (isBlind) {
         isBlind = false
         await watch.connected(patienceMs, signal)
-      } else if (news ? !callsForALook(news) : !(await isOverdue())) continue
+      }
+      if (!wasBlind && !(news && callsForALook(news)) && !(await isOverdue())) continue
       const found = yield* look()
       if (found.state === 'ended') return yield* end(found.ending)
-      if (isQuiet()) {
+      if (clock.isQuiet(Date.now(), isHopeless())) {
         const ending = yield* goOn(found)
         if (ending) return yield* end(ending)
-      } else if (news?.type === 'disconnected') await noteIfIdle()
+      } else if (wasBlind) await isBusy()
     }
   }
 
   function send(): void {
-    isSending = true
-    quietSince = undefined
+    clock.sending(repeats)
     ask(() => http.prompt(sessionID, directory, bodyOf(turn), signal)).then(
       () => inbox.push({ type: 'sent' }),
       (error: unknown) => inbox.push({ type: 'send-failed', error }),
@@ -121,30 +113,28 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   }
 
   function hear(news: News): TurnEvent[] {
+    const now = Date.now()
     switch (news.type) {
       case 'polled':
-        if (news.isBusy) quietSince = undefined
-        else if (!isSending && news.askedAt > heardAt) quietSince ??= news.askedAt
+        clock.found(news.isBusy, news.askedAt)
         return []
       case 'send-failed':
         throw news.error
       case 'sent':
-        isSending = false
-        heardAt = Date.now()
+        clock.sent(now)
         return []
       case 'disconnected':
         view.disconnected()
         isBlind = true
         return []
       case 'abort-asked':
-        abortAskedAt = Date.now()
+        clock.abortAsked(now)
         return []
       case 'error':
         if (!isStackTrace(news.error)) complaint = turnError(news.error)
         break
     }
-    heardAt = Date.now()
-    quietSince = undefined
+    clock.heard(now, isBeginning(news))
     return view.event(news)
   }
 
@@ -156,69 +146,44 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     return state === 'ended' || state === 'over-if-idle'
   }
 
-  function pauseMs(): number {
-    if (isSending) return LONG_MS
-    const now = Date.now()
-    if (isHopeless()) return QUIET_AFTER_ERROR_MS
-    const untilQuiet = quietSince === undefined ? LONG_MS : quietSince + quietMs() - now
-    const untilAbort = abortAskedAt === undefined ? LONG_MS : abortAskedAt + ABORT_AGAIN_MS - now
-    return Math.max(0, Math.min(untilQuiet, untilAbort))
-  }
-
-  /** After a pause without news: true when it is time to look what became of the turn. */
+  /** True when nothing was heard for so long that it is time to look what became of the turn. */
   async function isOverdue(): Promise<boolean> {
-    if (isSending) return false
-    const isAbortDue = abortAskedAt !== undefined && Date.now() - abortAskedAt >= ABORT_AGAIN_MS
-    if (isAbortDue) abortAskedAt = Date.now()
-    if (await isBusy()) {
-      quietSince = undefined
-      if (isAbortDue) await ask(() => http.abort(sessionID, directory))
-      return false
-    }
-    quietSince ??= Date.now()
-    return isQuiet()
-  }
-
-  function isQuiet(): boolean {
-    if (quietSince === undefined || isSending) return false
-    return isHopeless() || Date.now() - quietSince >= quietMs()
-  }
-
-  function quietMs(): number {
-    return isUnanswered() ? QUIET_AT_FIRST_MS : QUIET_MS
-  }
-
-  function isHopeless(): boolean {
-    return complaint !== undefined && isUnanswered()
+    if (clock.pauseMs(Date.now(), isHopeless()) > 0) return false
+    const isAbortDue = clock.takeAbort(Date.now())
+    if (!(await isBusy())) return clock.isQuiet(Date.now(), isHopeless())
+    if (isAbortDue) await ask(() => http.abort(sessionID, directory))
+    return false
   }
 
   /** The server does nothing about an unfinished turn: gives up, with the reason, or sends it once more. */
   function* goOn(found: Verdict): Generator<TurnEvent, Ending | undefined> {
-    if (abortAskedAt !== undefined) return { status: 'aborted' }
-    if (complaint && isUnanswered()) return { status: 'failed', error: complaint }
+    if (clock.isAborting) return { status: 'aborted' }
+    if (complaint && isHopeless()) return { status: 'failed', error: complaint }
     const { steps } = view.tally()
     if (steps > stepsAtRepeat) repeats = 0
     stepsAtRepeat = steps
     repeats += 1
     if (repeats > MOST_REPEATS) return { status: 'failed', error: complaint ?? LOST_AGAIN }
     yield* view.lost()
-    if (found.state === 'unfinished') yield { type: 'turn-resumed', reason: 'the server had lost the turn' }
+    if (found.state === 'unfinished' && clock.hasBegun)
+      yield { type: 'turn-resumed', reason: 'the server had lost the turn' }
     send()
     return undefined
   }
 
-  function isUnanswered(): boolean {
+  /** The server has said what is wrong, and there is no answer that says it better. */
+  function isHopeless(): boolean {
+    if (complaint === undefined) return false
     const { state } = view.verdict()
     return state === 'absent' || state === 'unanswered'
   }
 
   async function isBusy(): Promise<boolean> {
+    const askedAt = Date.now()
     const statuses = await ask(() => http.statuses(directory, signal))
-    return (statuses[sessionID]?.type ?? 'idle') !== 'idle'
-  }
-
-  async function noteIfIdle(): Promise<void> {
-    quietSince = (await isBusy()) ? undefined : Date.now()
+    const busy = (statuses[sessionID]?.type ?? 'idle') !== 'idle'
+    clock.found(busy, askedAt)
+    return busy
   }
 
   /** A message sent while the run of the last one is about to end may never run (anomalyco/opencode#46842). */
@@ -238,6 +203,11 @@ const LOST_AGAIN: TurnError = {
   message: 'OpenCode took the message several times and did nothing about it',
   retryable: true,
   httpStatus: undefined,
+}
+
+function isBeginning(news: News): boolean {
+  if (news.type === 'status') return news.status.type !== 'idle'
+  return news.type === 'message' && news.info.role === 'assistant'
 }
 
 function bodyOf({ messageID, model, agent, system, parts }: Turn): PromptBody {
