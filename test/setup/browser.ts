@@ -1,13 +1,16 @@
-import chromium from '@sparticuz/chromium'
 import { type Browser, chromium as playwright } from 'playwright-core'
+import { findChromium } from './chromium.ts'
 
 /**
  * A real Chromium with its web security on: the flags that come with the package switch it off, and put
  * everything in one process, which ends with its first closed context.
+ *
+ * The package is for Linux on x64; elsewhere it is the Chrome of the machine.
  */
 export async function launchBrowser(): Promise<Browser> {
-  return await playwright.launch({
-    executablePath: await chromium.executablePath(),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
-  })
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return await playwright.launch({ channel: 'chrome', args })
+  const { path, env } = await findChromium()
+  return await playwright.launch({ executablePath: path, env: { ...process.env, ...env }, args })
 }
