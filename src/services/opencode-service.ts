@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { findOpenCode } from './find-opencode.ts'
 import { freePort } from './free-port.ts'
@@ -58,6 +58,7 @@ export async function openCodeService(options: OpenCodeServiceOptions): Promise<
     OPENCODE_SERVER_PASSWORD: password,
     // Bun answers no more than 256 requests to models at a time otherwise.
     BUN_CONFIG_MAX_HTTP_REQUESTS: '1000',
+    BUN_TMPDIR: emptied(join(dataDir, 'tmp', `opencode-${name}`)),
   }
   return {
     server: { name, url, username: USERNAME, password },
@@ -99,6 +100,13 @@ function isolated(directory: string): Record<string, string> {
   const env = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, join(directory, kind)]))
   for (const path of Object.values(env)) mkdirSync(path, { recursive: true, mode: 0o700 })
   return env
+}
+
+/** Every server unpacks a library of 5 MB and leaves it behind: here they do not add up. */
+function emptied(directory: string): string {
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  return directory
 }
 
 function basic(username: string, password: string): string {

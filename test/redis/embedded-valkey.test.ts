@@ -85,9 +85,12 @@ describe('BullMQ on the embedded Valkey', () => {
     )
     let running = 0
     const seen: number[] = []
+    const twoAtOnce = Promise.withResolvers<void>()
     await bull.work(
       async (job) => {
         seen.push(++running)
+        if (running === 2) twoAtOnce.resolve()
+        await twoAtOnce.promise
         await job.updateProgress(1)
         running -= 1
         if (job.attemptsMade === 0) throw new Error('The first attempt fails')

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { openCodeService } from '../../src/services/opencode-service.ts'
@@ -61,8 +61,18 @@ describe('openCodeService()', () => {
       OPENCODE_SERVER_USERNAME: server.username,
       OPENCODE_SERVER_PASSWORD: server.password,
       BUN_CONFIG_MAX_HTTP_REQUESTS: '1000',
+      BUN_TMPDIR: join(directory, 'tmp', 'opencode-s2'),
     })
     expect(spec).toMatchObject({ name: 'opencode-s2', cwd: directory, secrets: [server.password] })
     expect(spec.args.join(' ')).not.toContain(server.password)
+  })
+
+  test('has a directory for what it leaves behind, empty at each start', async ({ directory }) => {
+    const options = { dataDir: directory, projectDir: directory, environment: { PATH: process.env.PATH } }
+    const { spec } = await openCodeService(options)
+    writeFileSync(join(spec.env.BUN_TMPDIR!, 'library.so'), '')
+
+    await openCodeService(options)
+    expect(readdirSync(spec.env.BUN_TMPDIR!)).toEqual([])
   })
 })

@@ -72,6 +72,7 @@ export async function startOpenCodeServer({
     OPENCODE_CLIENT: 'tierline',
     OPENCODE_DISABLE_MODELS_FETCH: '1',
     BUN_CONFIG_MAX_HTTP_REQUESTS: '1000',
+    BUN_TMPDIR: home,
   }
 
   let child: ChildProcess
