@@ -37,8 +37,7 @@ export interface Write {
   /** The seq this write follows: repeated after a lost reply, it changes nothing. */
   seq: number
   now: number
-  /** JSON of `NewEvent`s. */
-  entries: readonly string[]
+  events: readonly NewEvent[]
   fields: RecordFields
   /** State to move to, in the same step. `waiting` and `delayed` return the delivery. */
   to?: Exclude<TaskState, 'running'>
@@ -126,8 +125,8 @@ export function createRecordStore(options: RecordStoreOptions) {
       write.to ?? '',
       logAgeMs,
       maxLogEvents,
-      write.entries.length,
-      ...write.entries,
+      write.events.length,
+      JSON.stringify(write.events),
       ...flat(write.fields),
     ])) as [number, number?]
     if (reply[0] === -1) return { status: 'stale' }
@@ -270,11 +269,6 @@ export function createRecordStore(options: RecordStoreOptions) {
     ids,
     expired,
   }
-}
-
-/** One log entry, ready for `write`. */
-export function entryOf(event: NewEvent): string {
-  return JSON.stringify(event)
 }
 
 function flat(fields: RecordFields): (string | number)[] {

@@ -4,7 +4,7 @@
  * Text is coalesced: the first delta goes out at once, then at most one write per 25 ms while it flows
  * (docs/architecture.md "Stream"). What is added while a write is on its way goes out with the next.
  */
-import { entryOf, type RecordFields, type Write, type WriteResult } from '../records/record-store.ts'
+import type { RecordFields, Write, WriteResult } from '../records/record-store.ts'
 import type { NewEvent } from '../tasks/event.ts'
 
 const COALESCE_MS = 25
@@ -101,8 +101,7 @@ export function createJournal(options: JournalOptions): Journal {
     busy = true
     lastWriteAt = now()
     try {
-      const entries = events.map(entryOf)
-      const result = await options.write({ id, fence, seq, now: now(), entries, fields, ...(to && { to }) })
+      const result = await options.write({ id, fence, seq, now: now(), events, fields, ...(to && { to }) })
       if (result.status === 'stale') {
         stale = true
         options.onStale()

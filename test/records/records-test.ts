@@ -1,6 +1,6 @@
 /** `test` with a record store on the Redis of this run, and what it needs around it. */
 import type { RecordFields, RecordStore, Write } from '../../src/records/record-store.ts'
-import { createRecordStore, entryOf } from '../../src/records/record-store.ts'
+import { createRecordStore } from '../../src/records/record-store.ts'
 import type { TaskRecord } from '../../src/records/task-record.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
@@ -86,9 +86,9 @@ export function claimOptions(overrides: Partial<ClaimOptions> = {}): ClaimOption
 /** A write that follows the record as it was claimed. */
 export function writeOf(
   { id, fence, seq }: Pick<TaskRecord, 'id' | 'fence' | 'seq'>,
-  { events = [], ...rest }: Partial<Omit<Write, 'entries'>> & { events?: readonly NewEvent[] } = {},
+  write: Partial<Write> = {},
 ): Write {
-  return { id, fence, seq, now: 3_000, entries: events.map(entryOf), fields: {}, ...rest }
+  return { id, fence, seq, now: 3_000, events: [], fields: {}, ...write }
 }
 
 export const started: NewEvent = { type: 'attempt-started', at: 2_000, attempt: 1 }

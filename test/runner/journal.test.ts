@@ -97,7 +97,7 @@ describe('commit()', () => {
     await done
     await vi.advanceTimersByTimeAsync(1_000)
 
-    expect(writes.map(({ seq, entries }) => [seq, entries.length])).toEqual([
+    expect(writes.map(({ seq, events }) => [seq, events.length])).toEqual([
       [7, 1],
       [8, 1],
     ])
@@ -186,15 +186,15 @@ function start({ opening = [], reply, before }: StartOptions = {}) {
   const write: JournalOptions['write'] = async (next) => {
     writes.push(next)
     await before?.()
-    return reply ?? { status: 'written', seq: next.seq + next.entries.length, cancelRequested: false }
+    return reply ?? { status: 'written', seq: next.seq + next.events.length, cancelRequested: false }
   }
   const about = { id: 'tsk_1', fence: 3, attempt: 2, seq: 7 }
   const journal = createJournal({ ...about, opening, write, now: Date.now, onStale, onCancelRequested })
   return { journal, writes, onStale, onCancelRequested }
 }
 
-function eventsOf({ entries }: Write): NewEvent[] {
-  return entries.map((entry) => JSON.parse(entry) as NewEvent)
+function eventsOf({ events }: Write): readonly NewEvent[] {
+  return events
 }
 
 function fields(text: string, offset = 0) {

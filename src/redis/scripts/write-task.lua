@@ -3,7 +3,7 @@
 -- Repeating a write whose reply was lost changes nothing, since it names the seq it follows.
 -- KEYS: task, log, live, <to> (or live), finished
 -- ARGV: id, fence, seq before, now, live channel, to (or ''), log age in ms, most events in the log,
---       number of events, events…, field, value, …
+--       number of events, the events as a JSON array, field, value, …
 -- Returns {seq after, 1 when a cancel was requested}; {-1} for a stale fence; {-2, seq} for another seq.
 local head = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'cancelAt', 'state')
 if not head[1] or head[1] ~= ARGV[2] then return {-1} end
@@ -15,18 +15,17 @@ if seq ~= before then return {-2, seq} end
 if head[4] ~= 'running' then return {-1} end
 
 if count > 0 then
-  local batch = '[' .. table.concat(ARGV, ',', 10, 9 + count) .. ']'
-  redis.call('XADD', KEYS[2], last .. '-0', 'e', batch)
-  redis.call('PUBLISH', ARGV[5], (seq + 1) .. ' ' .. batch)
+  redis.call('XADD', KEYS[2], last .. '-0', 'e', ARGV[10])
+  redis.call('PUBLISH', ARGV[5], (seq + 1) .. ' ' .. ARGV[10])
   if last > tonumber(ARGV[8]) then redis.call('XTRIM', KEYS[2], 'MINID', '~', last - tonumber(ARGV[8])) end
 end
 if to == '' then
-  redis.call('HSET', KEYS[1], 'seq', last, unpack(ARGV, 10 + count))
+  redis.call('HSET', KEYS[1], 'seq', last, unpack(ARGV, 11))
 elseif to == 'waiting' or to == 'delayed' then
-  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, unpack(ARGV, 10 + count))
+  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, unpack(ARGV, 11))
   redis.call('HINCRBY', KEYS[1], 'deliveries', -1)
 else
-  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, 'finishedAt', ARGV[4], unpack(ARGV, 10 + count))
+  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, 'finishedAt', ARGV[4], unpack(ARGV, 11))
   redis.call('ZREM', KEYS[3], ARGV[1])
   -- Most tasks succeed, so those have no set of their own.
   if to ~= 'succeeded' then redis.call('ZADD', KEYS[4], 0, ARGV[1]) end
