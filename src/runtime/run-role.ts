@@ -49,7 +49,10 @@ export async function runRole<R extends Running & { url?: string }>(
 /** Where Redis is gone for good nothing can be handed over: the next worker takes over by itself. */
 async function closeInTime(running: Running, graceMs: number, logger: Logger): Promise<void> {
   const deadline = setTimeout(() => {
-    logger.error({}, 'Cannot stop in order: Redis does not answer; what ran is taken over by the next worker')
+    logger.error(
+      {},
+      'Cannot stop in order: Redis or OpenCode does not answer; what ran is taken over by the next worker',
+    )
     process.exit(1)
   }, graceMs + CLOSE_MS)
   await running.close(graceMs)

@@ -2,7 +2,7 @@
 import { TierlineError } from '../errors.ts'
 import { openingEvents } from '../records/opening-events.ts'
 import { taskNotFound } from '../records/task-not-found.ts'
-import { parseRecord, type TaskRecord } from '../records/task-record.ts'
+import { parseRecord } from '../records/task-record.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'

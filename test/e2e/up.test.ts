@@ -104,7 +104,9 @@ describe('tierline up', () => {
     await home.provider.held('kill')
     const [worker] = processesOf(home.dir).filter(({ command }) => command.includes('workers/tasks.ts'))
     process.kill(worker!.pid, 'SIGKILL')
-    await expect.poll(async () => (await handle.task()).attempt, { timeout: 30_000 }).toBeGreaterThanOrEqual(2)
+    await expect
+      .poll(async () => (await handle.task()).attempt, { timeout: 30_000 })
+      .toBeGreaterThanOrEqual(2)
     home.provider.release('kill')
 
     const { state, result } = await handle.result()
