@@ -2,7 +2,8 @@
  * The one pen of a running task: log entries, record fields and state go out in order, one write at a time.
  *
  * Text is coalesced: the first delta goes out at once, then at most one write per 25 ms while it flows
- * (docs/architecture.md "Stream"). What is added while a write is on its way goes out with the next.
+ * (docs/architecture.md "Stream"); what else happens, the end of a part too, goes out at once and takes the
+ * text along. What is added while a write is on its way goes out with the next.
  */
 import type { RecordFields, Write, WriteResult } from '../records/record-store.ts'
 import type { NewEvent } from '../tasks/event.ts'
@@ -52,8 +53,11 @@ export function createJournal(options: JournalOptions): Journal {
   let busy = false
   let stale = false
   let closed = false
-  let timer: NodeJS.Timeout | undefined
-  let lastWriteAt = 0
+  let alarm: Alarm | undefined
+  /** Text that comes before waits until then. */
+  let textDueAt = 0
+  /** The same for everything, after a write that failed. */
+  let allDueAt = 0
 
   function add(event: JournalEvent): void {
     const last = pending.at(-1)
@@ -74,15 +78,15 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   function schedule(): void {
-    if (timer !== undefined || busy || stale || closed) return
-    // Even the first waits a turn of the event loop: what comes with it goes out with it.
-    timer = setTimeout(
-      () => {
-        timer = undefined
-        void commit().catch(() => {})
-      },
-      Math.max(0, lastWriteAt + COALESCE_MS - now()),
-    )
+    if (busy || stale || closed) return
+    const dueAt = Math.max(allDueAt, pending.every(isDelta) ? textDueAt : 0)
+    if (alarm !== undefined && alarm.dueAt <= dueAt) return
+    alarm?.cancel()
+    // Even what is due waits for the end of this turn of the event loop: what comes with it goes out with it.
+    alarm = setAlarm(dueAt, now(), () => {
+      alarm = undefined
+      void commit().catch(() => {})
+    })
   }
 
   function commit(fields: RecordFields = {}, to?: Write['to']): Promise<boolean> {
@@ -96,10 +100,10 @@ export function createJournal(options: JournalOptions): Journal {
     const events = pending
     if (events.length === 0 && to === undefined && isEmpty(fields)) return true
     pending = []
-    clearTimeout(timer)
-    timer = undefined
+    alarm?.cancel()
+    alarm = undefined
     busy = true
-    lastWriteAt = now()
+    if (events.some(isDelta)) textDueAt = now() + COALESCE_MS
     try {
       const result = await options.write({ id, fence, seq, now: now(), events, fields, ...(to && { to }) })
       if (result.status === 'stale') {
@@ -113,6 +117,7 @@ export function createJournal(options: JournalOptions): Journal {
     } catch (error) {
       // Nothing was written: it goes out with the next write, and nothing is lost in between.
       pending = [...events, ...pending]
+      allDueAt = now() + COALESCE_MS
       throw error
     } finally {
       busy = false
@@ -126,9 +131,24 @@ export function createJournal(options: JournalOptions): Journal {
     commit,
     close() {
       closed = true
-      clearTimeout(timer)
+      alarm?.cancel()
     },
   }
+}
+
+interface Alarm {
+  dueAt: number
+  cancel(): void
+}
+
+function setAlarm(dueAt: number, now: number, ring: () => void): Alarm {
+  // A timer takes a millisecond at least.
+  if (dueAt <= now) {
+    const immediate = setImmediate(ring)
+    return { dueAt, cancel: () => clearImmediate(immediate) }
+  }
+  const timer = setTimeout(ring, dueAt - now)
+  return { dueAt, cancel: () => clearTimeout(timer) }
 }
 
 function isDelta(event: { type: string }): event is DeltaEvent {

@@ -37,6 +37,29 @@ describe('add()', () => {
     }
   })
 
+  test('sends at once what ends a part, and the text before it', async () => {
+    const { journal, writes } = start()
+    journal.add(text('a'))
+    await vi.advanceTimersByTimeAsync(1)
+    journal.add(text('b', 1))
+    await vi.advanceTimersByTimeAsync(1)
+    expect(writes).toHaveLength(1)
+
+    journal.add({ type: 'text-ended', messageID: 'msg_1', partID: 'prt_1', length: 2 })
+    await vi.advanceTimersByTimeAsync(0)
+
+    expect(writes.slice(1).map(eventsOf)).toMatchObject([[{ offset: 1, text: 'b' }, { type: 'text-ended' }]])
+  })
+
+  test('sends the first text at once, whatever was written just before', async () => {
+    const { journal, writes } = start()
+    await journal.commit({ model: 'acme/big' })
+    journal.add(text('a'))
+    await vi.advanceTimersByTimeAsync(0)
+
+    expect(writes).toHaveLength(2)
+  })
+
   test('keeps apart what is not of one kind and one part, and all in order', async () => {
     const { journal, writes } = start()
     journal.add(text('a'))
@@ -128,12 +151,15 @@ describe('commit()', () => {
       },
     })
     journal.add(text('a'))
-    await vi.advanceTimersByTimeAsync(0)
+    journal.add({ type: 'text-ended', messageID: 'msg_1', partID: 'prt_1', length: 1 })
+    await vi.advanceTimersByTimeAsync(COALESCE_MS - 1)
+    expect(writes).toHaveLength(1)
+
     broken = false
     await vi.advanceTimersByTimeAsync(COALESCE_MS)
 
     expect(writes).toHaveLength(2)
-    expect(eventsOf(writes[1]!)).toMatchObject([{ text: 'a' }])
+    expect(eventsOf(writes[1]!)).toMatchObject([{ text: 'a' }, { type: 'text-ended' }])
   })
 })
 
