@@ -1,10 +1,12 @@
 /** Composition root: puts the parts together and holds no logic. What others need of it are narrow ports. */
 import { randomUUID } from 'node:crypto'
 import { createCatalogCache } from './catalog/catalog-cache.ts'
+import { closeConnections } from './dispatch/close-connections.ts'
 import { createDeliveryHandler } from './dispatch/handle-delivery.ts'
 import { startMaintenance } from './dispatch/maintenance.ts'
 import { createRunnerDeps } from './dispatch/runner-deps.ts'
 import { trackRunningTasks } from './dispatch/running-tasks.ts'
+import { seldom } from './dispatch/seldom.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
 import { createAdmit } from './operations/admit.ts'
 import { createHealth } from './operations/health.ts'
@@ -14,12 +16,14 @@ import { createSubmit } from './operations/submit.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
+import { formerQueues } from './queues/known-queues.ts'
 import { createQueueBoard } from './queues/queue-board.ts'
 import { createTaskQueues, EXTRA_QUEUES } from './queues/task-queues.ts'
 import { createRecordStore } from './records/record-store.ts'
 import { viewTask } from './records/task-record.ts'
 import { checkRedis } from './redis/check-redis.ts'
-import { connectRedis } from './redis/connect.ts'
+import { closeConnection } from './redis/close-connection.ts'
+import { connectAll } from './redis/connect-all.ts'
 import { createKeys } from './redis/keys.ts'
 import { defineScripts } from './redis/scripts.ts'
 import { withRedisErrors } from './redis/with-redis-errors.ts'
@@ -28,7 +32,7 @@ import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './runner/retry-policy.ts
 import { runTask } from './runner/run-task.ts'
 import type { SessionBackend } from './sessions/backend.ts'
 import { firstAnswer } from './sessions/first-answer.ts'
-import { createEventReader } from './stream/event-reader.ts'
+import { createEventReader, type ReadOptions } from './stream/event-reader.ts'
 import { createLiveHub } from './stream/live-hub.ts'
 import { readLog } from './stream/read-log.ts'
 import type { TaskHandle } from './tasks/handle.ts'
@@ -90,12 +94,17 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const { redisUrl, backends, config, log } = options
   const keys = createKeys(options.namespace)
   const name = `${process.pid}-${randomUUID().slice(0, 8)}`
-  const onError = (error: Error) =>
-    log.warn({ error: error.message }, 'Redis connection failed, it is tried again')
-  const connect = (role: string, whenAway: 'fail' | 'wait') =>
-    connectRedis(redisUrl, { name: `tierline:${role}`, whenAway, onError })
-  const [redis, subscriber] = await Promise.all([connect('producer', 'fail'), connect('subscriber', 'wait')])
-  await checkRedis(redis)
+  const onError = seldom((error: Error) =>
+    log.warn({ error: error.message }, 'Redis connection failed, it is tried again'),
+  )
+  const to = (role: string, whenAway: 'fail' | 'wait') => ({ name: `tierline:${role}`, whenAway, onError })
+  const [redis, subscriber] = await connectAll(redisUrl, [to('producer', 'fail'), to('subscriber', 'wait')])
+  try {
+    await checkRedis(redis)
+  } catch (error) {
+    ;[redis, subscriber].forEach(closeConnection)
+    throw error
+  }
   const limits = config.limits()
   const recordsOn = (connection: typeof redis) =>
     createRecordStore({ ...limits, redis: connection, scripts: defineScripts(connection), keys })
@@ -109,6 +118,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   catalog.get().catch(() => {})
   const now = Date.now
   const closers: (() => Promise<void>)[] = []
+  // Ends what reads and waits here when the orchestrator is closed.
+  const closed = new AbortController()
 
   const { admit, admitParsed } = createAdmit({
     table: config.table,
@@ -136,17 +147,25 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     get: operations.get,
     list: (query: ListQuery) => listTasks(records, query, now()),
     async whenFinished(id: string, waitMs: number, signal: AbortSignal) {
-      const patience = Number.isFinite(waitMs) ? [AbortSignal.timeout(waitMs)] : []
-      const over = AbortSignal.any([signal, ...patience])
-      return viewTask(await whenFinished({ hub, keys, record }, id, over), now())
+      const over = AbortSignal.any([signal, closed.signal])
+      return viewTask(await whenFinished({ hub, keys, record }, id, waitMs, over), now())
     },
-    events: readEvents,
+    events: (id: string, { after, signal }: ReadOptions) =>
+      readEvents(id, { after, signal: AbortSignal.any([signal, closed.signal]) }),
     cancel: operations.cancel,
     retry: operations.retry,
     remove: operations.remove,
     promote: operations.promote,
   })
-  const routing = withRedisErrors(createRoutingOperations({ config, catalog, queues, admit }))
+  const routing = withRedisErrors(
+    createRoutingOperations({
+      config,
+      catalog,
+      queues,
+      admit,
+      former: (tiers) => formerQueues({ redis, keys, queues }, tiers),
+    }),
+  )
   const health = createHealth({ redis, keys, backends, config })
   const boardDeps = {
     queues,
@@ -168,7 +187,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     tiers,
     concurrency,
   }: WorkerOptions = {}): Promise<{ close(graceMs?: number): Promise<void> }> {
-    const [deliveries, recording] = await Promise.all([connect('worker', 'wait'), connect('records', 'wait')])
+    const connections = await connectAll(redisUrl, [to('worker', 'wait'), to('records', 'wait')])
+    const [deliveries, recording] = connections
     const workerRecords = recordsOn(recording)
     const running = await trackRunningTasks(hub, keys, workerRecords.cancelRequested)
     const stop = new AbortController()
@@ -200,15 +220,14 @@ export async function createOrchestrator(options: OrchestratorOptions) {
         now,
       }),
       stopRuns: () => stop.abort(),
-      onError: (error) => log.warn({ error: error.message }, 'a queue worker reported an error'),
+      onError: seldom((error) => log.warn({ error: error.message }, 'a queue worker reported an error')),
     })
     await host.apply(config.table())
     const stopListening = config.onChange(() => void host.apply(config.table()).catch(onError))
     const close = async (graceMs = 0) => {
       stopListening()
-      await host.close(graceMs)
+      await closeConnections(host.close(graceMs), connections, graceMs)
       running.close()
-      for (const connection of [deliveries, recording]) connection.disconnect()
     }
     closers.unshift(() => close())
     return { close }
@@ -216,7 +235,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
 
   /** Retention and the sweeper, in this process or in whichever is elected. */
   async function startMaintaining(): Promise<{ close(): Promise<void> }> {
-    const patient = await connect('maintenance', 'wait')
+    const [patient] = await connectAll(redisUrl, [to('maintenance', 'wait')])
     const maintenance = startMaintenance({
       redis: patient,
       keys,
@@ -230,10 +249,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       onSwept: (id) => log.warn({ task: id }, 'a live task had no job for a while and was delivered again'),
       onError,
     })
-    const close = async () => {
-      await maintenance.close()
-      patient.disconnect()
-    }
+    const close = () => closeConnections(maintenance.close(), [patient])
     closers.unshift(close)
     return { close }
   }
@@ -246,13 +262,14 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     handle: (id: string): TaskHandle => createTaskHandle(tasks, id),
     startWorker,
     startMaintaining,
-    /** Closes what was started here, last first. Tasks under way are handed over. */
+    /** Closes what was started here. Tasks under way are handed over; who reads or waits is let go. */
     async close(): Promise<void> {
-      for (const close of closers.splice(0)) await close()
+      closed.abort()
+      await Promise.all(closers.splice(0).map((close) => close()))
       await queues.close()
       await hub.close()
       await Promise.all(backends.map((backend) => backend.close()))
-      redis.disconnect()
+      closeConnection(redis)
     },
   }
 }

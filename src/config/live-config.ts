@@ -159,7 +159,7 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
   }
 }
 
-function absent(path: string): TierlineError {
+export function absent(path: string): TierlineError {
   return new TierlineError(
     'invalid_config',
     `Cannot read the configuration file "${path}": it does not exist`,

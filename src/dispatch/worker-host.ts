@@ -1,5 +1,6 @@
 /** The queues one worker process serves: opened, resized and closed as the routing table says. */
-import { EXTRA_QUEUES, type TaskQueues } from '../queues/task-queues.ts'
+import { rememberQueues } from '../queues/known-queues.ts'
+import type { TaskQueues } from '../queues/task-queues.ts'
 import { createTaskWorker, type DeliveryOutcome, type TaskWorker } from '../queues/task-worker.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
@@ -32,7 +33,7 @@ export interface WorkerHostOptions {
 }
 
 export interface WorkerHost {
-  /** Opens what the table names and is not open yet, and resizes the rest. */
+  /** Opens the queues of the table, and those of removed tiers that still hold tasks; resizes what is open. */
   apply(table: RoutingTable): Promise<void>
   /** Takes nothing more, gives what runs `graceMs` to end, hands the rest over. Aborts nothing. */
   close(graceMs: number): Promise<void>
@@ -47,8 +48,8 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   async function apply(table: RoutingTable): Promise<void> {
     await beat()
     const limits = new Map<string, number | null>(table.tiers.map((tier) => [tier.name, tier.concurrency]))
-    for (const extra of EXTRA_QUEUES) limits.set(extra, null)
-    for (const [queue, limit] of limits) {
+    for (const queue of await rememberQueues({ redis, keys, queues }, [...limits.keys()])) {
+      const limit = limits.get(queue) ?? null
       if (tiers !== undefined && !tiers.includes(queue)) continue
       await queues.setConcurrency(queue, limit)
       const slots = Math.min(

@@ -13,18 +13,25 @@ export interface RoutingOperationsDeps {
   config: { table(): RoutingTable }
   catalog: CatalogCache
   queues: TaskQueues
+  /** Queues of tiers that the table no longer has. */
+  former(tiers: readonly string[]): Promise<{ name: string; tasks: number }[]>
   admit: Admit['admit']
 }
 
 /** Reading the table, asking it, and stopping a tier. */
-export function createRoutingOperations({ config, catalog, queues, admit }: RoutingOperationsDeps) {
+export function createRoutingOperations({ config, catalog, queues, former, admit }: RoutingOperationsDeps) {
   async function routes(): Promise<RoutesView> {
     const table = config.table()
     const names = table.tiers.map(({ name }) => name)
     const flags = await Promise.all(names.map((name) => queues.isPaused(name)))
     const paused = new Set(names.filter((_, index) => flags[index]))
     const snapshot = catalog.peek()
-    const warnings = [...table.warnings, ...(snapshot ? catalogWarnings(table, snapshot) : [])]
+    const left = await former(names)
+    const warnings = [
+      ...table.warnings,
+      ...(snapshot ? catalogWarnings(table, snapshot) : []),
+      ...left.map(({ name, tasks }) => `The tier "${name}" was removed; its ${tasks} tasks are still run`),
+    ]
     return viewRoutes(table, paused, warnings)
   }
 
@@ -44,20 +51,21 @@ export function createRoutingOperations({ config, catalog, queues, admit }: Rout
 
   /** Workers take nothing more of this tier; what runs goes on. */
   async function pauseTier(tier: string): Promise<TierView> {
-    assertTier(tier)
+    await assertTier(tier)
     await queues.pause(tier)
     return view(tier, true)
   }
 
   async function resumeTier(tier: string): Promise<TierView> {
-    assertTier(tier)
+    await assertTier(tier)
     await queues.resume(tier)
     return view(tier, false)
   }
 
-  function assertTier(tier: string): void {
-    const names = [...config.table().tiers.map(({ name }) => name), ...EXTRA_QUEUES]
-    if (names.includes(tier)) return
+  async function assertTier(tier: string): Promise<void> {
+    const tiers = config.table().tiers.map(({ name }) => name)
+    const names = [...tiers, ...EXTRA_QUEUES]
+    if (names.includes(tier) || (await former(tiers)).some(({ name }) => name === tier)) return
     throw new TierlineError(
       'tier_not_found',
       `Cannot find the tier "${tier}": there are ${names.join(', ')}`,

@@ -11,21 +11,29 @@ export interface WhenFinishedDeps {
   record(id: string): Promise<TaskRecord>
 }
 
+/** A timer holds no more: almost 25 days. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1
+
 /**
- * The record once it is over, or as it is when `signal` aborts. Woken by the log, so nothing polls.
+ * The record once it is over, or as it is after `waitMs` or when `signal` aborts. Woken by the log, so nothing polls.
  * Once it waits it bears a Redis that goes away. @throws {TierlineError} `task_not_found`, `redis_unavailable`.
  */
 export async function whenFinished(
   { hub, keys, record }: WhenFinishedDeps,
   id: string,
-  signal: AbortSignal,
+  waitMs: number,
+  stop: AbortSignal,
 ): Promise<TaskRecord> {
   const first = await record(id)
-  if (isTerminal(first.state) || signal.aborted) return first
+  if (isTerminal(first.state) || stop.aborted || waitMs <= 0) return first
+  const patience = Number.isFinite(waitMs)
+    ? [AbortSignal.timeout(Math.min(Math.ceil(waitMs), LONGEST_WAIT_MS))]
+    : []
+  const signal = AbortSignal.any([stop, ...patience])
   const inbox = createInbox(signal)
-  let stop: (() => void) | undefined
+  let leave: (() => void) | undefined
   try {
-    stop = await hub.listen(keys.channel(id), inbox.put)
+    leave = await hub.listen(keys.channel(id), inbox.put)
     // Subscribed: what ended in between is seen by this look.
     let current = await record(id)
     while (!isTerminal(current.state) && !signal.aborted) {
@@ -35,7 +43,7 @@ export async function whenFinished(
     }
     return current
   } finally {
-    stop?.()
+    leave?.()
     inbox.close()
   }
 }

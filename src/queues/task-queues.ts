@@ -32,7 +32,7 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
   function queue(name: string): Queue {
     let found = queues.get(name)
     if (found === undefined) {
-      found = new Queue(name, { connection: redis, prefix: keys.queuePrefix })
+      found = new Queue(name, { connection: redis, prefix: keys.queuePrefix, skipWaitingForReady: true })
       // Every command reports its own failure; without a listener the event would end the process.
       found.on('error', () => {})
       queues.set(name, found)
@@ -68,6 +68,9 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
       if (concurrency === null) await queue(name).removeGlobalConcurrency()
       else await queue(name).setGlobalConcurrency(concurrency)
     },
+
+    /** Jobs of a queue that have not finished. One round trip. */
+    unfinished: (name: string) => queue(name).getJobCountByTypes('wait', 'prioritized', 'delayed', 'active'),
 
     pause: (name: string) => queue(name).pause(),
     resume: (name: string) => queue(name).resume(),

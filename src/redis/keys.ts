@@ -28,6 +28,8 @@ export interface Keys {
   readonly finished: string
   /** String with expiry: who does the maintenance now. */
   readonly maintainer: string
+  /** Set of the queue names that workers serve or served. */
+  readonly queues: string
   /** Sorted set of worker processes, score epoch ms of their last sign of life. */
   readonly workers: string
 }
@@ -51,6 +53,7 @@ export function createKeys(namespace: string | undefined): Keys {
     ended: (state) => `${root}:ended:${state}`,
     finished: `${root}:finished`,
     maintainer: `${root}:maintainer`,
+    queues: `${root}:queues`,
     workers: `${root}:workers`,
   }
 }

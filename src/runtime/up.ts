@@ -13,6 +13,7 @@ import { redisService } from '../services/redis-service.ts'
 import type { ServiceSpec } from '../services/service-spec.ts'
 import { removeServices, writeServices } from '../services/services-file.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { checkBeforeStart } from './check-before-start.ts'
 import { startChildRole } from './child-role.ts'
 
 export interface UpOptions {
@@ -52,6 +53,7 @@ export async function startUp(options: UpOptions): Promise<Up> {
   const { settings, logger, environment, concurrency, signal, progress } = options
   const { dataDir } = settings
   makeDataDir(dataDir)
+  await checkBeforeStart(settings)
   const lock = await lockDataDir(dataDir)
   const failed = Promise.withResolvers<TierlineError>()
   const closers: (() => Promise<void> | void)[] = [() => lock.release()]

@@ -2,6 +2,7 @@
  * The live path: what is appended to any log reaches its readers in this process over one connection,
  * whatever their number. Pub/sub may lose a message, so a reader checks `seq` and is told to look again.
  */
+import { closeConnection } from '../redis/close-connection.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { redisUnavailable } from '../redis/redis-unavailable.ts'
 import type { NewEvent, TaskEvent } from '../tasks/event.ts'
@@ -80,7 +81,7 @@ export function createLiveHub(subscriber: RedisClient, lookAgainMs: number): Liv
     async close() {
       clearInterval(timer)
       channels.clear()
-      subscriber.disconnect()
+      closeConnection(subscriber)
     },
   }
 }

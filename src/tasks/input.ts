@@ -14,9 +14,12 @@ export const Name = z
     'must be 1 to 64 letters, digits, ".", "_" or "-", not starting with a sign',
   )
 
+/** Blanks alone would be sent, and paid. */
+const Text = z.string().regex(/\S/, 'must not be empty')
+
 const Agent = z.string().min(1).max(128)
 
-const TextPart = z.strictObject({ type: z.literal('text'), text: z.string().min(1) })
+const TextPart = z.strictObject({ type: z.literal('text'), text: Text })
 
 /** `url` is `file:///abs/path` inside the allowed directories, or `data:`. */
 const FilePart = z.strictObject({
@@ -32,7 +35,7 @@ export type MessagePart = z.infer<typeof MessagePart>
 /** One message of a task. `model` and `agent` hold for this message only. */
 export const MessageInput = z
   .strictObject({
-    text: z.string().min(1).optional(),
+    text: Text.optional(),
     parts: z.array(MessagePart).min(1).max(100).optional(),
     model: ModelIDInput.optional(),
     agent: Agent.optional(),
@@ -56,7 +59,7 @@ export const TaskInput = z
     type: Name.optional().meta({ description: 'A key of `routes`.' }),
     tier: Name.optional(),
     model: ModelIDInput.optional().meta({ description: '"provider/model" or {providerID, modelID}.' }),
-    prompt: z.string().min(1).optional().meta({ description: 'Short for one message with this text.' }),
+    prompt: Text.optional().meta({ description: 'Short for one message with this text.' }),
     messages: z.array(MessageInput).min(1).max(MAX_MESSAGES).optional(),
     directory: z.string().min(1).max(4096).optional().meta({ description: 'Absolute.' }),
     title: z.string().min(1).max(200).optional(),

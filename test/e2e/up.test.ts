@@ -135,6 +135,25 @@ describe('tierline up', () => {
     await expect.poll(async () => (await client.ready()).checks.config.ok).toBe(true)
   })
 
+  test('tasks of a tier that was renamed are still run, by a worker that never knew it too', async () => {
+    const running = await client.enqueue({
+      type: 'lint',
+      prompt: '#task-renamed @say: begun @hold:renamed @say: ended',
+    })
+    await home.provider.held('renamed')
+    replace(TEST_CONFIG.replaceAll('fast', 'quick'))
+    await expect.poll(async () => (await client.routes()).tiers.map(({ tier }) => tier)).toContain('quick')
+    const [worker] = processesOf(home.dir).filter(({ command }) => command.includes('workers/tasks.ts'))
+    process.kill(worker!.pid, 'SIGKILL')
+    home.provider.release('renamed')
+
+    await expect(running.result()).resolves.toMatchObject({ state: 'succeeded' })
+    expect(modelsPaid('task-renamed')).toEqual(['acme/nano'])
+
+    replace(TEST_CONFIG)
+    await expect.poll(async () => (await client.routes()).tiers.map(({ tier }) => tier)).toContain('fast')
+  })
+
   test('cancels what runs: the session is aborted and the provider is left', async () => {
     const handle = await client.enqueue({
       type: 'lint',

@@ -13,6 +13,7 @@ import { runTurn } from './run-turn.ts'
 
 const DEFAULT_PATIENCE_MS = 30_000
 const DEFAULT_LINGER_MS = 60_000
+const DEFAULT_SILENCE_MS = 30_000
 const ABORT_TRIES = 8
 const ABORT_PAUSE_MS = 150
 
@@ -23,6 +24,11 @@ export interface OpenCodeBackendOptions extends OpenCodeAddress {
   patienceMs?: number
   /** How long an event connection is kept that nobody uses. Default one minute. */
   lingerMs?: number
+  /**
+   * How long an event connection may be silent before it counts as broken. Default 30 s: OpenCode sends a
+   * heartbeat every 10 s, and is late with it when it is busy.
+   */
+  silenceMs?: number
   /** Providers whose price of 0 means free of charge; elsewhere it means that it is not known. */
   freeProviders?: readonly string[]
   logger?: BackendLogger
@@ -33,11 +39,12 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
     server,
     patienceMs = DEFAULT_PATIENCE_MS,
     lingerMs = DEFAULT_LINGER_MS,
+    silenceMs = DEFAULT_SILENCE_MS,
     freeProviders = [],
     logger,
   } = options
   const http = createOpenCodeHttp(options)
-  const directories = createDirectoryPool({ http, lingerMs, logger })
+  const directories = createDirectoryPool({ http, lingerMs, silenceMs, logger })
   /** Opened here and not yet used: whatever is sent there first was sent by nobody before. */
   const unused = new Set<string>()
 

@@ -1,6 +1,4 @@
-import type { BackendLogger } from './asks.ts'
-import { type DirectoryWatch, type Notice, watchDirectory } from './directory-watch.ts'
-import type { OpenCodeHttp } from './http.ts'
+import { type DirectoryWatch, type Notice, type WatchOptions, watchDirectory } from './directory-watch.ts'
 
 /** The directories that are in use or were just now: an event connection is dear to make and cheap to keep. */
 export interface DirectoryPool {
@@ -11,10 +9,9 @@ export interface DirectoryPool {
   close(): Promise<void>
 }
 
-export interface DirectoryPoolOptions {
-  http: OpenCodeHttp
+export interface DirectoryPoolOptions extends WatchOptions {
+  /** How long a watch is kept that nobody uses. */
   lingerMs: number
-  logger: BackendLogger | undefined
 }
 
 interface Entry {
@@ -23,12 +20,12 @@ interface Entry {
   timer: NodeJS.Timeout | undefined
 }
 
-export function createDirectoryPool({ http, lingerMs, logger }: DirectoryPoolOptions): DirectoryPool {
+export function createDirectoryPool({ lingerMs, ...options }: DirectoryPoolOptions): DirectoryPool {
   const entries = new Map<string | undefined, Entry>()
   const closing = new Set<Promise<void>>()
 
   function open(directory: string | undefined): Entry {
-    const entry = { watch: watchDirectory(http, directory, logger), users: 0, timer: undefined }
+    const entry = { watch: watchDirectory(directory, options), users: 0, timer: undefined }
     entries.set(directory, entry)
     return entry
   }

@@ -28,10 +28,16 @@ export interface DirectoryWatch {
   close(): Promise<void>
 }
 
+export interface WatchOptions {
+  http: OpenCodeHttp
+  /** How long an event connection may be silent before it counts as broken. */
+  silenceMs: number
+  logger: BackendLogger | undefined
+}
+
 export function watchDirectory(
-  http: OpenCodeHttp,
   directory: string | undefined,
-  logger: BackendLogger | undefined,
+  { http, silenceMs, logger }: WatchOptions,
 ): DirectoryWatch {
   const closing = new AbortController()
   const listeners = new Map<string, Set<(notice: Notice) => void>>()
@@ -54,7 +60,7 @@ export function watchDirectory(
     for (const sessionID of listeners.keys()) tell(sessionID, notice)
   }
 
-  const feed: EventFeed = openEventFeed(http, directory, {
+  const feed: EventFeed = openEventFeed(http, directory, silenceMs, {
     event(event) {
       if (event.type === 'asked') void net.seen(event.kind, event.ask)
       else tell(event.sessionID, event)

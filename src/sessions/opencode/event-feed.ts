@@ -11,8 +11,6 @@ import { OpenCodeRefusal } from './refusal.ts'
 import { readSessionEvent, type SessionEvent } from './session-event.ts'
 
 const SECOND = 1_000
-/** A heartbeat comes every 10 s; a stalled server is late with it. */
-const SILENCE_MS = 30 * SECOND
 /** A request that meets a server while it boots may hang for ever, so the first tries are short. */
 const CONNECT_TIMEOUTS_MS = [2 * SECOND, 4 * SECOND, 8 * SECOND, 30 * SECOND]
 
@@ -33,10 +31,11 @@ export interface EventFeedListener {
   disconnected(): void
 }
 
-/** Connects at once, and again whenever the connection breaks, until it is closed. */
+/** Connects at once, and again whenever the connection breaks or is silent for `silenceMs`, until it is closed. */
 export function openEventFeed(
   http: OpenCodeHttp,
   directory: string | undefined,
+  silenceMs: number,
   listener: EventFeedListener,
 ): EventFeed {
   const closing = new AbortController()
@@ -92,7 +91,7 @@ export function openEventFeed(
       const decoder = new TextDecoder()
       for await (const chunk of untilAborted(body, connection.signal)) {
         parser.feed(decoder.decode(chunk, { stream: true }))
-        if (isConnected) watchdog.expect(SILENCE_MS)
+        if (isConnected) watchdog.expect(silenceMs)
       }
       connection.signal.throwIfAborted()
       return new Error('the server ended the connection')

@@ -1,0 +1,52 @@
+/** What can be known to fail before anything is started is found out first. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { checkExposure } from '../config/check-exposure.ts'
+import { configError } from '../config/config-problem.ts'
+import { absent } from '../config/live-config.ts'
+import { loadFile } from '../config/load-file.ts'
+import type { Settings } from '../config/settings.ts'
+import { TierlineError } from '../errors.ts'
+import { checkRedis } from '../redis/check-redis.ts'
+import { connectRedis } from '../redis/connect.ts'
+
+/** @throws {TierlineError} what `up` would say after it has started everything else. */
+export async function checkBeforeStart(settings: Settings): Promise<void> {
+  await checkConfig(settings)
+  if (settings.port !== 0) await checkPort(settings)
+  if (settings.redisUrl !== undefined) await checkRedisAt(settings.redisUrl)
+}
+
+async function checkConfig(settings: Settings): Promise<void> {
+  const { path, explicit } = settings.config
+  const file = await loadFile(path, 1)
+  if (file.status === 'invalid') throw configError(path, file.problems)
+  if (file.status === 'valid') return checkExposure(settings, file.config)
+  if (explicit) throw absent(path)
+  checkExposure(settings, { directories: { allow: null } })
+}
+
+async function checkPort({ host, port }: Settings): Promise<void> {
+  const probe = createServer().listen(port, host)
+  try {
+    await once(probe, 'listening')
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code
+    throw new TierlineError(
+      'service_failed',
+      `Cannot listen on ${host}, port ${port}: ${reason === 'EADDRINUSE' ? 'another program does' : reason}; set TIERLINE_PORT, 0 takes any free one`,
+      { errors: [{ field: 'TIERLINE_PORT', message: 'must be free', given: port }] },
+    )
+  }
+  probe.close()
+  await once(probe, 'close')
+}
+
+async function checkRedisAt(url: string): Promise<void> {
+  const redis = await connectRedis(url, { name: 'tierline:check', whenAway: 'fail' })
+  try {
+    await checkRedis(redis)
+  } finally {
+    redis.disconnect()
+  }
+}
