@@ -16,6 +16,7 @@ import { createSubmit } from './operations/submit.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
+import { formerQueues } from './queues/known-queues.ts'
 import { createQueueBoard } from './queues/queue-board.ts'
 import { createTaskQueues, EXTRA_QUEUES } from './queues/task-queues.ts'
 import { createRecordStore } from './records/record-store.ts'
@@ -156,7 +157,15 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     remove: operations.remove,
     promote: operations.promote,
   })
-  const routing = withRedisErrors(createRoutingOperations({ config, catalog, queues, admit }))
+  const routing = withRedisErrors(
+    createRoutingOperations({
+      config,
+      catalog,
+      queues,
+      admit,
+      former: (tiers) => formerQueues({ redis, keys, queues }, tiers),
+    }),
+  )
   const health = createHealth({ redis, keys, backends, config })
   const boardDeps = {
     queues,
