@@ -209,7 +209,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       tiers,
       concurrency,
       defaultConcurrency: options.workerConcurrency ?? DEFAULT_WORKER_CONCURRENCY,
-      keepFinished: { ageMs: limits.taskAgeMs, count: limits.maxFinishedTasks },
+      keepFinished: limits.maxFinishedTasks,
       name,
       handle: createDeliveryHandler({
         records: workerRecords,

@@ -4,9 +4,10 @@ import type { TaskQueues } from '../queues/task-queues.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
-import { isTerminal } from '../tasks/state.ts'
 
 const CHUNK = 500
+/** A worker gives a sign of life every few seconds; one that was killed leaves its name. */
+const WORKER_GONE_MS = 60 * 60_000
 
 export interface MaintenanceOptions {
   redis: RedisClient
@@ -33,22 +34,25 @@ export function startMaintenance(options: MaintenanceOptions): {
   const { redis, keys, records, queues, name, everyMs, missingMs, retention, now } = options
   // Live tasks without a job, by when that was first seen.
   let missing = new Map<string, number>()
-  let looking: Promise<void> = Promise.resolve()
+  let looking: Promise<void> | undefined
   let closed = false
   const timer = setInterval(() => void look(), everyMs)
 
+  /** One at a time: while Redis is away there would be one more with each turn of the clock. */
   function look(): Promise<void> {
-    looking = looking.then(async () => {
-      if (closed) return
-      try {
-        if (!(await elected())) return
-        await letGo()
-        await redeliver()
-      } catch (error) {
-        options.onError(error as Error)
-      }
-    })
+    looking ??= lookOnce()
+      .catch(options.onError)
+      .finally(() => {
+        looking = undefined
+      })
     return looking
+  }
+
+  async function lookOnce(): Promise<void> {
+    if (closed || !(await elected())) return
+    await redis.zremrangebyscore(keys.workers, '-inf', now() - WORKER_GONE_MS)
+    await letGo()
+    await redeliver()
   }
 
   async function elected(): Promise<boolean> {
@@ -78,15 +82,16 @@ export function startMaintenance(options: MaintenanceOptions): {
     let cursor: string | undefined
     for (;;) {
       const ids = await records.ids(['waiting', 'delayed', 'running'], cursor, CHUNK)
-      const found = (await records.readMany(ids)).filter((record) => record !== undefined)
-      const live = found.filter((record) => !isTerminal(record.state))
-      const lost = new Set(await queues.undelivered(live))
-      for (const record of live.filter(({ id }) => lost.has(id))) {
-        const since = missing.get(record.id) ?? now()
-        if (now() - since < missingMs) {
-          seen.set(record.id, since)
-          continue
-        }
+      const lost = await queues.undelivered(await records.liveQueues(ids))
+      const overdue: string[] = []
+      for (const id of lost) {
+        const since = missing.get(id) ?? now()
+        if (now() - since < missingMs) seen.set(id, since)
+        else overdue.push(id)
+      }
+      for (const record of await records.readMany(overdue)) {
+        if (record === undefined) continue
+        // What is left of a delivery that failed has the same id.
         await queues.withdraw(record.queue, record.id)
         await queues.deliver({
           ...deliveryOf(record.id, record),

@@ -23,7 +23,7 @@ export interface WorkerHostOptions {
   concurrency: number | undefined
   /** Slots of a queue that nobody limits, in this process. */
   defaultConcurrency: number
-  keepFinished: { ageMs: number; count: number }
+  keepFinished: number
   /** Name of this process in Redis. */
   name: string
   handle(taskID: string, queue: string): Promise<DeliveryOutcome>
@@ -42,6 +42,7 @@ export interface WorkerHost {
 export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   const { redis, keys, queues, running, tiers, concurrency: cap, name } = options
   const workers = new Map<string, TaskWorker>()
+  let closed = false
   const beat = () => redis.zadd(keys.workers, Date.now(), name).catch(() => {})
   const timer = setInterval(beat, BEAT_MS)
 
@@ -52,6 +53,8 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
       const limit = limits.get(queue) ?? null
       if (tiers !== undefined && !tiers.includes(queue)) continue
       await queues.setConcurrency(queue, limit)
+      // A reload may come while the process stops.
+      if (closed) return
       const slots = Math.min(
         limit ?? (queue === 'nested' ? NESTED_SLOTS : options.defaultConcurrency),
         cap ?? Number.POSITIVE_INFINITY,
@@ -63,13 +66,14 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   }
 
   async function close(graceMs: number): Promise<void> {
+    closed = true
     clearInterval(timer)
     const open = [...workers.values()]
     await Promise.all(open.map((worker) => worker.pause()))
-    const closed = Promise.all(open.map((worker) => worker.close()))
-    if (running.size > 0 && graceMs > 0) await withinMs(closed, graceMs)
+    const closing = Promise.all(open.map((worker) => worker.close()))
+    if (running.size > 0 && graceMs > 0) await withinMs(closing, graceMs)
     options.stopRuns()
-    await closed
+    await closing
     await redis.zrem(keys.workers, name).catch(() => {})
   }
 

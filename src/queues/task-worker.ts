@@ -24,8 +24,8 @@ export interface TaskWorkerOptions {
   keys: Keys
   /** Deliveries at once in this process. */
   concurrency: number
-  /** Finished jobs to keep for the board. */
-  keepFinished: { ageMs: number; count: number }
+  /** How many finished jobs to keep for the board. Retention takes each with its record, sooner or later. */
+  keepFinished: number
   handle(taskID: string, queue: string): Promise<DeliveryOutcome>
   onError(error: Error): void
 }
@@ -41,8 +41,8 @@ export interface TaskWorker {
 
 /** Starts taking deliveries at once. */
 export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
-  const { ageMs, count } = options.keepFinished
-  const keep = { age: Math.ceil(ageMs / 1000), count }
+  // By count alone: BullMQ looks for those that are too old at the end of every job.
+  const keep = { count: options.keepFinished }
   const worker = new Worker(options.queue, (job, token) => process(job, token!), {
     connection: options.redis,
     prefix: options.keys.queuePrefix,

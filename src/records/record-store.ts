@@ -8,7 +8,7 @@ import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { NewEvent } from '../tasks/event.ts'
-import type { TaskState } from '../tasks/state.ts'
+import { isTerminal, type TaskState } from '../tasks/state.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
 
@@ -213,6 +213,18 @@ export function createRecordStore(options: RecordStoreOptions) {
     })
   }
 
+  /** Of those tasks, the ones that are not over, with the queue each waits in. One round trip. */
+  async function liveQueues(ids: readonly string[]): Promise<{ id: string; queue: string }[]> {
+    const pipeline = redis.pipeline()
+    for (const id of ids) pipeline.hmget(keys.task(id), 'state', 'queue')
+    const replies = (await pipeline.exec()) ?? []
+    return replies.flatMap(([error, reply], index) => {
+      if (error) throw error
+      const [state, queue] = reply as [TaskState | null, string]
+      return state === null || isTerminal(state) ? [] : [{ id: ids[index]!, queue }]
+    })
+  }
+
   /** Of those tasks, the ones somebody asked to cancel. */
   async function cancelRequested(ids: readonly string[]): Promise<string[]> {
     const pipeline = redis.pipeline()
@@ -265,6 +277,7 @@ export function createRecordStore(options: RecordStoreOptions) {
     endDelay,
     read,
     readMany,
+    liveQueues,
     cancelRequested,
     ids,
     expired,

@@ -121,7 +121,10 @@ describe('an OpenCode that is killed', { timeout: 180_000 }, () => {
     expect(types.indexOf('part-discarded')).toBeLessThan(types.indexOf('turn-resumed'))
     expect(readTurn(running.events).texts).toEqual(['Kept.', 'the1 quick2 brown3 fox4 jumps5'])
     // The first step is not asked again; the second was, since the server had lost it.
-    expect(provider.ledger.entries({ marker }).map(({ step }) => step)).toEqual([0, 1, 1])
+    const requests = provider.ledger.entries({ marker })
+    expect(requests.map(({ step }) => step)).toEqual([0, 1, 1])
+    // Sent twice, and still one prompt.
+    expect(new Set(requests.map(({ prompt }) => prompt)).size).toBe(1)
     expect(provider.ledger.paid({ marker })).toHaveLength(2)
   })
 
@@ -155,6 +158,7 @@ describe('an abort', () => {
 
     expect(await running.outcome).toMatchObject({ status: 'aborted' })
     await aborted
+    expect(await get(`/session/${turn.sessionID}/message`)).toEqual([])
     expect(provider.ledger.entries({ marker })).toEqual([])
   })
 

@@ -62,6 +62,29 @@ describe('createOpenCodeBackend()', () => {
     expect(opened).toHaveLength(3)
   })
 
+  test('keeps a connection that gives signs of life, and makes another when they stop', async () => {
+    let connections = 0
+    let beats = 0
+    const backend = await backendOf(
+      (request, response) => {
+        if (!request.url?.startsWith('/event'))
+          return response.end(request.method === 'POST' ? '{"id":"ses_1"}' : '[]')
+        connections += 1
+        sayConnected(response)
+        const timer = setInterval(() => {
+          if (beats < 30) response.write('data: {"type":"server.heartbeat","properties":{}}\n\n')
+          beats += 1
+        }, 100)
+        response.on('close', () => clearInterval(timer))
+      },
+      { silenceMs: 1_500 },
+    )
+    await newSession(backend)
+    await expect.poll(() => beats, { timeout: 20_000 }).toBeGreaterThanOrEqual(30)
+    expect(connections).toBe(1)
+    await expect.poll(() => connections, { timeout: 20_000 }).toBeGreaterThan(1)
+  })
+
   test('says what is wrong with an answer that is none of OpenCode', async () => {
     const backend = await backendOf((_, response) => response.end('{"providers":"many"}'))
     await expect(backend.catalog(undefined)).rejects.toMatchObject({

@@ -46,6 +46,13 @@ describe('turnMessages()', () => {
     expect(shape(turnMessages(messages, 'msg_fix-earlier'))).toEqual(['user', 'answer stop'])
   })
 
+  test('leaves out an answer to another message', () => {
+    const { messageID, list } = loadFixture('plain')
+    const [user, answer] = list('end').messages as [WireMessage, WireMessage]
+    const late = { ...answer, info: { ...answer.info, id: 'msg_late', parentID: 'msg_before' } }
+    expect(turnMessages([user, late, answer], messageID)).toEqual([user, answer])
+  })
+
   test('does not take a next message for a repeat, unless a compaction came before it', () => {
     const { messageID, list } = loadFixture('plain')
     const { messages } = list('end')

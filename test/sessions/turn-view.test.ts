@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createTurnView, type TurnView } from '../../src/sessions/opencode/turn-view.ts'
+import type { WireMessage } from '../../src/sessions/opencode/wire.ts'
 import { type Fixture, loadFixture } from './fixture.ts'
 import { readTurn } from './read-turn.ts'
 
@@ -44,6 +45,14 @@ describe('a turn heard from its beginning', () => {
     ])
   })
 
+  test('does not show the summary of a compaction', () => {
+    const fixture = loadFixture('compaction')
+    const view = viewOf(fixture)
+    const heard = fixture.events.flatMap((event) => view.event(event))
+    expect(readTurn(heard).texts.join()).not.toContain('Summary')
+    expect(readTurn(viewOf(fixture).list(fixture.list('end').messages)).texts.join()).not.toContain('Summary')
+  })
+
   test('counts each step once and sums them up, compactions included', () => {
     const fixture = loadFixture('compaction')
     const view = viewOf(fixture)
@@ -62,10 +71,14 @@ describe('a turn heard from its beginning', () => {
   test('takes back what a dropped connection began', () => {
     const fixture = loadFixture('provider-drop')
     const view = viewOf(fixture)
-    const types = fixture.events.flatMap((event) => view.event(event)).map(({ type }) => type)
+    const retry = fixture.events.findIndex(
+      (event) => event.type === 'status' && event.status.type === 'retry',
+    )
+    const events = fixture.events.slice(0, retry + 1).flatMap((event) => view.event(event))
+    const rest = fixture.events.slice(retry + 1).flatMap((event) => view.event(event))
 
-    expect(types.indexOf('part-discarded')).toBe(types.indexOf('provider-retry') + 1)
-    expect(types.filter((type) => type === 'part-discarded')).toHaveLength(1)
+    expect(events.slice(-2).map(({ type }) => type)).toEqual(['provider-retry', 'part-discarded'])
+    expect(rest.map(({ type }) => type)).not.toContain('part-discarded')
   })
 })
 
@@ -123,6 +136,38 @@ describe('a turn joined in the middle', () => {
       text: ' fox4 jumps5',
     })
     expect(readTurn([...before, ...after]).texts).toEqual(['the1 quick2 brown3 fox4 jumps5'])
+  })
+
+  test('shows nothing more of a part that was shown in part when deltas were missed', () => {
+    const fixture = loadFixture('streaming')
+    const { messages, afterEvents } = fixture.list('open')
+    const view = viewOf(fixture)
+    const before = fixture.events.slice(0, afterEvents).flatMap((event) => view.event(event))
+    view.disconnected()
+    const joined = [...view.list(messages), ...view.settled()]
+    const rest = fixture.events.slice(afterEvents + 1).flatMap((event) => view.event(event))
+
+    expect(joined).toEqual([{ type: 'part-lagging', partID: expect.any(String) }])
+    expect(rest.filter(({ type }) => type === 'text')).toHaveLength(1)
+    expect(readTurn([...before, ...joined, ...rest]).texts).toEqual(['the1 quick2 brown3 fox4 jumps5'])
+  })
+
+  test('gives up a part from before the last try, while that runs', () => {
+    const fixture = loadFixture('provider-drop')
+    const [user, answer] = fixture.list('end').messages as [WireMessage, WireMessage]
+    const second = answer.parts.findLastIndex(({ type }) => type === 'step-start')
+    const info = { ...answer.info, finish: undefined, time: { created: 1 } } as WireMessage['info']
+    const events = viewOf(fixture).list([user, { info, parts: answer.parts.slice(0, second + 1) }])
+
+    expect(events.filter(({ type }) => type === 'part-discarded')).toHaveLength(1)
+  })
+
+  test('gives up a part of an answer that was begun anew', () => {
+    const fixture = loadFixture('killed')
+    const events = viewOf(fixture).list(fixture.list('end').messages)
+    expect(events.filter(({ type }) => type === 'part-discarded')).toEqual([
+      { type: 'part-discarded', partID: expect.any(String), reason: 'resume' },
+    ])
   })
 
   test('takes back a part that the server lost', () => {

@@ -35,6 +35,13 @@ describe('judge()', () => {
     expect(verdict('provider-drop')).toEqual(finished('the1 quick2 brown3'))
   })
 
+  test('leaves out a part that never ended', () => {
+    const { messageID, list } = loadFixture('plain')
+    const [user, answer] = turnMessages(list('end').messages, messageID) as [WireMessage, WireMessage]
+    const parts = answer.parts.map((part) => (part.type === 'text' ? { ...part, time: { start: 1 } } : part))
+    expect(judge([user, { ...answer, parts }])).toEqual(finished(''))
+  })
+
   test('leaves out the summary of a compaction', () => {
     const text = (verdict('compaction') as { ending: { text: string } }).ending.text
     expect(text).toMatch(/^First\.\n\n/)

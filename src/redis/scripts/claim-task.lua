@@ -5,23 +5,22 @@
 -- ARGV: id, queue of the delivery, name of the claim, now, most deliveries, live channel, error if poisoned, log age in ms
 -- Returns {status, fence, attempt, seq, startedAt, {field, value, …}}, the record as it was before;
 -- status is gone, finished, moved, poisoned or claimed.
-local head = redis.call('HMGET', KEYS[1],
-  'state', 'queue', 'deliveries', 'seq', 'startedAt', 'attempt', 'fence', 'worker')
-local state = head[1]
+local record, head = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #record, 2 do head[record[i]] = record[i + 1] end
+local state = head.state
 if not state then return {'gone'} end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished'} end
-if head[2] ~= ARGV[2] then return {'moved'} end
-local again = state == 'running' and head[8] == ARGV[3] and 0 or 1
-local deliveries, attempt = tonumber(head[3] or '0') + again, tonumber(head[6] or '0') + again
-local seq, fence = tonumber(head[4] or '0'), tonumber(head[7] or '0') + again
+if head.queue ~= ARGV[2] then return {'moved'} end
+local again = state == 'running' and head.worker == ARGV[3] and 0 or 1
+local deliveries, attempt = tonumber(head.deliveries or '0') + again, tonumber(head.attempt or '0') + again
+local seq, fence = tonumber(head.seq or '0'), tonumber(head.fence or '0') + again
 
 if deliveries > tonumber(ARGV[5]) then
   local first, events = seq + 1, {}
   if seq == 0 then
     -- No worker lived long enough to open the log.
-    local opening = redis.call('HMGET', KEYS[1], 'createdAt', 'route')
-    events[1] = '{"type":"task-queued","at":' .. opening[1] .. ',"attempt":0,"queue":"' .. head[2] .. '"}'
-    events[2] = '{"type":"task-routed","at":' .. opening[1] .. ',"attempt":0,"route":' .. opening[2] .. '}'
+    events[1] = '{"type":"task-queued","at":' .. head.createdAt .. ',"attempt":0,"queue":"' .. head.queue .. '"}'
+    events[2] = '{"type":"task-routed","at":' .. head.createdAt .. ',"attempt":0,"route":' .. head.route .. '}'
   end
   events[#events + 1] = '{"type":"task-finished","at":' .. ARGV[4] .. ',"attempt":' .. (attempt - 1)
     .. ',"state":"failed","error":' .. ARGV[7] .. '}'
@@ -37,8 +36,7 @@ if deliveries > tonumber(ARGV[5]) then
   return {'poisoned'}
 end
 
-local startedAt = head[5] or ARGV[4]
-local record = redis.call('HGETALL', KEYS[1])
+local startedAt = head.startedAt or ARGV[4]
 redis.call('HSET', KEYS[1], 'state', 'running', 'deliveries', deliveries, 'worker', ARGV[3],
   'attempt', attempt, 'fence', fence, 'startedAt', startedAt)
 return {'claimed', fence, attempt, seq, startedAt, record}
