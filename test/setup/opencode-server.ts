@@ -108,6 +108,9 @@ export async function startOpenCodeServer({
     await exited
   }
 
+  // A test that is broken off must not leave a server behind.
+  const onExit = (): void => void child.kill('SIGKILL')
+  process.once('exit', onExit)
   await start()
   return {
     url,
@@ -119,6 +122,7 @@ export async function startOpenCodeServer({
     output: () => readFileSync(log, 'utf8'),
     async stop() {
       await end('SIGKILL')
+      process.off('exit', onExit)
       rmSync(home, { recursive: true, force: true, maxRetries: 5 })
     },
   }
