@@ -19,16 +19,17 @@ export function createCatalogCache(
   load: (directory: string | undefined) => Promise<CatalogSnapshot>,
   now: () => number = Date.now,
 ) {
-  const entries = new Map<string | undefined, Entry>()
+  const own = newEntry()
+  const directories = new Map<string, Entry>()
 
   function entryOf(directory: string | undefined): Entry {
-    let entry = entries.get(directory)
-    if (entry === undefined) {
-      entry = { snapshot: undefined, loadedAt: Number.NEGATIVE_INFINITY, loading: undefined }
-      entries.set(directory, entry)
-      if (entries.size > MOST_DIRECTORIES)
-        for (const oldest of entries.keys()) if (entries.delete(oldest)) break
-    }
+    if (directory === undefined) return own
+    const known = directories.get(directory)
+    if (known !== undefined) return known
+    if (directories.size >= MOST_DIRECTORIES)
+      for (const oldest of directories.keys()) if (directories.delete(oldest)) break
+    const entry = newEntry()
+    directories.set(directory, entry)
     return entry
   }
 
@@ -58,8 +59,8 @@ export function createCatalogCache(
       return entry.snapshot
     },
 
-    /** What is known without asking anybody. */
-    peek: (directory?: string): CatalogSnapshot | undefined => entries.get(directory)?.snapshot,
+    /** What is known of the server itself without asking anybody. */
+    peek: (): CatalogSnapshot | undefined => own.snapshot,
 
     /** Asks again, unless that was done within the last 3 s. Gives the last good answer when nobody answers. */
     async refresh(directory?: string): Promise<CatalogSnapshot> {
@@ -73,4 +74,8 @@ export function createCatalogCache(
       }
     },
   }
+}
+
+function newEntry(): Entry {
+  return { snapshot: undefined, loadedAt: Number.NEGATIVE_INFINITY, loading: undefined }
 }

@@ -42,6 +42,8 @@ function matches(task: Task, { state, type, tier, model, metadata }: ListQuery):
     (type === undefined || task.type === type) &&
     (tier === undefined || task.tier === tier) &&
     (model === undefined || task.model === model) &&
-    Object.entries(metadata ?? {}).every(([key, value]) => String(task.metadata[key]) === value)
+    Object.entries(metadata ?? {}).every(
+      ([key, value]) => Object.hasOwn(task.metadata, key) && String(task.metadata[key]) === value,
+    )
   )
 }

@@ -1,9 +1,9 @@
 /** Submit: check everything, then write the record and add its delivery, in one round trip. */
-import { isTierlineError, TierlineError } from '../errors.ts'
+import { TierlineError } from '../errors.ts'
 import type { Delivery, TaskQueues } from '../queues/task-queues.ts'
 import type { RecordFields, RecordStore } from '../records/record-store.ts'
 import { type TaskRecord, viewTask } from '../records/task-record.ts'
-import { redisUnavailable } from '../redis/redis-unavailable.ts'
+import { translateRedisError } from '../redis/redis-unavailable.ts'
 import { messagesOf, type ParsedTaskInput, partsOf } from '../tasks/input.ts'
 import type { BatchItem } from '../tasks/list-query.ts'
 import { problemOf } from '../tasks/problem.ts'
@@ -36,8 +36,8 @@ export type Submit = ReturnType<typeof createSubmit>
 
 /** See the two functions it returns. */
 export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: SubmitDeps) {
-  // As of the last submit: near the limit the delivery waits for the record's answer.
-  let live = 0
+  // As of the last submit: near the limit, or before it is known, the delivery waits for the record's answer.
+  let live = Number.POSITIVE_INFINITY
 
   /**
    * Resolves when the task is in Redis. The record is written before the delivery on the same connection,
@@ -60,7 +60,7 @@ export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: S
       if (created.status === 'created') live = created.live
       await (delivering ?? queues.deliver(delivery))
     } catch (error) {
-      throw isTierlineError(error) ? error : redisUnavailable(error)
+      throw translateRedisError(error)
     }
     return viewTask(record, record.createdAt)
   }

@@ -57,7 +57,7 @@ export function createTaskOperations({ records, queues, readmit, abortSession, n
     if (status === 'gone') throw taskNotFound(id)
     if (status === 'unfinished') throw notFinished('retry', id, 'running')
     // The finished job still has the id; BullMQ would ignore a second one.
-    await queues.withdraw(before.queue, id)
+    await queues.clear(before.queue, id)
     await queues.deliver({ ...deliveryOf(id, admitted), delayMs: 0 })
     return get(id)
   }
@@ -67,7 +67,7 @@ export function createTaskOperations({ records, queues, readmit, abortSession, n
     const { status, queue } = await records.remove(id)
     if (status === 'gone') throw taskNotFound(id)
     if (status === 'unfinished') throw notFinished('delete', id, 'live')
-    await queues.withdraw(queue, id)
+    await queues.clear(queue, id)
   }
 
   /** Starts a delayed task now. */

@@ -44,16 +44,20 @@ export function createQueueBoard(name: string, { queues, records, readLog, redis
       const record = found[index]
       // Its task was deleted a moment ago, or it is a delivery that never had a record.
       if (record === undefined) return []
-      return [boardJob(record, states.length === 1 ? states[0]! : stateOf(job), job)]
+      return [boardJob(record, job, states.length === 1 ? states[0] : undefined)]
     })
   }
 
-  function boardJob(record: TaskRecord, state: BoardState, job?: Job): BoardJob {
+  /** `found`: the state whose list the job stands in. Else the record knows better than a job that was returned. */
+  function boardJob(record: TaskRecord, job: Job | undefined, found?: BoardState): BoardJob {
+    const task = viewTask(record, now())
+    const state = STATE_OF[task.state]
+    const isPrioritized = state === 'waiting' && (record.input.priority ?? 0) > 0
     return {
       id: record.id,
       name: record.type ?? 'task',
-      state,
-      task: viewTask(record, now()),
+      state: found ?? (isPrioritized ? 'prioritized' : state),
+      task,
       // As the producer wrote it, so that a copy of it says the same.
       data: { ...record.input },
       processedBy: job?.processedBy ?? null,
@@ -73,7 +77,7 @@ export function createQueueBoard(name: string, { queues, records, readLog, redis
     async job(id: string): Promise<BoardJob | undefined> {
       const [job, record] = await Promise.all([queue.getJob(id), records.read(id)])
       if (record === undefined || record.queue !== name) return undefined
-      return boardJob(record, job === undefined ? WITHOUT_JOB[record.state] : stateOf(job), job)
+      return boardJob(record, job)
     },
     /** The story of a task, a line each. */
     async logs(id: string): Promise<string[]> {
@@ -88,19 +92,11 @@ export function createQueueBoard(name: string, { queues, records, readLog, redis
   }
 }
 
-const WITHOUT_JOB: Record<TaskState, BoardState> = {
+const STATE_OF: Record<TaskState, BoardState> = {
   waiting: 'waiting',
   delayed: 'delayed',
   running: 'active',
   succeeded: 'completed',
   failed: 'failed',
   cancelled: 'failed',
-}
-
-/** From what the job itself knows, to save a round trip per job. */
-function stateOf(job: Job): BoardState {
-  if (job.finishedOn !== undefined) return job.failedReason ? 'failed' : 'completed'
-  if (job.processedOn !== undefined) return 'active'
-  if (job.delay > 0) return 'delayed'
-  return job.priority > 0 ? 'prioritized' : 'waiting'
 }

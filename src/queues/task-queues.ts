@@ -4,12 +4,17 @@
  * A job is only a delivery (docs/decisions/0001-record-is-the-truth.md): its id is the task's, its data a
  * summary for whoever looks at the queue; the record is the truth.
  */
-import { Queue } from 'bullmq'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ErrorCode, Queue } from 'bullmq'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 
 /** Queues that are there whatever the table says. No tier may have their names. */
 export const EXTRA_QUEUES = ['direct', 'nested'] as const
+
+// Together two seconds: what a worker has to write at the end takes milliseconds.
+const MOST_TRIES = 100
+const BETWEEN_TRIES_MS = 20
 
 export interface Delivery {
   id: string
@@ -52,15 +57,25 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
       })
     },
 
-    /** Takes the job out. `false` when a worker has it, or it is not there. */
+    /** Takes the job out, if it is there. `false` when a worker has it. */
     async withdraw(name: string, id: string): Promise<boolean> {
       return (await queue(name).remove(id)) === 1
+    },
+
+    /** Takes out the job of a task that is over: its worker is about to let go of it, if it has not yet. */
+    async clear(name: string, id: string): Promise<void> {
+      for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+        if ((await queue(name).remove(id)) === 1) return
+        await sleep(BETWEEN_TRIES_MS)
+      }
     },
 
     /** Starts a delayed job now; nothing happens when it is not delayed. */
     async promote(name: string, id: string): Promise<void> {
       const job = await queue(name).getJob(id)
-      await job?.promote()
+      await job?.promote().catch((error) => {
+        if (error.code !== ErrorCode.JobNotInState) throw error
+      })
     },
 
     /** How many tasks of a queue may run at once, over all workers; `null`: as many as there are slots. */
