@@ -114,6 +114,7 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
       marker: markerIn(prompt),
       prompt,
       system: turn.system ?? '',
+      toolResults: [],
       promptHash: `${turn.messageID}/${index}`,
       step: index,
     })

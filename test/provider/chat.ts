@@ -48,6 +48,7 @@ export function readChat(request: ChatRequest, providerID: string, sessionID: st
     marker: users.map(markerIn).findLast((marker) => marker !== null) ?? null,
     prompt,
     system: system.join('\n'),
+    toolResults,
     // Without the model's own words: those of a dead try may be there or not.
     promptHash: createHash('sha256')
       .update(JSON.stringify([kind, users, toolResults]))

@@ -18,6 +18,8 @@ export interface LedgerEntry {
   prompt: string
   /** The end of the system prompt, where OpenCode puts a message's own; 500 characters. */
   system: string
+  /** What the tools of this turn answered so far, each cut at 500 characters. */
+  toolResults: string[]
   /** Same for the same step of the same turn, whoever asks: two of these streamed to the end are paid twice. */
   promptHash: string
   /** Tool results in the turn so far. */
@@ -59,7 +61,7 @@ export interface Ledger {
 
 export type NewEntry = Pick<
   LedgerEntry,
-  'sessionID' | 'model' | 'kind' | 'marker' | 'prompt' | 'system' | 'promptHash' | 'step'
+  'sessionID' | 'model' | 'kind' | 'marker' | 'prompt' | 'system' | 'toolResults' | 'promptHash' | 'step'
 >
 
 export function createLedger(): Ledger {
@@ -80,7 +82,7 @@ export function createLedger(): Ledger {
     entries,
     paid: (filter) => entries(filter).filter((entry) => entry.streamedToEnd),
     open(request) {
-      const { sessionID, model, kind, marker, prompt, system, promptHash, step } = request
+      const { sessionID, model, kind, marker, prompt, system, toolResults, promptHash, step } = request
       const key = JSON.stringify([sessionID, kind, prompt, step])
       const attempt = (attempts.get(key) ?? 0) + 1
       attempts.set(key, attempt)
@@ -93,6 +95,7 @@ export function createLedger(): Ledger {
         marker,
         prompt: prompt.slice(0, 500),
         system: system.slice(-500),
+        toolResults: toolResults.map((text) => text.slice(0, 500)),
         promptHash,
         step,
         attempt,

@@ -1,5 +1,7 @@
 /** What only a real OpenCode can get wrong: cut connections, kills, asks, compaction. One server for all. */
 import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SessionBackend, Turn } from '../../src/sessions/backend.ts'
 import { createOpenCodeBackend, type OpenCodeBackendOptions } from '../../src/sessions/opencode/backend.ts'
@@ -17,7 +19,9 @@ const backends: SessionBackend[] = []
 
 beforeAll(async () => {
   provider = await startScriptedProvider()
-  server = await startOpenCodeServer({ providerUrl: provider.url })
+  // As a user has it: nothing in its configuration keeps it from asking.
+  const config = { permission: {} }
+  server = await startOpenCodeServer({ providerUrl: provider.url, client: 'cli', config })
 }, 120_000)
 
 beforeEach(async () => {
@@ -242,17 +246,45 @@ describe('a session', () => {
     })
   })
 
-  test('does not hang on a question', async () => {
-    const question = {
-      questions: [{ question: 'Which?', header: 'Which', options: [{ label: 'A', description: 'a' }] }],
+  test('does not hang on an ask of a child', async () => {
+    writeFileSync(join(server.directory, '.env'), 'SECRET=1')
+    const child = {
+      description: 'child',
+      prompt: `@tool read {"filePath":"${server.directory}/.env"}\n@say: Not read.`,
+      subagent_type: 'general',
     }
-    const { turn } = await newTurn(`@tool question ${JSON.stringify(question)}\n@say: Decided.`)
+    const { marker, turn } = await newTurn(`@tool task ${JSON.stringify(child)}\n@say: Over.`)
+    const { outcome } = await run(backend, turn)
+    const results = provider.ledger.entries().flatMap(({ toolResults }) => toolResults)
+
+    expect(outcome).toMatchObject({ status: 'finished', text: 'Over.' })
+    expect(provider.ledger.entries({ marker })).toHaveLength(2)
+    expect(results.filter((result) => result.includes('Nobody is here'))).not.toEqual([])
+    expect(results.join()).not.toContain('SECRET')
+  })
+
+  test('is offered no question', async () => {
+    const { turn } = await newTurn(`${QUESTION}\n@say: Decided.`)
+    const { events, outcome } = await run(backend, turn)
+
+    expect(outcome).toMatchObject({ status: 'finished', text: 'Decided.' })
+    expect(events.find(({ type }) => type === 'tool-finished')).not.toMatchObject({
+      title: 'Asked 1 question',
+    })
+  })
+
+  test('does not hang on a question that somebody allowed', async () => {
+    const { turn } = await newTurn(`${QUESTION}\n@say: Decided.`)
     await patch(`/session/${turn.sessionID}`, {
       permission: [{ permission: 'question', pattern: '*', action: 'allow' }],
     })
-    const { outcome } = await run(backend, turn)
+    const { events, outcome } = await run(backend, turn)
 
     expect(outcome).toMatchObject({ status: 'finished', text: 'Decided.' })
+    expect(events.find(({ type }) => type === 'tool-finished')).toMatchObject({
+      status: 'completed',
+      title: 'Asked 1 question',
+    })
   })
 
   test('takes down an ask that came up while nobody listened', async () => {
@@ -298,6 +330,10 @@ describe('a server that refuses', () => {
     await expect(stranger.check()).rejects.toMatchObject({ code: 'opencode_unavailable' })
   })
 })
+
+const QUESTION = `@tool question ${JSON.stringify({
+  questions: [{ question: 'Which?', header: 'Which', options: [{ label: 'A', description: 'a' }] }],
+})}`
 
 function newBackend(overrides: Partial<OpenCodeBackendOptions> = {}): SessionBackend {
   const { username, password } = server

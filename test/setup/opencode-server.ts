@@ -34,6 +34,8 @@ export interface OpenCodeServerOptions {
   providerUrl: string
   /** Merged over the configuration below. */
   config?: Record<string, unknown>
+  /** What OpenCode takes itself to be run by; `cli` lets models ask questions. Default `tierline`. */
+  client?: string
 }
 
 const START_DEADLINE_MS = 60_000
@@ -41,6 +43,7 @@ const START_DEADLINE_MS = 60_000
 export async function startOpenCodeServer({
   providerUrl,
   config,
+  client = 'tierline',
 }: OpenCodeServerOptions): Promise<OpenCodeServer> {
   const home = mkdtempSync(join(tmpdir(), 'tierline-opencode-'))
   const directory = join(home, 'work')
@@ -69,7 +72,7 @@ export async function startOpenCodeServer({
     XDG_CACHE_HOME: join(home, 'cache'),
     OPENCODE_SERVER_PASSWORD: password,
     OPENCODE_CONFIG_CONTENT: JSON.stringify(content),
-    OPENCODE_CLIENT: 'tierline',
+    OPENCODE_CLIENT: client,
     OPENCODE_DISABLE_MODELS_FETCH: '1',
     BUN_CONFIG_MAX_HTTP_REQUESTS: '1000',
     BUN_TMPDIR: home,
