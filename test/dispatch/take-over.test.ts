@@ -17,7 +17,8 @@ describe('a worker that is closed', () => {
     await worker.close()
     expect(await records.read(id)).toMatchObject({ state: 'waiting', attempt: 1 })
     await second.startWorker()
-    await eventually(async () => expect((await records.read(id))!.attempt).toBe(2))
+    // It has joined the turn, and so cannot know what came before.
+    await eventually(async () => expect(typesOf(await log(id))).toContain('stream-lagging'))
     backend.holds.release('here')
 
     const task = await finished(second, id)
@@ -32,7 +33,6 @@ describe('a worker that is closed', () => {
     expect(textsOf(items)).toEqual(['Once upon a time'])
     expect(typesOf(items).filter((type) => type === 'attempt-started')).toHaveLength(2)
     expect(typesOf(items).filter((type) => type === 'message-sent')).toHaveLength(1)
-    expect(typesOf(items)).toContain('stream-lagging')
     expect(typesOf(items)).not.toContain('text-discarded')
   })
 
@@ -103,7 +103,6 @@ describe('a zombie', () => {
     expect([await records.read(id), await log(id)]).toEqual(before)
     expect(await records.read(id)).toMatchObject({ state: 'running', fence: 2 })
     expect(backend.aborts).toEqual([])
-    expect((await queue!.job(id))!.state).toBe('completed')
   })
 
   test('aborts nothing when its task is cancelled', async ({ core: { startWorking, backend, records } }) => {
