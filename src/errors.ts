@@ -38,6 +38,7 @@ export const ERRORS = {
   unknown_agent: { title: 'Unknown agent', status: 422, retryable: false },
   directory_not_found: { title: 'Directory not found', status: 422, retryable: false },
   directory_not_absolute: { title: 'Directory not absolute', status: 422, retryable: false },
+  idempotency_key_reused: { title: 'Idempotency key reused', status: 422, retryable: false },
   no_route: { title: 'No route', status: 422, retryable: false },
   queue_full: { title: 'Queue full', status: 429, retryable: true },
   internal_error: { title: 'Internal error', status: 500, retryable: true },

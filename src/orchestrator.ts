@@ -13,12 +13,14 @@ import { createHealth } from './operations/health.ts'
 import { listTasks } from './operations/list-tasks.ts'
 import { createRoutingOperations } from './operations/routing-operations.ts'
 import { createSubmit } from './operations/submit.ts'
+import { createSubmitOnce } from './operations/submit-once.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
 import { formerQueues } from './queues/known-queues.ts'
 import { createQueueBoard } from './queues/queue-board.ts'
 import { createTaskQueues, EXTRA_QUEUES } from './queues/task-queues.ts'
+import { createOnceStore } from './records/once-store.ts'
 import { createRecordStore } from './records/record-store.ts'
 import { viewTask } from './records/task-record.ts'
 import { checkRedis } from './redis/check-redis.ts'
@@ -64,6 +66,8 @@ export interface Limits {
   taskAgeMs: number
   maxFinishedTasks: number
   maxLogEvents: number
+  /** How long an idempotency key is remembered. */
+  idempotencyAgeMs: number
 }
 
 export interface OrchestratorOptions {
@@ -121,14 +125,24 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   // Ends what reads and waits here when the orchestrator is closed.
   const closed = new AbortController()
 
-  const { admit, admitParsed } = createAdmit({
+  const { admit, parse, admitParsed } = createAdmit({
     table: config.table,
     catalog,
     maxPromptBytes: () => config.limits().maxPromptBytes,
     checkDirectory: options.checkDirectory,
     checkFile: options.checkFile,
   })
-  const submitting = createSubmit({ records, queues, admit, maxWaitingTasks: limits.maxWaitingTasks, now })
+  const { maxWaitingTasks } = limits
+  const submitOnce = createSubmitOnce({
+    once: createOnceStore({ redis, scripts: defineScripts(redis), keys, maxWaitingTasks }),
+    queues,
+    parse,
+    admitParsed,
+    maxWaitingTasks,
+    ageMs: () => config.limits().idempotencyAgeMs,
+    now,
+  })
+  const submitting = createSubmit({ records, queues, admit, submitOnce, maxWaitingTasks, now })
   const operations = createTaskOperations({
     records,
     queues,

@@ -16,6 +16,8 @@ export interface ApiOptions {
   fetch: typeof fetch | undefined
 }
 
+type Repeat = 'always' | 'keyed' | 'refused' | 'never'
+
 export interface ApiRequest {
   method?: 'get' | 'post' | 'delete'
   query?: URLSearchParams
@@ -25,10 +27,11 @@ export interface ApiRequest {
   /** To the first byte of the answer. */
   timeoutMs?: number
   /**
-   * `always`: after a lost connection, too (default of `get`). `refused`: only where the server said that it
+   * `always`: after a lost connection, too (default of `get`). `keyed`: the same, but not when the server
+   * has no room (429): for what carries an idempotency key. `refused`: only where the server said that it
    * did nothing and when to come again. `never`: default of the others.
    */
-  repeat?: 'always' | 'refused' | 'never'
+  repeat?: Repeat
   /** Answers that are no errors, beside 2xx. */
   allowStatus?: number
 }
@@ -94,7 +97,7 @@ function kyOptions(request: ApiRequest): Options {
     retry: {
       limit: repeat === 'never' ? 0 : REPEATS,
       methods: [method],
-      statusCodes: repeat === 'always' ? [429, 502, 503, 504] : [429, 503],
+      statusCodes: REPEATED[repeat],
       afterStatusCodes: [429, 503],
       delay: (count) => FIRST_REPEAT_MS * 4 ** (count - 1),
       jitter: true,
@@ -103,11 +106,19 @@ function kyOptions(request: ApiRequest): Options {
   }
 }
 
+const REPEATED: Record<Repeat, number[]> = {
+  always: [429, 502, 503, 504],
+  keyed: [502, 503, 504],
+  refused: [429, 503],
+  never: [],
+}
+
 /** `undefined` in ky means: by its own rules, which the status lists above narrow. */
-function mayRepeat(error: Error, repeat: 'always' | 'refused' | 'never'): boolean {
-  if (!(error instanceof HTTPError)) return repeat === 'always'
+function mayRepeat(error: Error, repeat: Repeat): boolean {
+  const afterLoss = repeat === 'always' || repeat === 'keyed'
+  if (!(error instanceof HTTPError)) return afterLoss
   const retryAfterMs = retryAfterMsOf(error.response.headers, Date.now())
-  if (retryAfterMs === undefined) return repeat === 'always'
+  if (retryAfterMs === undefined) return afterLoss
   return retryAfterMs <= MAX_RETRY_AFTER_MS
 }
 

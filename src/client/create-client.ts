@@ -28,7 +28,10 @@ export interface ClientOptions {
 
 /** Every function throws `TierlineError`: what the server said, `server_unreachable` or `unexpected_answer`. */
 export interface TierlineClient {
-  /** Queues a task; when it resolves, the task is safe. Never repeated by itself: it could be queued twice. */
+  /**
+   * Queues a task; when it resolves, the task is safe. Sent again by itself when no answer came, with an
+   * `idempotencyKey` (its own where the input has none), so that there is one task all the same.
+   */
   enqueue(input: TaskInput): Promise<TaskHandle>
   /** Queues up to 1,000 tasks, each by itself: one answer per input, in order. */
   enqueueMany(inputs: readonly TaskInput[]): Promise<EnqueueResult[]>
@@ -80,13 +83,14 @@ export function createClient(options: ClientOptions): TierlineClient {
 
   return {
     async enqueue(input) {
-      const { id } = await api.json<Task>('v1/tasks', { method: 'post', json: input })
+      const { id } = await api.json<Task>('v1/tasks', { method: 'post', json: keyed(input), repeat: 'keyed' })
       return createHandle(api, id, reader)
     },
     async enqueueMany(inputs) {
       const { data } = await api.json<{ data: BatchItem[] }>('v1/tasks/batch', {
         method: 'post',
-        json: { tasks: inputs },
+        json: { tasks: inputs.map(keyed) },
+        repeat: 'keyed',
       })
       return data.map((item) =>
         'task' in item
@@ -118,6 +122,15 @@ export function createClient(options: ClientOptions): TierlineClient {
       throw errorOfProblem(body, { status: 503 })
     },
   }
+}
+
+/** With a key, so that a repeat after a lost answer finds the first task. */
+function keyed(input: TaskInput): TaskInput {
+  // Not `crypto.randomUUID`: browsers have it on secure pages only.
+  const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('')
+  return typeof input === 'object' && input !== null
+    ? { ...input, idempotencyKey: input.idempotencyKey ?? random() }
+    : input
 }
 
 function parseUrl(text: string): { url: string; password: string | undefined } {

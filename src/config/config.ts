@@ -32,6 +32,7 @@ export interface Limits {
   readonly taskAgeMs: number
   readonly maxFinishedTasks: number
   readonly maxLogEvents: number
+  readonly idempotencyAgeMs: number
 }
 
 /** `null`: no limit. */

@@ -170,6 +170,14 @@ const withDefaults = {
       maxLogEvents: z.int().min(100).max(1_000_000).default(10_000).meta({
         description: 'Events of one log; the oldest go first, and readers are told.',
       }),
+      idempotencyAgeMs: z
+        .int()
+        .min(MINUTE)
+        .max(365 * DAY)
+        .default(DAY)
+        .meta({
+          description: 'How long an idempotency key is remembered, from the first submit with it.',
+        }),
     })
     .prefault({}),
   workers: z

@@ -15,7 +15,9 @@ export interface HttpPorts {
 export interface TaskPort {
   /** Resolves when the task is in Redis. One round trip. @throws {TierlineError} before anything is written. */
   submit(input: unknown): Promise<Task>
-  submitMany(inputs: readonly unknown[]): Promise<BatchItem[]>
+  /** As `submit`; 200 is the first answer to a repeated idempotency key. `caller`: name of the API key. */
+  accept(input: unknown, caller: string | null): Promise<{ status: 200 | 202; task: Task }>
+  submitMany(inputs: readonly unknown[], caller?: string | null): Promise<BatchItem[]>
   /** @throws {TierlineError} `task_not_found`, as all that take an id. */
   get(id: string): Promise<Task>
   list(query: ListQuery): Promise<TaskPage>

@@ -27,7 +27,11 @@ export type Admit = ReturnType<typeof createAdmit>
 export function createAdmit({ table, catalog, maxPromptBytes, checkDirectory, checkFile }: AdmitDeps) {
   /** @throws {TierlineError} that names the field, what was given, and what would be right. */
   async function admit(raw: unknown): Promise<Admitted> {
-    return admitParsed(parseTaskInput(raw, { maxPromptBytes: maxPromptBytes() }))
+    return admitParsed(parse(raw))
+  }
+
+  function parse(raw: unknown): ParsedTaskInput {
+    return parseTaskInput(raw, { maxPromptBytes: maxPromptBytes() })
   }
 
   /** As `admit`, for an input that was checked when it came. */
@@ -78,7 +82,7 @@ export function createAdmit({ table, catalog, maxPromptBytes, checkDirectory, ch
     }
   }
 
-  return { admit, admitParsed }
+  return { admit, parse, admitParsed }
 }
 
 function checkAgent(agent: string | undefined, field: string, { agents }: CatalogSnapshot): void {

@@ -19,8 +19,16 @@ export interface SubmitDeps {
   queues: TaskQueues
   /** Parses and decides; @throws {TierlineError} for everything that is wrong with the input. */
   admit(input: unknown): Promise<Admitted>
+  /** Takes over where an idempotency key is given. */
+  submitOnce(input: unknown, caller: string | null): Promise<Accepted>
   maxWaitingTasks: number
   now(): number
+}
+
+/** `status` is that of HTTP: 200 gives the first answer to a repeated idempotency key again. */
+export interface Accepted {
+  status: 200 | 202
+  task: Task
 }
 
 /** An input that may be queued. */
@@ -35,7 +43,8 @@ export interface Admitted {
 export type Submit = ReturnType<typeof createSubmit>
 
 /** See the two functions it returns. */
-export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: SubmitDeps) {
+export function createSubmit(deps: SubmitDeps) {
+  const { records, queues, admit, submitOnce, maxWaitingTasks, now } = deps
   // As of the last submit: near the limit, or before it is known, the delivery waits for the record's answer.
   let live = Number.POSITIVE_INFINITY
 
@@ -44,6 +53,7 @@ export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: S
    * so a delivery without a record is never left behind.
    */
   async function submit(raw: unknown): Promise<Task> {
+    if (hasKey(raw)) return (await submitOnce(raw, null)).task
     const admitted = await admit(raw)
     const record = newRecord(createTaskID(), admitted, now())
     const delivery = deliveryOf(record.id, admitted)
@@ -65,12 +75,17 @@ export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: S
     return viewTask(record, record.createdAt)
   }
 
+  /** As `submit`, and tells a repeat from a new task. `caller`: name of the API key, `null` without. */
+  async function accept(raw: unknown, caller: string | null): Promise<Accepted> {
+    return hasKey(raw) ? submitOnce(raw, caller) : { status: 202, task: await submit(raw) }
+  }
+
   /** One answer per input, in order; a refused one does not keep the others out. */
-  async function submitMany(inputs: readonly unknown[]): Promise<BatchItem[]> {
+  async function submitMany(inputs: readonly unknown[], caller: string | null = null): Promise<BatchItem[]> {
     return Promise.all(
       inputs.map(async (input): Promise<BatchItem> => {
         try {
-          return { status: 202, task: await submit(input) }
+          return await accept(input, caller)
         } catch (error) {
           const problem = problemOf(error)
           return { status: problem.status, problem }
@@ -79,7 +94,13 @@ export function createSubmit({ records, queues, admit, maxWaitingTasks, now }: S
     )
   }
 
-  return { submit, submitMany }
+  return { submit, accept, submitMany }
+}
+
+function hasKey(raw: unknown): boolean {
+  return (
+    typeof raw === 'object' && raw !== null && 'idempotencyKey' in raw && raw.idempotencyKey !== undefined
+  )
 }
 
 /** The job of a task: what the board shows of it without looking at the record. */
@@ -101,7 +122,12 @@ export function promptHead(input: ParsedTaskInput): string {
   return text.length > SUMMARY_CHARS ? `${text.slice(0, SUMMARY_CHARS)}…` : text
 }
 
-function newRecord(id: string, { input, route, queue, directory }: Admitted, createdAt: number): TaskRecord {
+/** A task as it is when it is accepted. */
+export function newRecord(
+  id: string,
+  { input, route, queue, directory }: Admitted,
+  createdAt: number,
+): TaskRecord {
   const delayMs = input.delayMs ?? 0
   return {
     id,
@@ -133,7 +159,7 @@ function newRecord(id: string, { input, route, queue, directory }: Admitted, cre
 }
 
 /** What of a new record differs from an empty hash. */
-function fieldsOf(record: TaskRecord): RecordFields {
+export function fieldsOf(record: TaskRecord): RecordFields {
   const { input, route, queue, createdAt, directory, delayUntil } = record
   const fields: Record<string, string | number> = {
     input: JSON.stringify(input),
@@ -146,7 +172,7 @@ function fieldsOf(record: TaskRecord): RecordFields {
   return fields
 }
 
-function queueFull(limit: number): TierlineError {
+export function queueFull(limit: number): TierlineError {
   return new TierlineError('queue_full', `Cannot accept the task: ${limit} tasks wait already, the limit`, {
     errors: [
       { field: 'maxWaitingTasks', message: 'is reached: wait, add workers, or raise it', given: limit },

@@ -284,7 +284,8 @@ export function createRecordStore(options: RecordStoreOptions) {
   }
 }
 
-function flat(fields: RecordFields): (string | number)[] {
+/** `{ a: 1 }` → `['a', 1]`, as scripts take it. */
+export function flat(fields: RecordFields): (string | number)[] {
   const list: (string | number)[] = []
   for (const field in fields) list.push(field, fields[field]!)
   return list

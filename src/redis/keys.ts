@@ -26,6 +26,8 @@ export interface Keys {
   ended(state: 'failed' | 'cancelled'): string
   /** Sorted set of the finished task ids, score finishedAt: what retention walks. */
   readonly finished: string
+  /** String with expiry: the first answer to an idempotency key; `digest` is of caller and key. */
+  once(digest: string): string
   /** String with expiry: who does the maintenance now. */
   readonly maintainer: string
   /** Set of the queue names that workers serve or served. */
@@ -52,6 +54,7 @@ export function createKeys(namespace: string | undefined): Keys {
     live: `${root}:live`,
     ended: (state) => `${root}:ended:${state}`,
     finished: `${root}:finished`,
+    once: (digest) => `${root}:once:${digest}`,
     maintainer: `${root}:maintainer`,
     queues: `${root}:queues`,
     workers: `${root}:workers`,

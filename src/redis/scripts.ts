@@ -7,6 +7,7 @@ type Arg = string | number
 /** Name → number of keys. The header of each `scripts/<name>.lua` says what keys, arguments and reply are. */
 const SCRIPTS = {
   'create-task': 3,
+  'create-task-once': 4,
   'claim-task': 5,
   'write-task': 5,
   'cancel-task': 5,

@@ -51,6 +51,11 @@ export const Metadata = z
   .record(z.string().min(1).max(128), z.union([z.string().max(4096), z.number(), z.boolean()]))
   .refine((metadata) => Object.keys(metadata).length <= 50, 'must have at most 50 keys')
 
+/** Also the header `Idempotency-Key`: opaque, a UUID or the name of what asks. */
+export const IdempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters without blanks')
+
 export const MAX_MESSAGES = 100
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -77,6 +82,9 @@ export const TaskInput = z
       .optional()
       .meta({ description: 'Wall clock, from the first start of the task.' }),
     metadata: Metadata.optional(),
+    idempotencyKey: IdempotencyKey.optional().meta({
+      description: 'The same key with the same task gives the first answer, and no second task.',
+    }),
   })
   .superRefine((input, context) => {
     if (input.prompt === undefined && input.messages === undefined)

@@ -34,7 +34,7 @@ export const BatchInput = z.strictObject({ tasks: z.array(z.unknown()).min(1).ma
 
 /** One answer per task, in order; those that are refused do not keep the others out. */
 export const BatchItem = z.union([
-  z.object({ status: z.literal(202), task: Task }),
+  z.object({ status: z.literal([200, 202]), task: Task }),
   z.object({ status: z.int().min(400), problem: Problem }),
 ])
 export type BatchItem = z.infer<typeof BatchItem>

@@ -14,10 +14,10 @@ const inputs: unknown[] = []
 
 beforeAll(async () => {
   server = await startMemoryServer()
-  const { submit } = server.ports.tasks
-  server.ports.tasks.submit = (input) => {
+  const { accept } = server.ports.tasks
+  server.ports.tasks.accept = (input, caller) => {
     inputs.push(input)
-    return submit(input)
+    return accept(input, caller)
   }
 })
 
@@ -60,7 +60,8 @@ describe('submit', () => {
           '--priority',
           '3',
         ],
-        ...['--delay', '1.5s', '--timeout', '10m', '--metadata', 'a=1', '--metadata', 'b=x=y', ...at()],
+        ...['--delay', '1.5s', '--timeout', '10m', '--metadata', 'a=1', '--metadata', 'b=x=y'],
+        ...['--idempotency-key', 'k-1', ...at()],
       ],
       { cwd: tmpdir() },
     )
@@ -77,6 +78,7 @@ describe('submit', () => {
       delayMs: 1500,
       timeoutMs: 600_000,
       metadata: { a: '1', b: 'x=y' },
+      idempotencyKey: 'k-1',
     })
   })
 
@@ -86,7 +88,7 @@ describe('submit', () => {
   ])('reads the prompt from stdin with %s', async (_what, args) => {
     await runCli(['submit', ...args, ...at()], { stdin: 'from a pipe\n' })
 
-    expect(inputs.at(-1)).toEqual({ prompt: 'from a pipe\n' })
+    expect(inputs.at(-1)).toMatchObject({ prompt: 'from a pipe\n' })
   })
 
   test('reads the prompt from a file', async () => {
@@ -96,7 +98,7 @@ describe('submit', () => {
       await runCli(['submit', '--file', 'prompt.md', ...at()], { cwd: directory })
     })
 
-    expect(inputs.at(-1)).toEqual({ prompt: '# Do it' })
+    expect(inputs.at(-1)).toMatchObject({ prompt: '# Do it' })
   })
 
   test.each([

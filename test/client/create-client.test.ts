@@ -1,4 +1,4 @@
-import { text } from 'node:stream/consumers'
+import { json, text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createClient } from '../../src/client/index.ts'
 import { type Handler, type RudeServer, sendJson, sendProblem, startRudeServer } from './rude-server.ts'
@@ -71,7 +71,7 @@ describe('createClient()', () => {
 
     const results = await client().enqueueMany([{ prompt: 'a' }, { prompt: 'b', tier: 'x' }])
 
-    expect(JSON.parse(body)).toEqual({ tasks: [{ prompt: 'a' }, { prompt: 'b', tier: 'x' }] })
+    expect(JSON.parse(body)).toMatchObject({ tasks: [{ prompt: 'a' }, { prompt: 'b', tier: 'x' }] })
     expect(results).toMatchObject([
       { status: 'accepted', handle: { id: ID } },
       { status: 'refused', error: { code: 'unknown_tier', errors: [{ field: 'tier' }] } },
@@ -171,10 +171,35 @@ describe('a repeat', () => {
   test.each([
     ['503 with Retry-After', unavailable!],
     ['a cut connection', cut],
-  ])('never follows %s for enqueue()', async (_what, bad) => {
-    await serve(bad)
+  ])('follows %s for enqueue() and enqueueMany(), with the same keys', async (_what, bad) => {
+    const keys: unknown[][] = []
+    const keep =
+      (then: Handler): Handler =>
+      async (request, response, url) => {
+        const body = (await json(request)) as { tasks?: { idempotencyKey: string }[] }
+        keys.push((body.tasks ?? [body as { idempotencyKey?: string }]).map((task) => task.idempotencyKey))
+        then(request, response, url)
+      }
+    await serve(
+      keep(bad),
+      keep((_request, response) => sendJson(response, 202, { id: ID })),
+      keep(bad),
+      keep((_request, response) => sendJson(response, 200, { data: [] })),
+    )
 
-    await expect(client().enqueue({ prompt: 'a' })).rejects.toThrow('Cannot')
+    await client().enqueue({ prompt: 'a' })
+    await client().enqueueMany([{ prompt: 'a' }, { prompt: 'b', idempotencyKey: 'mine' }])
+
+    expect(keys).toEqual([[expect.any(String)], keys[0], [expect.any(String), 'mine'], keys[2]])
+    expect(new Set(keys.flat()).size).toBe(3)
+  })
+
+  test('does not follow 429 for enqueue()', async () => {
+    await serve((_request, response) =>
+      sendProblem(response, 429, { code: 'queue_full', detail: 'Cannot' }, { 'retry-after': '0' }),
+    )
+
+    await expect(client().enqueue({ prompt: 'a' })).rejects.toMatchObject({ code: 'queue_full' })
     expect(server!.requests).toHaveLength(1)
   })
 

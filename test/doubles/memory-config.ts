@@ -15,6 +15,7 @@ export const MEMORY_LIMITS: Limits = {
   taskAgeMs: 3_600_000,
   maxFinishedTasks: 10_000,
   maxLogEvents: 10_000,
+  idempotencyAgeMs: 3_600_000,
 }
 
 const toTier = (tier: string): RouteRule => ({ tier, model: null, timeoutMs: null, maxCostMicroUsd: null })

@@ -42,6 +42,7 @@ interface Entry {
 
 export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): MemoryPorts {
   const entries = new Map<string, Entry>()
+  const once = new Map<string, Task>()
   const paused = new Set<string>()
   const calls: string[] = []
   const listeners = new Set<() => void>()
@@ -82,6 +83,17 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
     append(entry, { type: 'task-queued', queue: task.queue })
     append(entry, { type: 'task-routed', route: task.route })
     return entry
+  }
+
+  /** By key alone: what becomes of another body is not for the HTTP server to say. */
+  function acceptOnce(input: unknown, caller: string | null): { status: 200 | 202; task: Task } {
+    const { idempotencyKey } = (input ?? {}) as { idempotencyKey?: unknown }
+    const key = typeof idempotencyKey === 'string' ? `${caller} ${idempotencyKey}` : undefined
+    const known = key === undefined ? undefined : once.get(key)
+    if (known !== undefined) return { status: 200, task: known }
+    const { task } = createEntry(input)
+    if (key !== undefined) once.set(key, task)
+    return { status: 202, task }
   }
 
   function append(entry: Entry, event: { type: string } & Record<string, unknown>): TaskEvent {
@@ -136,10 +148,11 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
 
   const tasks: TaskPort = {
     submit: async (input) => createEntry(input).task,
-    submitMany: async (inputs) =>
+    accept: async (input, caller) => acceptOnce(input, caller),
+    submitMany: async (inputs, caller = null) =>
       inputs.map((input) => {
         try {
-          return { status: 202 as const, task: createEntry(input).task }
+          return acceptOnce(input, caller)
         } catch (error) {
           const problem = problemOf(error)
           return { status: problem.status, problem }

@@ -111,11 +111,23 @@ describe('a bad body', () => {
     expect(http.logged).toEqual([])
   })
 
-  test('an idempotency key, until it does something', async () => {
-    const headers = { 'idempotency-key': 'k1' }
-    const answer = await send(`${http.url}/v1/tasks`, { method: 'POST', headers, body: { prompt: 'a' } })
+  test('an idempotency key that contradicts itself, is none, or is that of a batch', async () => {
+    const key = (value: string) => ({ 'idempotency-key': value })
+    const post = async (path: string, headers: Record<string, string>, body: object) =>
+      (await send(http.url + path, { method: 'POST', headers, body })).json()
 
-    expect(answer.json()).toMatchObject({ code: 'unknown_field', errors: [{ field: 'Idempotency-Key' }] })
+    expect(await post('/v1/tasks', key('k1'), { prompt: 'a', idempotencyKey: 'k2' })).toMatchObject({
+      code: 'invalid_input',
+      errors: [{ field: 'idempotencyKey', given: 'k2' }],
+    })
+    expect(await post('/v1/tasks', key('k 1'), { prompt: 'a' })).toMatchObject({
+      code: 'invalid_input',
+      errors: [{ field: 'idempotencyKey', given: 'k 1' }],
+    })
+    expect(await post('/v1/tasks/batch', key('k1'), { tasks: [{ prompt: 'a' }] })).toMatchObject({
+      code: 'unknown_field',
+      errors: [{ field: 'Idempotency-Key' }],
+    })
   })
 
   test('a body or query that the route does not read', async () => {

@@ -35,6 +35,33 @@ describe('POST /v1/tasks', () => {
     expect(task).toMatchObject({ state: 'waiting', type: 'lint', tier: 'fast', metadata: { team: 'core' } })
     expect(await http.ports.tasks.get(task.id)).toEqual(task)
   })
+
+  test('answers 200 with the first answer when the key repeats, for each API key by itself', async () => {
+    const { url } = await startHttp({
+      apiKeys: [
+        { name: 'ci', secret: 'one' },
+        { name: 'bot', secret: 'two' },
+      ],
+    })
+    const body = { prompt: 'Once' }
+    const post = (secret: string, more: object = {}) =>
+      send(`${url}/v1/tasks`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${secret}`, 'idempotency-key': 'k1' },
+        body: { ...body, ...more },
+      })
+    const [first, again, inBody, other] = [
+      await post('one'),
+      await post('one'),
+      await post('one', { idempotencyKey: 'k1' }),
+      await post('two'),
+    ]
+
+    expect([first, again, inBody, other].map(({ status }) => status)).toEqual([202, 200, 200, 202])
+    expect(again.json()).toEqual(first.json())
+    expect(again.headers.location).toBe(first.headers.location)
+    expect((other.json() as Task).id).not.toBe((first.json() as Task).id)
+  })
 })
 
 describe('POST /v1/tasks/batch', () => {

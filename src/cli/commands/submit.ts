@@ -34,6 +34,7 @@ export function addSubmit(program: Command, cli: Cli): void {
     .option('--delay <duration>', 'start no sooner: 30s, 5m', durationArgument)
     .option('--timeout <duration>', 'longest time from start to end: 90s, 10m', durationArgument)
     .option('--metadata <key=value>', 'something of your own (repeatable)', collectMetadata)
+    .option('--idempotency-key <key>', 'submitted again with it, it is the same task')
     .addOption(new Option('--watch', 'show it while it runs').conflicts('wait'))
     .option('--wait', 'wait for the end and print the answer')
     .action(async (prompt: string | undefined, flags: SubmitFlags) => submit(cli, prompt, flags))

@@ -20,6 +20,7 @@ export interface InputFlags {
   /** Milliseconds. */
   timeout?: number
   metadata?: Record<string, string>
+  idempotencyKey?: string
 }
 
 /**
@@ -41,6 +42,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     agent,
     priority,
     metadata,
+    idempotencyKey,
   } = flags
   if (prompt !== undefined && file !== undefined)
     throw wrongPrompt('a prompt and --file are given, one of them is enough')
@@ -61,6 +63,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     delayMs: delay,
     timeoutMs: timeout,
     metadata,
+    idempotencyKey,
   }
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as TaskInput
 }

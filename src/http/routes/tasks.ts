@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import { TierlineError } from '../../errors.ts'
-import { TaskInput } from '../../tasks/input.ts'
+import { IdempotencyKey, TaskInput } from '../../tasks/input.ts'
 import { BatchInput, BatchResult, ListQuery, MAX_BATCH, TaskPage } from '../../tasks/list-query.ts'
 import { parseWith } from '../../tasks/parse-input.ts'
 import { Task } from '../../tasks/task.ts'
@@ -21,10 +21,17 @@ const SUBMIT_ERRORS = [
   'directory_not_absolute',
   'directory_not_found',
   'directory_not_allowed',
+  'idempotency_key_reused',
   'no_route',
   'queue_full',
   'opencode_unavailable',
 ] as const
+
+const SubmitHeaders = z.object({
+  'idempotency-key': IdempotencyKey.optional().meta({
+    description: 'The same as `idempotencyKey` of the body.',
+  }),
+})
 
 const BatchBody = z.strictObject({ tasks: z.array(TaskInput).min(1).max(MAX_BATCH) })
 
@@ -37,15 +44,16 @@ export function registerTaskRoutes(app: HttpApp, tasks: TaskPort): void {
       operationId: 'submitTask',
       tags: ['Tasks'],
       summary: 'Submit a task',
-      description: 'The task is in Redis before the answer leaves. `Location` is its URL.',
+      description:
+        'The task is in Redis before the answer leaves. `Location` is its URL. A repeat with the same `Idempotency-Key` gives the first answer again, with 200.',
+      headers: SubmitHeaders,
       body: TaskInput,
-      response: { 202: Task },
+      response: { 200: Task, 202: Task },
     },
     ...NO_VALIDATION,
-    handler: async ({ body, headers }, reply) => {
-      refuseIdempotencyKey(headers)
-      const task = await tasks.submit(body)
-      return reply.code(202).header('location', task.links.self).send(task)
+    handler: async ({ body, headers, caller }, reply) => {
+      const { status, task } = await tasks.accept(withKey(body, headers), caller)
+      return reply.code(status).header('location', task.links.self).send(task)
     },
   })
 
@@ -62,10 +70,10 @@ export function registerTaskRoutes(app: HttpApp, tasks: TaskPort): void {
       response: { 200: BatchResult },
     },
     ...NO_VALIDATION,
-    handler: async ({ body, headers }) => {
-      refuseIdempotencyKey(headers)
+    handler: async ({ body, headers, caller }) => {
+      refuseKeyOfBatch(headers)
       const batch = parseWith(BatchInput, body, 'Cannot accept the batch')
-      return { data: await tasks.submitMany(batch.tasks) }
+      return { data: await tasks.submitMany(batch.tasks, caller) }
     },
   })
 
@@ -132,10 +140,27 @@ function parseListQuery(query: object): ListQuery {
   return parseWith(ListQuery, input, 'Cannot list tasks')
 }
 
-/** Until a repeated key gives the first answer again, whoever relies on it must not be told 202. */
-function refuseIdempotencyKey(headers: IncomingHttpHeaders): void {
+/** The header is another place for a field of the body. */
+function withKey(body: unknown, headers: IncomingHttpHeaders): unknown {
+  const key = headers['idempotency-key']
+  if (key === undefined || typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  if (!('idempotencyKey' in body) || body.idempotencyKey === key) return { ...body, idempotencyKey: key }
+  throw new TierlineError(
+    'invalid_input',
+    'Cannot accept the task: its "idempotencyKey" is not that of the header "Idempotency-Key"',
+    {
+      errors: [
+        { field: 'idempotencyKey', message: 'must be that of the header', given: body.idempotencyKey },
+      ],
+    },
+  )
+}
+
+function refuseKeyOfBatch(headers: IncomingHttpHeaders): void {
   if (headers['idempotency-key'] === undefined) return
-  throw new TierlineError('unknown_field', 'Cannot accept the task: "Idempotency-Key" is not known here', {
-    errors: [{ field: 'Idempotency-Key', message: 'is not a known header' }],
-  })
+  throw new TierlineError(
+    'unknown_field',
+    'Cannot accept the batch: it has no "Idempotency-Key", each of its tasks may have an "idempotencyKey"',
+    { errors: [{ field: 'Idempotency-Key', message: 'is of single tasks; use "idempotencyKey" in each' }] },
+  )
 }

@@ -1,0 +1,85 @@
+/** Submit with an idempotency key: at most one task, however many ask and however often. */
+import { createHash } from 'node:crypto'
+import { TierlineError } from '../errors.ts'
+import type { TaskQueues } from '../queues/task-queues.ts'
+import type { FirstAnswer, OnceStore } from '../records/once-store.ts'
+import { viewTask } from '../records/task-record.ts'
+import { translateRedisError } from '../redis/redis-unavailable.ts'
+import type { ParsedTaskInput } from '../tasks/input.ts'
+import { createTaskID } from '../tasks/task-id.ts'
+import { type Accepted, type Admitted, deliveryOf, fieldsOf, newRecord, queueFull } from './submit.ts'
+
+export interface SubmitOnceDeps {
+  once: OnceStore
+  queues: TaskQueues
+  parse(raw: unknown): ParsedTaskInput
+  admitParsed(input: ParsedTaskInput): Promise<Admitted>
+  maxWaitingTasks: number
+  ageMs(): number
+  now(): number
+}
+
+/**
+ * Two round trips for a new task, one for a repeat. The key is taken and the record written in one step; the
+ * delivery waits for that answer, so that a repeat leaves none behind.
+ */
+export function createSubmitOnce(deps: SubmitOnceDeps) {
+  const { once, queues, parse, admitParsed, maxWaitingTasks, ageMs, now } = deps
+
+  /** @throws {TierlineError} `idempotency_key_reused`, and all that a submit throws. */
+  return async (raw: unknown, caller: string | null): Promise<Accepted> => {
+    const { idempotencyKey, ...input } = parse(raw)
+    const key = { caller, idempotencyKey: idempotencyKey! }
+    const fingerprint = fingerprintOf(input)
+    try {
+      const admitted = await admitParsed(input).catch(async (refusal) => {
+        // What was accepted once stays so, whatever the table and the directories are now.
+        const first = await once.read(key)
+        if (first === undefined) throw refusal
+        return first
+      })
+      if ('fingerprint' in admitted) return repeated(admitted)
+
+      const record = newRecord(createTaskID(), admitted, now())
+      const { id, createdAt, route, queue, directory } = record
+      const answer: FirstAnswer = { id, fingerprint, createdAt, route, queue, directory }
+      const first = await once.create(key, ageMs(), answer, record.state as 'waiting', fieldsOf(record))
+      if (first === 'full') throw queueFull(maxWaitingTasks)
+      if (first.id !== id) return repeated(first)
+      await queues.deliver(deliveryOf(id, admitted))
+      return { status: 202, task: viewTask(record, createdAt) }
+    } catch (error) {
+      throw translateRedisError(error)
+    }
+
+    /** The answer as it was given, also when the task is over or gone by now. */
+    function repeated(first: FirstAnswer): Accepted {
+      if (first.fingerprint !== fingerprint) throw reused(key.idempotencyKey, first.id)
+      const record = newRecord(first.id, { ...first, input }, first.createdAt)
+      return { status: 200, task: viewTask(record, first.createdAt) }
+    }
+  }
+}
+
+/** Of what the input means: neither the order of its keys nor the way a model is written count. */
+function fingerprintOf(input: ParsedTaskInput): string {
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(input)))
+    .digest('base64url')
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]) => [key, sorted(inner)])
+}
+
+function reused(key: string, id: string): TierlineError {
+  return new TierlineError(
+    'idempotency_key_reused',
+    `Cannot accept the task: the idempotency key "${key}" belongs to another one, ${id}`,
+    { errors: [{ field: 'idempotencyKey', message: 'was used for another task', given: key }] },
+  )
+}

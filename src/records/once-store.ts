@@ -1,0 +1,78 @@
+/** The first answers to idempotency keys. Each method is one round trip, and atomic. */
+import { createHash } from 'node:crypto'
+import type { RedisClient } from '../redis/connect.ts'
+import type { Keys } from '../redis/keys.ts'
+import type { RunScript } from '../redis/scripts.ts'
+import type { Route } from '../tasks/route.ts'
+import { flat, type RecordFields } from './record-store.ts'
+
+/** What a first answer is made of anew, together with the same input. */
+export interface FirstAnswer {
+  id: string
+  /** Of the input: tells whether a repeat is one. */
+  fingerprint: string
+  createdAt: number
+  route: Route
+  queue: string
+  directory: string | null
+}
+
+export interface OnceStoreOptions {
+  redis: RedisClient
+  scripts: RunScript
+  keys: Keys
+  maxWaitingTasks: number
+}
+
+export type OnceStore = ReturnType<typeof createOnceStore>
+
+/** `caller` is the name of the API key, `null` without: each has keys of its own. */
+export interface OnceKey {
+  caller: string | null
+  idempotencyKey: string
+}
+
+export function createOnceStore({ redis, scripts, keys, maxWaitingTasks }: OnceStoreOptions) {
+  return {
+    /**
+     * Writes a new record unless the key was used in the last `ageMs`. Gives the first answer, which is
+     * `answer` itself when the record was written (again, after a lost reply); `full` as in `RecordStore.create`.
+     */
+    async create(
+      key: OnceKey,
+      ageMs: number,
+      answer: FirstAnswer,
+      state: 'waiting' | 'delayed',
+      fields: RecordFields,
+    ): Promise<FirstAnswer | 'full'> {
+      const { id } = answer
+      const reply = await scripts('create-task-once', [
+        keys.task(id),
+        keys.tasks,
+        keys.live,
+        keys.once(digestOf(key)),
+        id,
+        maxWaitingTasks,
+        JSON.stringify(answer),
+        ageMs,
+        'state',
+        state,
+        ...flat(fields),
+      ])
+      return reply === -2 ? 'full' : (JSON.parse(reply as string) as FirstAnswer)
+    },
+
+    /** `undefined`: the key was not used, or too long ago. */
+    async read(key: OnceKey): Promise<FirstAnswer | undefined> {
+      const kept = await redis.get(keys.once(digestOf(key)))
+      return kept === null ? undefined : (JSON.parse(kept) as FirstAnswer)
+    },
+  }
+}
+
+/** Of one length and without meaning, whatever a caller takes for a key. */
+function digestOf({ caller, idempotencyKey }: OnceKey): string {
+  return createHash('sha256')
+    .update(JSON.stringify([caller, idempotencyKey]))
+    .digest('base64url')
+}
