@@ -1,5 +1,6 @@
 /** Composition root: puts the parts together and holds no logic. What others need of it are narrow ports. */
 import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { createCatalogCache } from './catalog/catalog-cache.ts'
 import { closeConnections } from './dispatch/close-connections.ts'
 import { createDeliveryHandler } from './dispatch/handle-delivery.ts'
@@ -97,7 +98,7 @@ export type Orchestrator = Awaited<ReturnType<typeof createOrchestrator>>
 export async function createOrchestrator(options: OrchestratorOptions) {
   const { redisUrl, backends, config, log } = options
   const keys = createKeys(options.namespace)
-  const name = `${process.pid}-${randomUUID().slice(0, 8)}`
+  const name = `${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}-${randomUUID().slice(0, 8)}`
   const onError = seldom((error: Error) =>
     log.warn({ error: error.message }, 'Redis connection failed, it is tried again'),
   )

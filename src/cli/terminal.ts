@@ -15,6 +15,8 @@ export interface Terminal {
   printJsonLine(value: unknown): void
   /** Chatter, on stderr. */
   note(text: string): void
+  /** How far it is, in one line of stderr that is drawn over; nothing where nobody looks. `undefined` removes it. */
+  progress(text: string | undefined): void
   /** Somebody looks at stdout, in a terminal that can move its cursor. */
   readonly live: boolean
   /** For stdout and for stderr: no-ops where nobody looks or `NO_COLOR` is set. */
@@ -43,6 +45,11 @@ export function createTerminal({ stdout, stderr, dumb }: TerminalOptions): Termi
     printJson: (value) => put(stdout, `${toJson(value, 2)}\n`),
     printJsonLine: (value) => put(stdout, `${toJson(value)}\n`),
     note: (text) => put(stderr, `${text}\n`),
+    progress(text) {
+      // Where stdout is a terminal as well, what is printed there shows how far it is.
+      if (stderr.isTTY !== true || stdout.isTTY === true || dumb) return
+      put(stderr, `\r\u001b[2K${text ?? ''}`)
+    },
     live: stdout.isTTY === true && !dumb,
     colors: colorsOf(stdout),
     noteColors: colorsOf(stderr),

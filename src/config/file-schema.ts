@@ -154,7 +154,8 @@ const withDefaults = {
         .max(365 * DAY)
         .default(DAY)
         .meta({
-          description: 'How long the event log of a finished task is kept.',
+          description:
+            'How long the event log of a finished task is kept; of one that failed, as long as the task.',
         }),
       taskAgeMs: z
         .int()

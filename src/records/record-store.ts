@@ -19,7 +19,7 @@ export interface RecordStoreOptions {
   redis: RedisClient
   scripts: RunScript
   keys: Keys
-  /** How long the log of a finished task is kept. */
+  /** How long the log of a finished task is kept; of one that failed it stays as long as the task. */
   logAgeMs: number
   /** About the most events of one log; the oldest go, and readers are told by `reset`. */
   maxLogEvents: number
@@ -95,7 +95,6 @@ export function createRecordStore(options: RecordStoreOptions) {
       options.maxDeliveries,
       keys.channel(id),
       JSON.stringify(options.poison),
-      logAgeMs,
     ])) as [Claim['status'], number, number, number, string, string[]]
     const [status, fence, attempt, seq, startedAt, before] = reply
     if (status !== 'claimed') return { status }

@@ -27,12 +27,17 @@ export const TaskResult = z.object({
 })
 export type TaskResult = z.infer<typeof TaskResult>
 
+/** A worker that took a task and was never heard of again; `lostAt` is when that was noticed. */
+const LostWorker = z.object({ worker: z.string(), attempt: z.int().min(1), lostAt: EpochMs })
+
 export const TaskFailure = z.object({
   code: z.string(),
   message: z.string(),
   retryable: z.boolean(),
   model: z.string().optional(),
   httpStatus: z.int().optional(),
+  /** Of `too_many_deliveries`: the evidence, oldest first. */
+  lostWorkers: z.array(LostWorker).optional(),
 })
 export type TaskFailure = z.infer<typeof TaskFailure>
 

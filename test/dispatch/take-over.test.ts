@@ -205,7 +205,15 @@ describe('a task that breaks its worker', () => {
 
     expect(await finished(orchestrator, id)).toMatchObject({
       state: 'failed',
-      error: { code: 'too_many_deliveries', retryable: false },
+      error: {
+        code: 'too_many_deliveries',
+        retryable: false,
+        lostWorkers: Array.from({ length: 5 }, (_, n) => ({
+          worker: 'worker',
+          attempt: n + 1,
+          lostAt: expect.any(Number),
+        })),
+      },
     })
     expect(await run(orchestrator, { prompt: 'Fine' })).toMatchObject({ state: 'succeeded' })
     const [queue] = orchestrator.board.queues()

@@ -119,13 +119,20 @@ describe('claim()', () => {
     for (let count = 1; count <= MAX_DELIVERIES; count += 1) expect((await claimed(id)).attempt).toBe(count)
 
     expect(await store.claim(id, claimOptions({ now: 7_000 }))).toEqual({ status: 'poisoned' })
-    expect(await store.read(id)).toMatchObject({ state: 'failed', error: POISON, finishedAt: 7_000 })
+    const lostWorkers = Array.from({ length: MAX_DELIVERIES }, (_, n) => ({
+      worker: expect.stringMatching(/^[^/]+$/),
+      attempt: n + 1,
+      lostAt: n + 1 === MAX_DELIVERIES ? 7_000 : 2_000,
+    }))
+    const error = { ...POISON, lostWorkers }
+    expect(await store.read(id)).toMatchObject({ state: 'failed', error, finishedAt: 7_000 })
     expect(await log(id)).toMatchObject([
       { seq: 1, type: 'task-queued', at: 1_000, queue: 'fast' },
       { seq: 2, type: 'task-routed', at: 1_000, route: { model: 'acme/nano' } },
-      { seq: 3, type: 'task-finished', at: 7_000, attempt: MAX_DELIVERIES, state: 'failed', error: POISON },
+      { seq: 3, type: 'task-finished', at: 7_000, attempt: MAX_DELIVERIES, state: 'failed', error },
     ])
-    expect(await redis.pttl(keys.log(id))).toBeGreaterThan(0)
+    // Kept as long as the task.
+    expect(await redis.pttl(keys.log(id))).toBe(-1)
     expect(await store.ids(['failed'], undefined, 10)).toEqual([id])
     expect(await store.ids(['running'], undefined, 10)).toEqual([])
   })
@@ -148,7 +155,7 @@ describe('claim()', () => {
 
   test.for(['waiting', 'delayed'] as const)(
     'does not count a delivery that was returned as %s',
-    async (state, { records: { store, create, claimed } }) => {
+    async (state, { records: { store, create, claimed, redis }, redis: { keys } }) => {
       const id = await create()
       for (let count = 0; count < 3 * MAX_DELIVERIES; count += 1) {
         const record = await claimed(id)
@@ -156,6 +163,7 @@ describe('claim()', () => {
       }
 
       expect(await store.read(id)).toMatchObject({ state, attempt: 3 * MAX_DELIVERIES })
+      expect(await redis.hexists(keys.task(id), 'lost')).toBe(0)
     },
   )
 })

@@ -34,6 +34,10 @@ export function renderTaskDetails(task: Task, now: number): string {
     ['state', task.state],
     ['waits for', waitingFor && `${waitingFor.reason}: ${waitingFor.detail}`],
     ['error', error && `${error.code}: ${error.message}`],
+    ...(error?.lostWorkers ?? []).map(({ worker, attempt, lostAt }): [string, string] => [
+      'lost worker',
+      `${worker}, attempt ${attempt}, missed at ${new Date(lostAt).toISOString()}`,
+    ]),
     ['type', task.type],
     ['tier', task.tier],
     ['queue', task.queue],

@@ -30,6 +30,7 @@ else
   -- Most tasks succeed, so those have no set of their own.
   if to ~= 'succeeded' then redis.call('ZADD', KEYS[4], 0, ARGV[1]) end
   redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
-  redis.call('PEXPIRE', KEYS[2], ARGV[7])
+  -- The log of a task that failed is kept as long as the task.
+  if to ~= 'failed' then redis.call('PEXPIRE', KEYS[2], ARGV[7]) end
 end
 return {last, cancel}
