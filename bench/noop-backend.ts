@@ -44,6 +44,12 @@ export function createNoopBackend(): SessionBackend {
       sessions += 1
       return { sessionID: `ses_${sessions}` }
     },
+    findSession: async (sessionID) => ({
+      sessionID,
+      directory: undefined,
+      parentID: undefined,
+      metadata: {},
+    }),
     async *runTurn({ messageID, model }: Turn): AsyncGenerator<TurnEvent> {
       const partID = `prt_${messageID}`
       yield { type: 'text', kind: 'text', partID, offset: 0, text: TEXT }

@@ -23,6 +23,7 @@ export const ERRORS = {
   directory_not_allowed: { title: 'Directory not allowed', status: 403, retryable: false },
   not_found: { title: 'Not found', status: 404, retryable: false },
   task_not_found: { title: 'Task not found', status: 404, retryable: false },
+  session_not_found: { title: 'Session not found', status: 404, retryable: false },
   tier_not_found: { title: 'Tier not found', status: 404, retryable: false },
   method_not_allowed: { title: 'Method not allowed', status: 405, retryable: false },
   not_finished: { title: 'Task not finished', status: 409, retryable: true },

@@ -10,17 +10,19 @@ import { trackRunningTasks } from './dispatch/running-tasks.ts'
 import { seldom } from './dispatch/seldom.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
 import { createAdmit } from './operations/admit.ts'
+import { findSession } from './operations/find-session.ts'
 import { createHealth } from './operations/health.ts'
 import { listTasks } from './operations/list-tasks.ts'
 import { createRoutingOperations } from './operations/routing-operations.ts'
 import { createSubmit } from './operations/submit.ts'
 import { createSubmitOnce } from './operations/submit-once.ts'
+import { createTaskGates } from './operations/task-gates.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
 import { formerQueues } from './queues/known-queues.ts'
 import { createQueueBoard } from './queues/queue-board.ts'
-import { createTaskQueues, EXTRA_QUEUES } from './queues/task-queues.ts'
+import { createTaskQueues, EXTRA_QUEUES, type TaskQueues } from './queues/task-queues.ts'
 import { createOnceStore } from './records/once-store.ts'
 import { createRecordStore } from './records/record-store.ts'
 import { viewTask } from './records/task-record.ts'
@@ -111,11 +113,15 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     throw error
   }
   const limits = config.limits()
-  const recordsOn = (connection: typeof redis) =>
-    createRecordStore({ ...limits, redis: connection, scripts: defineScripts(connection), keys })
-  const records = recordsOn(redis)
-  const hub = createLiveHub(subscriber, LOOK_AGAIN_MS)
+  /** Records, and the gates of their tasks, on one connection. */
+  const recordsOn = (connection: typeof redis, queues: TaskQueues) => {
+    const parts = { redis: connection, scripts: defineScripts(connection), keys }
+    const records = createRecordStore({ ...limits, ...parts })
+    return { records, gates: createTaskGates({ ...parts, records, queues }) }
+  }
   const queues = createTaskQueues({ redis, keys })
+  const { records, gates } = recordsOn(redis, queues)
+  const hub = createLiveHub(subscriber, LOOK_AGAIN_MS)
   const catalog = createCatalogCache((directory) =>
     firstAnswer(backends, (backend) => backend.catalog(directory)),
   )
@@ -131,6 +137,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     catalog,
     maxPromptBytes: () => config.limits().maxPromptBytes,
     checkDirectory: options.checkDirectory,
+    findSession: (sessionID) => findSession(backends, sessionID),
     checkFile: options.checkFile,
   })
   const { maxWaitingTasks } = limits
@@ -139,11 +146,20 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     queues,
     parse,
     admitParsed,
+    joinLine: gates.join,
     maxWaitingTasks,
     ageMs: () => config.limits().idempotencyAgeMs,
     now,
   })
-  const submitting = createSubmit({ records, queues, admit, submitOnce, maxWaitingTasks, now })
+  const submitting = createSubmit({
+    records,
+    queues,
+    admit,
+    submitOnce,
+    joinLine: gates.join,
+    maxWaitingTasks,
+    now,
+  })
   const operations = createTaskOperations({
     records,
     queues,
@@ -152,6 +168,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       backends
         .find((backend) => backend.server === server)
         ?.abort({ sessionID: sessionID!, directory: directory ?? undefined }),
+    leaveGates: (record) => gates.leave(gates.gatesOf(record), record.id, true),
     now,
   })
   const readEvents = createEventReader({ redis, keys, hub })
@@ -204,7 +221,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   }: WorkerOptions = {}): Promise<{ close(graceMs?: number): Promise<void> }> {
     const connections = await connectAll(redisUrl, [to('worker', 'wait'), to('records', 'wait')])
     const [deliveries, recording] = connections
-    const workerRecords = recordsOn(recording)
+    const workerQueues = createTaskQueues({ redis: deliveries, keys })
+    const { records: workerRecords, gates: workerGates } = recordsOn(recording, workerQueues)
     const running = await trackRunningTasks(hub, keys, workerRecords.cancelRequested)
     const stop = new AbortController()
     const deps = createRunnerDeps({
@@ -219,7 +237,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const host = createWorkerHost({
       redis: deliveries,
       keys,
-      queues: createTaskQueues({ redis: deliveries, keys }),
+      queues: workerQueues,
       running,
       tiers,
       concurrency,
@@ -229,6 +247,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       handle: createDeliveryHandler({
         records: workerRecords,
         running,
+        gates: workerGates,
         run: (claimed, signals) => runTask(claimed, deps, signals),
         worker: name,
         stop: stop.signal,
@@ -251,11 +270,12 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   /** Retention and the sweeper, in this process or in whichever is elected. */
   async function startMaintaining(): Promise<{ close(): Promise<void> }> {
     const [patient] = await connectAll(redisUrl, [to('maintenance', 'wait')])
+    const patientQueues = createTaskQueues({ redis: patient, keys })
     const maintenance = startMaintenance({
       redis: patient,
       keys,
-      records: recordsOn(patient),
-      queues: createTaskQueues({ redis: patient, keys }),
+      records: recordsOn(patient, patientQueues).records,
+      queues: patientQueues,
       name,
       everyMs: MAINTENANCE_MS,
       missingMs: MISSING_MS,

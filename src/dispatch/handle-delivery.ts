@@ -1,11 +1,13 @@
 /** One delivery, from the claim to the move that BullMQ is told. */
 import { randomUUID } from 'node:crypto'
+import type { Gatekeeper } from '../gates/gatekeeper.ts'
 import type { DeliveryOutcome } from '../queues/task-worker.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { RunSignals } from '../runner/interruption.ts'
 import type { Disposition } from '../runner/run-task.ts'
 import type { TaskFailure } from '../tasks/task.ts'
+import { parkTask } from './park-task.ts'
 import type { RunningTasks } from './running-tasks.ts'
 
 /** Deliveries that were neither finished nor returned, before a task counts as one that breaks its worker. */
@@ -20,6 +22,7 @@ const POISON: TaskFailure = {
 export interface HandleDeliveryDeps {
   records: RecordStore
   running: RunningTasks
+  gates: Gatekeeper
   run(record: TaskRecord, signals: RunSignals): Promise<Disposition>
   /** Name of this worker process. */
   worker: string
@@ -29,7 +32,8 @@ export interface HandleDeliveryDeps {
 }
 
 /** Claims the task and runs it. Errors that are nobody's fault but the code's are thrown: BullMQ shows them. */
-export function createDeliveryHandler({ records, running, run, worker, stop, now }: HandleDeliveryDeps) {
+export function createDeliveryHandler(deps: HandleDeliveryDeps) {
+  const { records, running, gates, run, worker, stop, now } = deps
   return async (id: string, queue: string): Promise<DeliveryOutcome> => {
     if (stop.aborted) return { status: 'returned' }
     const claim = await records.claim(id, {
@@ -39,11 +43,25 @@ export function createDeliveryHandler({ records, running, run, worker, stop, now
       maxDeliveries: MAX_DELIVERIES,
       poison: POISON,
     })
-    if (claim.status === 'poisoned') return { status: 'failed', reason: `${POISON.code}: ${POISON.message}` }
+    if (claim.status === 'poisoned') {
+      const broken = await records.read(id)
+      if (broken !== undefined) await gates.leave(gates.gatesOf(broken), id, true)
+      return { status: 'failed', reason: `${POISON.code}: ${POISON.message}` }
+    }
     if (claim.status !== 'claimed') return { status: 'completed', note: `stale: ${claim.status}` }
+    const { record } = claim
     const { cancel, leave } = running.enter(id)
+    const toPass = gates.gatesOf(record)
     try {
-      return outcomeOf(await run(claim.record, { cancel, stop }))
+      // One that is to be cancelled has nothing to wait for.
+      const refusal =
+        toPass.length === 0 || record.cancelAt !== null ? undefined : await gates.pass(toPass, record)
+      if (refusal !== undefined) return await parkTask(record, refusal, records, now())
+      const disposition = await run(record, { cancel, stop })
+      // Whoever took it over holds what it holds.
+      if (toPass.length > 0 && disposition.status !== 'stale')
+        await gates.leave(toPass, id, disposition.status === 'finished')
+      return outcomeOf(disposition)
     } finally {
       leave()
     }

@@ -1,5 +1,6 @@
 import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { TierlineError } from '../errors.ts'
+import { findSession } from '../operations/find-session.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { costMicroUsd, effectivePrice } from '../routing/cost.ts'
@@ -62,6 +63,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     write: records.write,
     readLog,
     backend,
+    ownerOf: async (sessionID) => (await findSession(backends, sessionID)).backend,
     modelFor,
     price,
     defaultAgent: DEFAULT_AGENT,

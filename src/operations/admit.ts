@@ -4,11 +4,13 @@ import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { isTierlineError, TierlineError } from '../errors.ts'
 import { nearestNames } from '../routing/nearest.ts'
 import { queueOf } from '../routing/queue-of.ts'
-import { resolveMessageModel, resolveRoute } from '../routing/resolve.ts'
+import { type RouteRequest, resolveMessageModel, resolveRoute } from '../routing/resolve.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import { messagesOf, type ParsedTaskInput, partsOf } from '../tasks/input.ts'
 import { parseTaskInput } from '../tasks/parse-input.ts'
 import type { Route } from '../tasks/route.ts'
+import { sessionDefaultOf } from '../tasks/session-default.ts'
+import type { FoundSession } from './find-session.ts'
 import type { Admitted } from './submit.ts'
 
 export interface AdmitDeps {
@@ -17,6 +19,8 @@ export interface AdmitDeps {
   maxPromptBytes(): number
   /** The real path. @throws {TierlineError} when it may not be used; `field` names the field in the error. */
   checkDirectory(directory: string, field: string): Promise<string>
+  /** @throws {TierlineError} `session_not_found`, `opencode_unavailable`. */
+  findSession(sessionID: string): Promise<FoundSession>
   /** The real path of a `file://` URL. @throws as above. */
   checkFile(url: string, field: string): Promise<string>
 }
@@ -24,7 +28,9 @@ export interface AdmitDeps {
 export type Admit = ReturnType<typeof createAdmit>
 
 /** See the functions it returns. They wait for nothing when the catalog is known and no path is named. */
-export function createAdmit({ table, catalog, maxPromptBytes, checkDirectory, checkFile }: AdmitDeps) {
+export function createAdmit(deps: AdmitDeps) {
+  const { table, catalog, maxPromptBytes, checkDirectory, findSession, checkFile } = deps
+
   /** @throws {TierlineError} that names the field, what was given, and what would be right. */
   async function admit(raw: unknown): Promise<Admitted> {
     return admitParsed(parse(raw))
@@ -36,30 +42,54 @@ export function createAdmit({ table, catalog, maxPromptBytes, checkDirectory, ch
 
   /** As `admit`, for an input that was checked when it came. */
   async function admitParsed(input: ParsedTaskInput): Promise<Admitted> {
+    if (input.sessionID !== undefined) return admitToSession(input, await findSession(input.sessionID))
     const directory =
       input.directory === undefined ? null : await checkDirectory(input.directory, 'directory')
+    return admitTo(directory, input, input)
+  }
+
+  /** The directory is the session's, and so is the route of one that names none. */
+  async function admitToSession(input: ParsedTaskInput, session: FoundSession): Promise<Admitted> {
+    const given = input.directory && (await checkDirectory(input.directory, 'directory'))
+    const directory = session.directory && (await checkDirectory(session.directory, 'sessionID'))
+    if (given && given !== directory) throw otherDirectory(given, directory, session.sessionID)
+    const { type, tier, model } = input
+    const asked = type ?? tier ?? model
+    const route = asked === undefined ? sessionDefaultOf(session.metadata) : input
+    return admitTo(directory ?? null, input, route)
+  }
+
+  async function admitTo(
+    directory: string | null,
+    input: ParsedTaskInput,
+    asked: RouteRequest,
+  ): Promise<Admitted> {
     await checkFiles(input)
-    const route = await routeOf(input, directory ?? undefined)
+    const route = await routeOf(input, asked, directory ?? undefined)
     return { input, route, queue: queueOf(route), directory }
   }
 
   /** Asks the server again, then the directory's own catalog, before a name counts as unknown. */
-  async function routeOf(input: ParsedTaskInput, directory: string | undefined): Promise<Route> {
+  async function routeOf(
+    input: ParsedTaskInput,
+    asked: RouteRequest,
+    directory: string | undefined,
+  ): Promise<Route> {
     try {
-      return decide(input, await catalog.get())
+      return decide(input, asked, await catalog.get())
     } catch (error) {
       if (!isUnknownName(error)) throw error
     }
     try {
-      return decide(input, await catalog.refresh())
+      return decide(input, asked, await catalog.refresh())
     } catch (error) {
       if (directory === undefined || !isUnknownName(error)) throw error
     }
-    return decide(input, await catalog.refresh(directory))
+    return decide(input, asked, await catalog.refresh(directory))
   }
 
-  function decide(input: ParsedTaskInput, snapshot: CatalogSnapshot): Route {
-    const { type, tier, model } = input
+  function decide(input: ParsedTaskInput, asked: RouteRequest, snapshot: CatalogSnapshot): Route {
+    const { type, tier, model } = asked
     const route = resolveRoute(
       { ...(type && { type }), ...(tier && { tier }), ...(model && { model }) },
       table(),
@@ -93,6 +123,23 @@ function checkAgent(agent: string | undefined, field: string, { agents }: Catalo
     `Cannot use the agent "${agent}": the OpenCode server has ${agents.join(', ')}`,
     {
       errors: [{ field, message: 'is no agent of the OpenCode server', given: agent, allowed }],
+    },
+  )
+}
+
+function otherDirectory(given: string, directory: string | undefined, sessionID: string): TierlineError {
+  return new TierlineError(
+    'invalid_input',
+    `Cannot use the directory "${given}": the session "${sessionID}" is in "${directory}"`,
+    {
+      errors: [
+        {
+          field: 'directory',
+          message: 'contradicts "sessionID", whose session is elsewhere',
+          given,
+          ...(directory && { allowed: [directory] }),
+        },
+      ],
     },
   )
 }

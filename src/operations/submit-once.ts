@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { TierlineError } from '../errors.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { FirstAnswer, OnceStore } from '../records/once-store.ts'
-import { viewTask } from '../records/task-record.ts'
+import { type TaskRecord, viewTask } from '../records/task-record.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import { createTaskID } from '../tasks/task-id.ts'
@@ -14,6 +14,8 @@ export interface SubmitOnceDeps {
   queues: TaskQueues
   parse(raw: unknown): ParsedTaskInput
   admitParsed(input: ParsedTaskInput): Promise<Admitted>
+  /** Gives a new task its place in the lines it has to wait in; `undefined`: there is none. */
+  joinLine(record: TaskRecord): Promise<number> | undefined
   maxWaitingTasks: number
   ageMs(): number
   now(): number
@@ -24,7 +26,7 @@ export interface SubmitOnceDeps {
  * delivery waits for that answer, so that a repeat leaves none behind.
  */
 export function createSubmitOnce(deps: SubmitOnceDeps) {
-  const { once, queues, parse, admitParsed, maxWaitingTasks, ageMs, now } = deps
+  const { once, queues, parse, admitParsed, joinLine, maxWaitingTasks, ageMs, now } = deps
 
   /** @throws {TierlineError} `idempotency_key_reused`, and all that a submit throws. */
   return async (raw: unknown, caller: string | null): Promise<Accepted> => {
@@ -46,6 +48,7 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
       const first = await once.create(key, ageMs(), answer, record.state as 'waiting', fieldsOf(record))
       if (first === 'full') throw queueFull(maxWaitingTasks)
       if (first.id !== id) return repeated(first)
+      await joinLine(record)
       await queues.deliver(deliveryOf(id, admitted))
       return { status: 202, task: viewTask(record, createdAt) }
     } catch (error) {

@@ -21,6 +21,8 @@ export interface SubmitDeps {
   admit(input: unknown): Promise<Admitted>
   /** Takes over where an idempotency key is given. */
   submitOnce(input: unknown, caller: string | null): Promise<Accepted>
+  /** Gives a new task its place in the lines it has to wait in; `undefined`: there is none. */
+  joinLine(record: TaskRecord): Promise<number> | undefined
   maxWaitingTasks: number
   now(): number
 }
@@ -44,7 +46,7 @@ export type Submit = ReturnType<typeof createSubmit>
 
 /** See the two functions it returns. */
 export function createSubmit(deps: SubmitDeps) {
-  const { records, queues, admit, submitOnce, maxWaitingTasks, now } = deps
+  const { records, queues, admit, submitOnce, joinLine, maxWaitingTasks, now } = deps
   // As of the last submit: near the limit, or before it is known, the delivery waits for the record's answer.
   let live = Number.POSITIVE_INFINITY
 
@@ -60,6 +62,8 @@ export function createSubmit(deps: SubmitDeps) {
     try {
       const creating = records.create(record.id, record.state as 'waiting', fieldsOf(record))
       const nearlyFull = live >= maxWaitingTasks * 0.9
+      const joining = nearlyFull ? undefined : joinLine(record)
+      joining?.catch(() => {})
       const delivering = nearlyFull ? undefined : queues.deliver(delivery)
       delivering?.catch(() => {})
       const created = await creating
@@ -68,6 +72,7 @@ export function createSubmit(deps: SubmitDeps) {
         throw queueFull(maxWaitingTasks)
       }
       if (created.status === 'created') live = created.live
+      await (joining ?? joinLine(record))
       await (delivering ?? queues.deliver(delivery))
     } catch (error) {
       throw translateRedisError(error)
@@ -155,6 +160,7 @@ export function newRecord(
     usage: NO_USAGE,
     costMicroUsd: 0,
     error: null,
+    waitingFor: null,
   }
 }
 

@@ -17,13 +17,17 @@ export interface TaskOperationsDeps {
   readmit(record: TaskRecord): Promise<Admitted>
   /** Stops the session of a task that no worker has. */
   abortSession(record: TaskRecord): Promise<void>
+  /** Lets a task that is over go from its gates. */
+  leaveGates(record: TaskRecord): Promise<void>
   now(): number
 }
 
 export type TaskOperations = ReturnType<typeof createTaskOperations>
 
 /** @throws {TierlineError} `task_not_found` from each of the functions. */
-export function createTaskOperations({ records, queues, readmit, abortSession, now }: TaskOperationsDeps) {
+export function createTaskOperations(deps: TaskOperationsDeps) {
+  const { records, queues, readmit, abortSession, leaveGates, now } = deps
+
   async function get(id: string): Promise<Task> {
     return viewTask(await record(id), now())
   }
@@ -41,6 +45,7 @@ export function createTaskOperations({ records, queues, readmit, abortSession, n
     // A job that cannot be taken out is stale by now: its claim will say so.
     if (status === 'cancelled') await queues.withdraw(queue, id)
     const found = await record(id)
+    if (status === 'cancelled') await leaveGates(found)
     // Handed over, or put off, in the middle of a turn: it may still run, and no worker will look after it.
     if (status === 'cancelled' && found.checkpoint !== null) abortSession(found).catch(() => {})
     return viewTask(found, now())

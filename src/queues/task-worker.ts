@@ -16,6 +16,8 @@ export type DeliveryOutcome =
   | { status: 'failed'; reason: string }
   | { status: 'delayed'; delayMs: number }
   | { status: 'returned' }
+  /** Put off until somebody promotes it, or `wakeInMs` is over. `isOpenNow`: a wake may have come too early. */
+  | { status: 'parked'; wakeInMs: number; isOpenNow(): Promise<boolean> }
 
 export interface TaskWorkerOptions {
   queue: string
@@ -68,6 +70,11 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
         throw new UnrecoverableError(outcome.reason)
       case 'delayed':
         await job.moveToDelayed(Date.now() + outcome.delayMs, token)
+        throw new DelayedError()
+      case 'parked':
+        await job.moveToDelayed(Date.now() + outcome.wakeInMs, token)
+        // Should this fail, or somebody else be faster, it wakes all the same.
+        if (await outcome.isOpenNow().catch(() => false)) await job.promote().catch(() => {})
         throw new DelayedError()
       case 'returned':
         await job.moveToWait(token)

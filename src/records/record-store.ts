@@ -213,14 +213,16 @@ export function createRecordStore(options: RecordStoreOptions) {
   }
 
   /** Of those tasks, the ones that are not over, with the queue each waits in. One round trip. */
-  async function liveQueues(ids: readonly string[]): Promise<{ id: string; queue: string }[]> {
+  async function liveQueues(
+    ids: readonly string[],
+  ): Promise<{ id: string; queue: string; state: TaskState }[]> {
     const pipeline = redis.pipeline()
     for (const id of ids) pipeline.hmget(keys.task(id), 'state', 'queue')
     const replies = (await pipeline.exec()) ?? []
     return replies.flatMap(([error, reply], index) => {
       if (error) throw error
       const [state, queue] = reply as [TaskState | null, string]
-      return state === null || isTerminal(state) ? [] : [{ id: ids[index]!, queue }]
+      return state === null || isTerminal(state) ? [] : [{ id: ids[index]!, queue, state }]
     })
   }
 

@@ -4,7 +4,7 @@ import type { ParsedTaskInput } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Route } from '../tasks/route.ts'
 import { isTerminal, type TaskState } from '../tasks/state.ts'
-import type { MessageResult, Task, TaskFailure } from '../tasks/task.ts'
+import type { MessageResult, Task, TaskFailure, WaitingFor } from '../tasks/task.ts'
 import { addUsage, NO_USAGE, type Usage } from '../tasks/usage.ts'
 
 /** Where a task stands: what a worker that takes over must know before it sends anything. */
@@ -50,6 +50,8 @@ export interface TaskRecord {
   usage: Usage
   costMicroUsd: number
   error: TaskFailure | null
+  /** What keeps it from starting or going on; `null`: nothing. */
+  waitingFor: WaitingFor | null
 }
 
 type Hash = Readonly<Record<string, string>>
@@ -86,6 +88,7 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     usage: hash.usage ? (JSON.parse(hash.usage) as Usage) : NO_USAGE,
     costMicroUsd: Number(hash.costMicroUsd ?? 0),
     error: hash.error ? (JSON.parse(hash.error) as TaskFailure) : null,
+    waitingFor: hash.waitingFor ? (JSON.parse(hash.waitingFor) as WaitingFor) : null,
   }
 }
 
@@ -100,7 +103,7 @@ export function viewTask(record: TaskRecord, now: number): Task {
   return {
     id,
     state: shownState(record, now),
-    waitingFor: null,
+    waitingFor: isTerminal(record.state) ? null : record.waitingFor,
     type: record.type,
     tier: record.tier,
     queue: record.queue,

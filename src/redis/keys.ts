@@ -32,6 +32,10 @@ export interface Keys {
   readonly maintainer: string
   /** Set of the queue names that workers serve or served. */
   readonly queues: string
+  /** Who holds a gate (a set) and who waits at it (a sorted set by order of submit). */
+  gate(name: string): { readonly holding: string; readonly waiting: string }
+  /** Counter: places given in the lines of all strict gates. */
+  readonly gateOrder: string
   /** Sorted set of worker processes, score epoch ms of their last sign of life. */
   readonly workers: string
 }
@@ -57,6 +61,11 @@ export function createKeys(namespace: string | undefined): Keys {
     once: (digest) => `${root}:once:${digest}`,
     maintainer: `${root}:maintainer`,
     queues: `${root}:queues`,
+    gate: (name) => ({
+      holding: `${root}:gate:${name}:holding`,
+      waiting: `${root}:gate:${name}:waiting`,
+    }),
+    gateOrder: `${root}:gate-order`,
     workers: `${root}:workers`,
   }
 }

@@ -13,6 +13,9 @@ const SCRIPTS = {
   'cancel-task': 5,
   'retry-task': 6,
   'remove-task': 6,
+  'enter-gate': 3,
+  'join-line': 3,
+  'leave-gate': 2,
 } as const
 
 export type ScriptName = keyof typeof SCRIPTS

@@ -27,6 +27,8 @@ export interface JournalOptions {
   seq: number
   /** Goes out soon, or with the first write. */
   opening: readonly NewEvent[]
+  /** Go with the first write. */
+  openingFields?: RecordFields
   write(write: Write): Promise<WriteResult>
   now(): number
   /** Another worker has the task: nothing more is written. Called once. */
@@ -49,6 +51,7 @@ export function createJournal(options: JournalOptions): Journal {
   const { id, fence, attempt, now } = options
   let seq = options.seq
   let pending: NewEvent[] = [...options.opening]
+  let { openingFields } = options
   let writing: Promise<boolean> = Promise.resolve(true)
   let busy = false
   let stale = false
@@ -99,19 +102,29 @@ export function createJournal(options: JournalOptions): Journal {
     if (stale) return false
     const events = pending
     if (events.length === 0 && to === undefined && isEmpty(fields)) return true
+    const all = openingFields === undefined ? fields : { ...openingFields, ...fields }
     pending = []
     alarm?.cancel()
     alarm = undefined
     busy = true
     if (events.some(isDelta)) textDueAt = now() + COALESCE_MS
     try {
-      const result = await options.write({ id, fence, seq, now: now(), events, fields, ...(to && { to }) })
+      const result = await options.write({
+        id,
+        fence,
+        seq,
+        now: now(),
+        events,
+        fields: all,
+        ...(to && { to }),
+      })
       if (result.status === 'stale') {
         stale = true
         options.onStale()
         return false
       }
       seq = result.seq
+      openingFields = undefined
       if (result.cancelRequested) options.onCancelRequested()
       return true
     } catch (error) {

@@ -58,6 +58,11 @@ export async function runTask(
   const { id } = record
   const deadlineAt = (record.startedAt ?? deps.now()) + deps.timeoutMsOf(record)
   const interruption = createInterruption(signals, deadlineAt, deps.now())
+  const eventNow = (type: 'task-resumed' | 'attempt-started') => ({
+    type,
+    at: deps.now(),
+    attempt: record.attempt,
+  })
   const journal = createJournal({
     id,
     fence: record.fence,
@@ -65,8 +70,10 @@ export async function runTask(
     seq: record.seq,
     opening: [
       ...(record.seq === 0 ? openingEvents(record) : []),
-      { type: 'attempt-started', at: deps.now(), attempt: record.attempt },
+      ...(record.waitingFor === null ? [] : [eventNow('task-resumed')]),
+      eventNow('attempt-started'),
     ],
+    ...(record.waitingFor !== null && { openingFields: { waitingFor: '' } }),
     write: deps.write,
     now: deps.now,
     onStale: () => interruption.raise('stale'),

@@ -21,6 +21,9 @@ export interface SessionBackend {
    */
   openSession(request: OpenSession, signal: AbortSignal): Promise<{ sessionID: string }>
 
+  /** What the server knows of a session; `undefined`: it has none such. @throws `opencode_unavailable`. */
+  findSession(sessionID: string, signal?: AbortSignal): Promise<SessionFacts | undefined>
+
   /**
    * Sends one message and tells what comes of it until the turn is over; the last event is `turn-ended`.
    *
@@ -56,6 +59,12 @@ export interface SessionRef {
   sessionID: string
   /** Absolute; `undefined`: the server's own working directory. */
   directory: string | undefined
+}
+
+export interface SessionFacts extends SessionRef {
+  parentID: string | undefined
+  /** As its creator wrote it. */
+  metadata: Readonly<Record<string, unknown>>
 }
 
 export interface OpenSession {

@@ -67,6 +67,11 @@ export const TaskInput = z
     prompt: Text.optional().meta({ description: 'Short for one message with this text.' }),
     messages: z.array(MessageInput).min(1).max(MAX_MESSAGES).optional(),
     directory: z.string().min(1).max(4096).optional().meta({ description: 'Absolute.' }),
+    sessionID: z
+      .string()
+      .regex(/^ses_[\w-]{1,128}$/, 'must be a session id: "ses_…"')
+      .optional()
+      .meta({ description: 'Goes on in this session, after what was sent there before. Else a new one.' }),
     title: z.string().min(1).max(200).optional(),
     agent: Agent.optional(),
     priority: z.int().min(0).max(9).optional().meta({ description: 'As in BullMQ: 0 first, 9 last.' }),

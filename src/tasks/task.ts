@@ -46,6 +46,7 @@ export const WaitingFor = z.object({
   detail: z.string(),
   until: EpochMs.nullable(),
 })
+export type WaitingFor = z.infer<typeof WaitingFor>
 
 export const Task = z.object({
   id: z.string(),

@@ -121,6 +121,14 @@ export function createMemoryBackend({
       return { sessionID: session.sessionID }
     },
 
+    async findSession(sessionID) {
+      assertHere()
+      const session = byID.get(sessionID)
+      if (session === undefined) return undefined
+      const { taskID, directory } = session
+      return { sessionID, directory, parentID: undefined, metadata: { tierline: { taskID } } }
+    },
+
     async *runTurn(turn, signal) {
       signal.throwIfAborted()
       assertHere()

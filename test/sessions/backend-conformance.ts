@@ -47,6 +47,18 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
       expect(await newSession(stage.backend, { taskID, mayExist: true })).toBe(first)
     })
 
+    test('findSession() tells where a session is, and knows no other', async () => {
+      const taskID = newTaskID()
+      const sessionID = await newSession(stage.backend, { taskID })
+
+      expect(await stage.other.findSession(sessionID)).toMatchObject({
+        sessionID,
+        parentID: undefined,
+        metadata: { tierline: { taskID } },
+      })
+      expect(await stage.other.findSession('ses_0000000000000000000000none')).toBeUndefined()
+    })
+
     test('runTurn() streams the answer of the model that was asked', async () => {
       const { marker, turn } = await newTurn('@say: Hello there, friend', { model: 'globex/fast' })
       const { events, outcome } = await run(stage.backend, turn)

@@ -28,6 +28,7 @@ export function addSubmit(program: Command, cli: Cli): void {
       'a further message, sent when the one before is answered (repeatable)',
       collectTexts,
     )
+    .option('--session <id>', 'go on in this session, after what was sent there before')
     .option('--title <text>', 'title of the session')
     .option('--agent <name>', 'agent of OpenCode')
     .option('--priority <number>', '0 runs first, 9 last', numberArgument)

@@ -12,6 +12,7 @@ export interface InputFlags {
   dir?: string
   file?: string
   message?: readonly string[]
+  session?: string
   title?: string
   agent?: string
   priority?: number
@@ -38,6 +39,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     type,
     tier,
     model,
+    session,
     title,
     agent,
     priority,
@@ -57,6 +59,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     model: model as TaskInput['model'],
     ...(more.length === 0 ? { prompt: only } : { messages: [only, ...more].map((text) => ({ text })) }),
     directory: dir === undefined ? undefined : resolve(dir),
+    sessionID: session,
     title,
     agent,
     priority,

@@ -18,6 +18,7 @@ const SUBMIT_ERRORS = [
   'unknown_tier',
   'unknown_model',
   'unknown_agent',
+  'session_not_found',
   'directory_not_absolute',
   'directory_not_found',
   'directory_not_allowed',

@@ -44,7 +44,8 @@ if deliveries > tonumber(ARGV[5]) then
   return {'poisoned'}
 end
 
-local startedAt = head.startedAt or ARGV[4]
+-- Empty: it was parked before it ever ran.
+local startedAt = head.startedAt ~= '' and head.startedAt or ARGV[4]
 redis.call('HSET', KEYS[1], 'state', 'running', 'deliveries', deliveries, 'worker', ARGV[3],
   'attempt', attempt, 'fence', fence, 'startedAt', startedAt)
 return {'claimed', fence, attempt, seq, startedAt, record}

@@ -76,6 +76,18 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       }
     },
 
+    findSession(sessionID, signal) {
+      return orUnavailable(async () => {
+        try {
+          const { directory, parentID, metadata = {} } = await http.session(sessionID, undefined, signal)
+          return { sessionID, directory, parentID, metadata }
+        } catch (error) {
+          if (error instanceof OpenCodeRefusal && error.status === 404) return undefined
+          throw error
+        }
+      })
+    },
+
     async *runTurn(turn, signal) {
       signal.throwIfAborted()
       const { watch, release } = directories.use(turn.directory)

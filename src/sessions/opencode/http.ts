@@ -56,7 +56,7 @@ export interface OpenCodeHttp {
   createSession(directory: Directory, body: SessionBody, signal: AbortSignal): Promise<{ id: string }>
   /** Root sessions whose title holds `text`, newest first. */
   searchSessions(directory: Directory, text: string, signal: AbortSignal): Promise<SessionInfo[]>
-  session(sessionID: string, directory: Directory, signal: AbortSignal): Promise<SessionInfo>
+  session(sessionID: string, directory: Directory, signal?: AbortSignal): Promise<SessionInfo>
   /** All of the session, oldest first. */
   messages(sessionID: string, directory: Directory, signal: AbortSignal): Promise<Messages>
   /** Sessions that do something now; one that is not in it is idle, or was asked just now. */

@@ -117,6 +117,7 @@ export const Created = z.object({ id: Text })
 
 export const SessionInfo = z.object({
   id: Text,
+  directory: Text.optional(),
   parentID: Text.optional(),
   metadata: z.record(Text, z.unknown()).optional(),
   time: z.object({ created: z.number() }),

@@ -1,0 +1,109 @@
+import type { TaskRecord } from '../records/task-record.ts'
+import type { RedisClient } from '../redis/connect.ts'
+import type { Keys } from '../redis/keys.ts'
+import type { RunScript } from '../redis/scripts.ts'
+import type { Entry, Gate } from './gate.ts'
+
+export interface TurnstileDeps {
+  redis: RedisClient
+  scripts: RunScript
+  keys: Keys
+  /** Of these tasks, those that cannot hold the gate, or wait for it, any more. One round trip. */
+  withoutClaim(tasks: {
+    holders: readonly string[]
+    heldFor: Gate['heldFor']
+    waiters: readonly string[]
+  }): Promise<string[]>
+}
+
+export interface TurnstileOptions {
+  /** Unique in the namespace: `session:ses_…`. */
+  name: string
+  reason: Gate['reason']
+  heldFor: Gate['heldFor']
+  /** How many may hold it at once. */
+  capacity: number
+  /**
+   * True: strictly one after the other in the order of submit, whoever is delivered first. Tasks must `join` when
+   * they are submitted. False: whoever comes first while there is room; who waits is woken in the order of submit.
+   */
+  isStrict: boolean
+  /** What people are told: `place` counts from 1. */
+  detail(place: number): string
+}
+
+export interface Turnstile extends Gate {
+  /** Gives a new task its place in line. How many must leave before it; 0: none. One round trip. */
+  join(taskID: string): Promise<number>
+}
+
+/** A lost wake costs at most this long for each who waits before it. */
+const SAFETY_WAKE_MS = 30_000
+const LONGEST_SAFETY_WAKE_MS = 10 * 60_000
+/** Nobody asks for so long who still waits: what a crash left behind goes. */
+const AGE_MS = 7 * 24 * 60 * 60_000
+
+/** A gate for so many at once. Each method is one round trip; `enter` three where who was refused before is again. */
+export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions): Turnstile {
+  const { redis, scripts, keys } = deps
+  const { name, reason, heldFor, capacity, isStrict, detail } = options
+  const { holding, waiting } = keys.gate(name)
+  const strict = isStrict ? 1 : 0
+
+  async function enter(task: TaskRecord): Promise<Entry> {
+    let reply = await ask(task)
+    if (reply[0] === 0 && task.waitingFor !== null) {
+      // It was told to wait before and still must: is the one it waits for still there? A crash leaves no word.
+      const [, , holders, first] = reply
+      const gone = await deps.withoutClaim({ holders, heldFor, waiters: isStrict ? [first] : [] })
+      for (const id of gone) await leave(id)
+      if (gone.length > 0) reply = await ask(task)
+    }
+    if (reply[0] === 1) return { status: 'open' }
+    const place = reply[1]
+    const wakeInMs = Math.min(place * SAFETY_WAKE_MS, LONGEST_SAFETY_WAKE_MS)
+    return { status: 'shut', detail: detail(place), until: null, wakeInMs }
+  }
+
+  async function ask({ id, createdAt }: TaskRecord): Promise<[1] | [0, number, string[], string]> {
+    const order = isStrict ? '' : createdAt
+    const reply = await scripts('enter-gate', [
+      holding,
+      waiting,
+      keys.gateOrder,
+      id,
+      capacity,
+      strict,
+      order,
+      AGE_MS,
+    ])
+    return reply as [1] | [0, number, string[], string]
+  }
+
+  async function leave(taskID: string): Promise<readonly string[]> {
+    return (await scripts('leave-gate', [holding, waiting, taskID, capacity, strict])) as string[]
+  }
+
+  return {
+    reason,
+    heldFor,
+    enter,
+    leave,
+    async isOpenTo(taskID) {
+      const replies = await redis.pipeline().scard(holding).zrank(waiting, taskID).exec()
+      const [held, place] = replies!.map(([, reply]) => reply) as [number, number | null]
+      // Who is woken leaves the line, but where it is strict.
+      return place === null || (isStrict && place < capacity - held)
+    },
+    async join(taskID) {
+      return (await scripts('join-line', [
+        holding,
+        waiting,
+        keys.gateOrder,
+        taskID,
+        capacity,
+        AGE_MS,
+      ])) as number
+    },
+  }
+}

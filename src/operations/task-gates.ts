@@ -1,0 +1,66 @@
+/** Which gates a task must pass, and what they are made of. */
+import type { Gate } from '../gates/gate.ts'
+import { createGatekeeper } from '../gates/gatekeeper.ts'
+import { createTurnstile, type TurnstileDeps } from '../gates/turnstile.ts'
+import type { TaskQueues } from '../queues/task-queues.ts'
+import type { RecordStore } from '../records/record-store.ts'
+import type { TaskRecord } from '../records/task-record.ts'
+import type { RedisClient } from '../redis/connect.ts'
+import type { Keys } from '../redis/keys.ts'
+import type { RunScript } from '../redis/scripts.ts'
+
+export interface TaskGatesDeps {
+  redis: RedisClient
+  scripts: RunScript
+  keys: Keys
+  records: RecordStore
+  queues: TaskQueues
+}
+
+export type TaskGates = ReturnType<typeof createTaskGates>
+
+const NONE: readonly Gate[] = []
+
+/** On one connection; opens nothing. */
+export function createTaskGates({ redis, scripts, keys, records, queues }: TaskGatesDeps) {
+  const withoutClaim: TurnstileDeps['withoutClaim'] = async ({ holders, heldFor, waiters }) => {
+    const states = new Map(
+      (await records.liveQueues([...holders, ...waiters])).map(({ id, state }) => [id, state]),
+    )
+    const holds = (id: string) => (heldFor === 'run' ? states.get(id) === 'running' : states.has(id))
+    return [...holders.filter((id) => !holds(id)), ...waiters.filter((id) => !states.has(id))]
+  }
+  const deps = { redis, scripts, keys, withoutClaim }
+
+  /** One message of a session at a time, in the order they were sent, a retried one last. */
+  const sessionTurn = (sessionID: string) =>
+    createTurnstile(deps, {
+      name: `session:${sessionID}`,
+      reason: 'session',
+      heldFor: 'task',
+      capacity: 1,
+      isStrict: true,
+      detail: (place) => `${sessionID}: ${place} before it`,
+    })
+
+  function gatesOf({ input }: Pick<TaskRecord, 'input'>): readonly Gate[] {
+    return input.sessionID === undefined ? NONE : [sessionTurn(input.sessionID)]
+  }
+
+  async function wake(ids: readonly string[]): Promise<void> {
+    const found = await records.liveQueues(ids)
+    await Promise.all(found.map(({ id, queue }) => queues.promote(queue, id)))
+  }
+
+  return {
+    ...createGatekeeper({ gatesOf, wake }),
+    /**
+     * Gives a new task its place in the line of its session, and says how many are before it; `undefined`: it has
+     * none. A delayed one takes its place when its time has come.
+     */
+    join({ id, input, delayUntil }: TaskRecord): Promise<number> | undefined {
+      if (input.sessionID === undefined || delayUntil > 0) return undefined
+      return sessionTurn(input.sessionID).join(id)
+    },
+  }
+}

@@ -1,0 +1,196 @@
+import { describe, expect } from 'vitest'
+import { createTurnstile, type Turnstile, type TurnstileOptions } from '../../src/gates/turnstile.ts'
+import type { TaskRecord } from '../../src/records/task-record.ts'
+import { defineScripts } from '../../src/redis/scripts.ts'
+import { test as base } from '../setup/redis-test.ts'
+
+interface TurnstileFixture {
+  open(options?: Partial<TurnstileOptions>): Turnstile
+  /** Tasks that can hold and want nothing any more. */
+  gone: Set<string>
+  keysLeft(): Promise<string[]>
+}
+
+const test = base.extend<{ gate: TurnstileFixture }>({
+  gate: async ({ redis: { keys, connect } }, use) => {
+    const redis = await connect('fail')
+    const gone = new Set<string>()
+    const deps = {
+      redis,
+      scripts: defineScripts(redis),
+      keys,
+      withoutClaim: async ({
+        holders,
+        waiters,
+      }: {
+        holders: readonly string[]
+        waiters: readonly string[]
+      }) => [...holders, ...waiters].filter((id) => gone.has(id)),
+    }
+    await use({
+      gone,
+      open: (options) =>
+        createTurnstile(deps, {
+          name: 'session:ses_1',
+          reason: 'session',
+          heldFor: 'task',
+          capacity: 1,
+          isStrict: true,
+          detail: (place) => `${place} before it`,
+          ...options,
+        }),
+      keysLeft: () => redis.keys(`${keys.root}:gate:*`),
+    })
+  },
+})
+
+describe('a strict turnstile', () => {
+  test('lets tasks through in the order they joined, whoever asks first', async ({ gate: { open } }) => {
+    const gate = open()
+    expect([await gate.join('a'), await gate.join('b'), await gate.join('c')]).toEqual([0, 1, 2])
+
+    expect(await gate.enter(task('b'))).toMatchObject({ status: 'shut', detail: '2 before it', until: null })
+    expect(await gate.enter(task('a'))).toEqual({ status: 'open' })
+    expect(await gate.enter(task('b'))).toMatchObject({ status: 'shut', detail: '1 before it' })
+    expect(await gate.leave('a')).toEqual(['b'])
+    expect(await gate.enter(task('c'))).toMatchObject({ status: 'shut' })
+    expect(await gate.enter(task('b'))).toEqual({ status: 'open' })
+    expect(await gate.leave('b')).toEqual(['c'])
+  })
+
+  test('is open to who holds it, however often that asks: after a take-over, after a backoff', async ({
+    gate: { open },
+  }) => {
+    const gate = open()
+    await gate.join('a')
+    await gate.join('b')
+    await gate.enter(task('a'))
+
+    expect(await gate.enter(task('a'))).toEqual({ status: 'open' })
+    expect(await gate.enter(task('b'))).toMatchObject({ status: 'shut' })
+  })
+
+  test('keeps the place of one whose wake was lost', async ({ gate: { open } }) => {
+    const gate = open()
+    for (const id of ['a', 'b', 'c']) await gate.join(id)
+    await gate.enter(task('a'))
+    // b is told and never comes.
+    expect(await gate.leave('a')).toEqual(['b'])
+
+    expect(await gate.enter(task('c'))).toMatchObject({ status: 'shut', detail: '2 before it' })
+    expect(await gate.enter(task('b'))).toEqual({ status: 'open' })
+  })
+
+  test('puts one that did not join at the end', async ({ gate: { open } }) => {
+    const gate = open()
+    await gate.join('a')
+    expect(await gate.enter(task('z'))).toMatchObject({ status: 'shut' })
+    await gate.join('b')
+
+    await gate.enter(task('a'))
+    expect(await gate.leave('a')).toEqual(['z'])
+  })
+
+  test('passes over one that left while it waited', async ({ gate: { open } }) => {
+    const gate = open()
+    for (const id of ['a', 'b', 'c']) await gate.join(id)
+    await gate.enter(task('a'))
+
+    expect(await gate.leave('b')).toEqual([])
+    expect(await gate.leave('a')).toEqual(['c'])
+  })
+
+  test('frees itself of a holder and a first in line that are gone, for one that was refused before', async ({
+    gate: { open, gone },
+  }) => {
+    const gate = open()
+    for (const id of ['a', 'b', 'c']) await gate.join(id)
+    await gate.enter(task('a'))
+    gone.add('a').add('b')
+
+    expect(await gate.enter(task('c'))).toMatchObject({ status: 'shut' })
+    expect(await gate.enter(parked('c'))).toEqual({ status: 'open' })
+  })
+
+  test('says whether it is open by now to one that is being put off', async ({ gate: { open } }) => {
+    const gate = open()
+    for (const id of ['a', 'b', 'c']) await gate.join(id)
+    await gate.enter(task('a'))
+
+    expect([await gate.isOpenTo('b'), await gate.isOpenTo('c')]).toEqual([false, false])
+    await gate.leave('a')
+    expect([await gate.isOpenTo('b'), await gate.isOpenTo('c')]).toEqual([true, false])
+  })
+
+  test('wakes who waits longer before it later, up to ten minutes', async ({ gate: { open } }) => {
+    const gate = open()
+    for (let index = 0; index < 30; index += 1) await gate.join(`t${index}`)
+
+    expect(await gate.enter(task('t1'))).toMatchObject({ wakeInMs: 60_000 })
+    expect(await gate.enter(task('t29'))).toMatchObject({ wakeInMs: 600_000 })
+  })
+
+  test('leaves nothing behind, and is apart from other gates', async ({ gate: { open, keysLeft } }) => {
+    const [one, other] = [open(), open({ name: 'session:ses_2' })]
+    await one.join('a')
+    expect(await one.enter(task('a'))).toEqual({ status: 'open' })
+    expect(await other.enter(task('b'))).toEqual({ status: 'open' })
+
+    await one.leave('a')
+    await one.leave('a')
+    await other.leave('b')
+    expect(await keysLeft()).toEqual([])
+  })
+
+  test('holds so many at once', async ({ gate: { open } }) => {
+    const gate = open({ capacity: 2 })
+    expect([await gate.join('a'), await gate.join('b'), await gate.join('c')]).toEqual([0, 0, 1])
+    await gate.enter(task('a'))
+
+    expect(await gate.enter(task('c'))).toMatchObject({ status: 'shut' })
+    expect(await gate.enter(task('b'))).toEqual({ status: 'open' })
+    expect(await gate.leave('a')).toEqual(['c'])
+  })
+})
+
+describe('a turnstile that is not strict', () => {
+  const free = {
+    name: 'model:acme/big',
+    reason: 'limit',
+    heldFor: 'run',
+    capacity: 2,
+    isStrict: false,
+  } as const
+
+  test('lets through whoever comes while there is room, and wakes who waits by order of submit', async ({
+    gate: { open },
+  }) => {
+    const gate = open(free)
+    await gate.enter(task('a', 1))
+    await gate.enter(task('b', 2))
+    expect(await gate.enter(task('d', 4))).toMatchObject({ status: 'shut' })
+    expect(await gate.enter(task('c', 3))).toMatchObject({ status: 'shut' })
+
+    expect(await gate.leave('a')).toEqual(['c'])
+    expect(await gate.enter(task('e', 5))).toEqual({ status: 'open' })
+    // Too late, and so it waits again.
+    expect(await gate.enter(task('c', 3))).toMatchObject({ status: 'shut', detail: '1 before it' })
+    expect(await gate.leave('b')).toEqual(['c'])
+    expect(await gate.leave('e')).toEqual(['d'])
+  })
+
+  test('tells one that is being put off that it was woken', async ({ gate: { open } }) => {
+    const gate = open({ ...free, capacity: 1 })
+    await gate.enter(task('a'))
+    await gate.enter(task('b'))
+
+    expect(await gate.isOpenTo('b')).toBe(false)
+    await gate.leave('a')
+    expect(await gate.isOpenTo('b')).toBe(true)
+  })
+})
+
+const task = (id: string, createdAt = 1) => ({ id, createdAt, waitingFor: null }) as TaskRecord
+
+const parked = (id: string) =>
+  ({ ...task(id), waitingFor: { reason: 'session', detail: '', until: null } }) as TaskRecord
