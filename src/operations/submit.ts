@@ -1,18 +1,16 @@
-/** Submit: check everything, then write the record and add its delivery, in one round trip. */
+/** Submit: check everything, then write the record and add its delivery. */
 import { TierlineError } from '../errors.ts'
 import type { Delivery, TaskQueues } from '../queues/task-queues.ts'
 import type { RecordFields, RecordStore } from '../records/record-store.ts'
 import { type TaskRecord, viewTask } from '../records/task-record.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
-import { messagesOf, type ParsedTaskInput, partsOf } from '../tasks/input.ts'
+import type { ParsedTaskInput } from '../tasks/input.ts'
 import type { BatchItem } from '../tasks/list-query.ts'
 import { problemOf } from '../tasks/problem.ts'
 import type { Route } from '../tasks/route.ts'
 import type { Task } from '../tasks/task.ts'
 import { createTaskID } from '../tasks/task-id.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
-
-const SUMMARY_CHARS = 300
 
 export interface SubmitDeps {
   records: RecordStore
@@ -47,33 +45,19 @@ export type Submit = ReturnType<typeof createSubmit>
 /** See the two functions it returns. */
 export function createSubmit(deps: SubmitDeps) {
   const { records, queues, admit, submitOnce, joinLine, maxWaitingTasks, now } = deps
-  // As of the last submit: near the limit, or before it is known, the delivery waits for the record's answer.
-  let live = Number.POSITIVE_INFINITY
-
   /**
-   * Resolves when the task is in Redis. The record is written before the delivery on the same connection,
-   * so a delivery without a record is never left behind.
+   * Resolves when the task is in Redis: the record first, then its delivery. Two round trips; records that come
+   * together are written together. A record whose delivery got lost in between is delivered by maintenance.
    */
   async function submit(raw: unknown): Promise<Task> {
     if (hasKey(raw)) return (await submitOnce(raw, null)).task
     const admitted = await admit(raw)
     const record = newRecord(createTaskID(), admitted, now())
-    const delivery = deliveryOf(record.id, admitted)
     try {
-      const creating = records.create(record.id, record.state as 'waiting', fieldsOf(record))
-      const nearlyFull = live >= maxWaitingTasks * 0.9
-      const joining = nearlyFull ? undefined : joinLine(record)
-      joining?.catch(() => {})
-      const delivering = nearlyFull ? undefined : queues.deliver(delivery)
-      delivering?.catch(() => {})
-      const created = await creating
-      if (created.status === 'full') {
-        if (delivering !== undefined) await delivering.then(() => queues.withdraw(delivery.queue, record.id))
-        throw queueFull(maxWaitingTasks)
-      }
-      if (created.status === 'created') live = created.live
-      await (joining ?? joinLine(record))
-      await (delivering ?? queues.deliver(delivery))
+      const { status } = await records.create(record.id, record.state as 'waiting', fieldsOf(record))
+      if (status === 'full') throw queueFull(maxWaitingTasks)
+      // In this order on the connection, so that the delivery finds its place.
+      await Promise.all([joinLine(record), queues.deliver(deliveryOf(record.id, admitted))])
     } catch (error) {
       throw translateRedisError(error)
     }
@@ -109,22 +93,15 @@ function hasKey(raw: unknown): boolean {
 }
 
 /** The job of a task: what the board shows of it without looking at the record. */
-export function deliveryOf(id: string, { input, route, queue, directory }: Admitted): Delivery {
+export function deliveryOf(id: string, { input, route, queue }: Admitted): Delivery {
   return {
     id,
     queue,
     name: input.type ?? 'task',
-    summary: { type: input.type, tier: route.tier, model: route.model, directory, prompt: promptHead(input) },
+    summary: { type: input.type, tier: route.tier, model: route.model },
     priority: input.priority ?? 0,
     delayMs: input.delayMs ?? 0,
   }
-}
-
-/** The beginning of what is asked, for people. */
-export function promptHead(input: ParsedTaskInput): string {
-  const part = partsOf(messagesOf(input)[0]!).find(({ type }) => type === 'text')
-  const text = part?.type === 'text' ? part.text : ''
-  return text.length > SUMMARY_CHARS ? `${text.slice(0, SUMMARY_CHARS)}…` : text
 }
 
 /** A task as it is when it is accepted. */

@@ -10,6 +10,7 @@ import type { RunScript } from '../redis/scripts.ts'
 import type { NewEvent } from '../tasks/event.ts'
 import { isTerminal, type TaskState } from '../tasks/state.ts'
 import type { TaskFailure } from '../tasks/task.ts'
+import { createTogether } from './create-together.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
 
 /** Fields of the hash, ready to be written: `{ model: 'acme/nano' }`. */
@@ -51,27 +52,15 @@ export type RecordStore = ReturnType<typeof createRecordStore>
 export function createRecordStore(options: RecordStoreOptions) {
   const { redis, scripts, keys, logAgeMs, maxLogEvents, maxWaitingTasks } = options
 
-  /**
-   * Writes a new record: `created` with the number of tasks that are not over, `exists` when the
-   * id is taken, `full` when `maxWaitingTasks` are not over already (nothing is written then).
-   */
+  const createOne = createTogether({ scripts, keys, maxLive: maxWaitingTasks })
+
+  /** Writes a new record. `full`: `maxWaitingTasks` are not over already, and nothing was written. */
   async function create(
     id: string,
     state: 'waiting' | 'delayed',
     fields: RecordFields,
-  ): Promise<{ status: 'created'; live: number } | { status: 'exists' } | { status: 'full' }> {
-    const reply = (await scripts('create-task', [
-      keys.task(id),
-      keys.tasks,
-      keys.live,
-      id,
-      maxWaitingTasks,
-      'state',
-      state,
-      ...flat(fields),
-    ])) as number
-    if (reply === -1) return { status: 'exists' }
-    return reply === -2 ? { status: 'full' } : { status: 'created', live: reply }
+  ): Promise<{ status: 'created' | 'full' }> {
+    return { status: (await createOne({ id, fields: { state, ...fields } })) ? 'created' : 'full' }
   }
 
   /**

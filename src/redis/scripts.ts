@@ -4,9 +4,12 @@ import type { Redis } from 'ioredis'
 
 type Arg = string | number
 
-/** Name → number of keys. The header of each `scripts/<name>.lua` says what keys, arguments and reply are. */
+/**
+ * Name → number of keys; 0: it varies, and the caller says. The header of each `scripts/<name>.lua` says what
+ * keys, arguments and reply are.
+ */
 const SCRIPTS = {
-  'create-task': 3,
+  'create-tasks': 0,
   'create-task-once': 4,
   'claim-task': 5,
   'write-task': 5,
@@ -20,17 +23,22 @@ const SCRIPTS = {
 
 export type ScriptName = keyof typeof SCRIPTS
 
-/** Runs a script: first its keys, then its arguments, in one flat list. */
-export type RunScript = (name: ScriptName, keysAndArgs: readonly Arg[]) => Promise<unknown>
+/** Runs a script: first its keys, then its arguments, in one flat list. `numberOfKeys`: of a script where it varies. */
+export type RunScript = (
+  name: ScriptName,
+  keysAndArgs: readonly Arg[],
+  numberOfKeys?: number,
+) => Promise<unknown>
 
 type Commands = Record<ScriptName, (keysAndArgs: readonly Arg[]) => Promise<unknown>>
 
 /** Defines the scripts on a connection. Call it once per connection. */
 export function defineScripts(redis: Redis): RunScript {
   for (const [name, numberOfKeys] of Object.entries(SCRIPTS))
-    redis.defineCommand(name, { lua: source(name), numberOfKeys })
+    redis.defineCommand(name, { lua: source(name), ...(numberOfKeys > 0 && { numberOfKeys }) })
   const commands = redis as unknown as Commands
-  return (name, keysAndArgs) => commands[name](keysAndArgs)
+  return (name, keysAndArgs, numberOfKeys) =>
+    commands[name](numberOfKeys === undefined ? keysAndArgs : [numberOfKeys, ...keysAndArgs])
 }
 
 function source(name: string): string {

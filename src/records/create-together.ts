@@ -1,0 +1,53 @@
+import type { Keys } from '../redis/keys.ts'
+import type { RunScript } from '../redis/scripts.ts'
+import type { RecordFields } from './record-store.ts'
+
+export interface NewRecord {
+  id: string
+  fields: RecordFields
+}
+
+/** Redis does nothing else while it writes them: about half a millisecond. */
+const MOST_TOGETHER = 32
+
+/**
+ * Writes new records. Those that come in one turn of the event loop go out as one script, which under load
+ * halves what each of them costs Redis and this process.
+ *
+ * Resolves to `false` when `maxLive` tasks live already: nothing was written then.
+ */
+export function createTogether(options: {
+  scripts: RunScript
+  keys: Keys
+  maxLive: number
+}): (record: NewRecord) => Promise<boolean> {
+  const { scripts, keys, maxLive } = options
+  let waiting: (NewRecord & PromiseWithResolvers<boolean>)[] = []
+
+  async function send(): Promise<void> {
+    const records = waiting
+    waiting = []
+    try {
+      const args: (string | number)[] = [keys.tasks, keys.live]
+      for (const { id } of records) args.push(keys.task(id))
+      args.push(maxLive)
+      for (const { id, fields } of records) {
+        const at = args.push(id, 0) - 1
+        for (const field in fields) args.push(field, fields[field]!)
+        args[at] = args.length - at - 1
+      }
+      const written = (await scripts('create-tasks', args, 2 + records.length)) as number
+      for (const [index, { resolve }] of records.entries()) resolve(index < written)
+    } catch (error) {
+      for (const { reject } of records) reject(error)
+    }
+  }
+
+  return (record) => {
+    if (waiting.length === 0) setImmediate(() => waiting.length > 0 && void send())
+    const entry = { ...record, ...Promise.withResolvers<boolean>() }
+    waiting.push(entry)
+    if (waiting.length === MOST_TOGETHER) void send()
+    return entry.promise
+  }
+}
