@@ -55,7 +55,7 @@ export function createNoopBackend(): SessionBackend {
       yield { type: 'text', kind: 'text', partID, offset: 0, text: TEXT }
       yield { type: 'part-ended', kind: 'text', partID, text: TEXT }
       const spent = { usage: USAGE, costMicroUsd: 27, steps: 1 }
-      yield { type: 'usage', ...spent }
+      yield { type: 'usage', ...spent, goesOn: false }
       yield {
         type: 'turn-ended',
         outcome: { status: 'finished', finish: 'stop', text: TEXT, model, ...spent },

@@ -51,6 +51,9 @@ export const ERRORS = {
   // How a task may end other than well.
   cancelled: { title: 'Cancelled', status: 409, retryable: false },
   task_timeout: { title: 'Task timed out', status: 504, retryable: true },
+  retry_timeout: { title: 'Provider failed for too long', status: 504, retryable: true },
+  stream_silent: { title: 'Stream silent', status: 504, retryable: true },
+  too_many_steps: { title: 'Too many steps', status: 502, retryable: false },
   too_many_deliveries: { title: 'Task breaks its worker', status: 500, retryable: false },
   turn_failed: { title: 'Turn failed', status: 502, retryable: false },
   turn_aborted: { title: 'Turn aborted', status: 502, retryable: true },

@@ -65,6 +65,10 @@ export interface Limits {
   maxPromptBytes: number
   /** Wall clock of a task that names none. */
   timeoutMs: number
+  /** The others are those of `TaskLimits`, where the route of a task says nothing. */
+  maxSteps: number
+  silenceMs: number
+  retryWaitMs: number
   logAgeMs: number
   taskAgeMs: number
   maxFinishedTasks: number

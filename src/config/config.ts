@@ -9,7 +9,12 @@ const MICRO_USD_PER_USD = 1_000_000
 export interface Config {
   readonly table: RoutingTable
   readonly limits: Limits
-  readonly retry: { readonly maxTries: number; readonly backoffMs: number; readonly maxBackoffMs: number }
+  readonly retry: {
+    readonly maxTries: number
+    readonly backoffMs: number
+    readonly maxBackoffMs: number
+    readonly maxRetryAfterMs: number
+  }
   /** Tasks at a time of one tier in one process, where the tier has no limit of its own. */
   readonly workerConcurrency: number
   readonly directories: {
@@ -28,6 +33,10 @@ export interface Limits {
   readonly maxPromptBytes: number
   /** Wall clock of a task, where neither it nor its route names one. */
   readonly timeoutMs: number
+  /** As in `RouteRule`, where the route says nothing. */
+  readonly maxSteps: number
+  readonly silenceMs: number
+  readonly retryWaitMs: number
   readonly logAgeMs: number
   readonly taskAgeMs: number
   readonly maxFinishedTasks: number
@@ -103,9 +112,10 @@ function fromDefaults(
   content: DefaultsContent,
 ): Pick<Config, 'limits' | 'retry' | 'workerConcurrency' | 'directories' | 'http'> {
   const { limits, tasks, retention, workers, directories, http } = content
+  const { retry, ...taskLimits } = tasks
   return {
-    limits: Object.freeze({ ...limits, timeoutMs: tasks.timeoutMs, ...retention }),
-    retry: tasks.retry,
+    limits: Object.freeze({ ...limits, ...taskLimits, ...retention }),
+    retry,
     workerConcurrency: workers.concurrency,
     directories: { allow: directories.allow ?? null },
     http,
@@ -113,13 +123,11 @@ function fromDefaults(
 }
 
 function ruleOf(target: FileContent['routes'][string]): RouteRule {
-  if (typeof target !== 'string')
-    return {
-      tier: target.tier ?? null,
-      model: target.model ?? null,
-      timeoutMs: target.timeoutMs ?? null,
-      maxCostMicroUsd: target.maxCostUsd === undefined ? null : microUsd(target.maxCostUsd),
-    }
+  if (typeof target !== 'string') {
+    const { tier = null, model = null, timeoutMs = null, maxCostUsd, ...limits } = target
+    const maxCostMicroUsd = maxCostUsd === undefined ? null : microUsd(maxCostUsd)
+    return { tier, model, timeoutMs, maxCostMicroUsd, ...definedOnly(limits) }
+  }
   const isModel = target.includes('/')
   return {
     tier: isModel ? null : target,
@@ -127,6 +135,11 @@ function ruleOf(target: FileContent['routes'][string]): RouteRule {
     timeoutMs: null,
     maxCostMicroUsd: null,
   }
+}
+
+/** zod says `undefined` for what is absent. */
+function definedOnly<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
 }
 
 function pricesOf({ models }: FileContent): ReadonlyMap<string, Price> {

@@ -25,6 +25,8 @@ const Model = z
 const Count = z.int().min(1).max(1_000_000)
 const Usd = z.number().min(0).max(1_000_000)
 const TimeoutMs = z.int().min(SECOND).max(DAY)
+const RetryWaitMs = z.int().min(0).max(DAY)
+const Steps = z.int().min(1).max(10_000)
 
 const Tier = z.strictObject({
   models: z.array(Model).min(1, 'must name at least one model').meta({
@@ -42,6 +44,9 @@ const Rule = z
     timeoutMs: TimeoutMs.optional().meta({
       description: 'Wall clock of these tasks from their first start, where the task names none.',
     }),
+    maxSteps: Steps.optional().meta({ description: 'Instead of `tasks.maxSteps`.' }),
+    silenceMs: TimeoutMs.optional().meta({ description: 'Instead of `tasks.silenceMs`.' }),
+    retryWaitMs: RetryWaitMs.optional().meta({ description: 'Instead of `tasks.retryWaitMs`.' }),
     maxCostUsd: Usd.optional().meta({ description: 'Most that one such task may cost. Not enforced yet.' }),
   })
   .refine(({ tier, model }) => (tier === undefined) !== (model === undefined), {
@@ -128,10 +133,21 @@ const withDefaults = {
       timeoutMs: TimeoutMs.default(30 * MINUTE).meta({
         description: 'Wall clock of a task from its first start, where neither it nor its route names one.',
       }),
+      maxSteps: Steps.default(50).meta({
+        description: 'Steps of the model in one turn; one that wants more is aborted: `too_many_steps`.',
+      }),
+      silenceMs: TimeoutMs.default(4 * MINUTE).meta({
+        description:
+          'How long a model that is to speak may say nothing; no limit while a tool runs: `stream_silent`.',
+      }),
+      retryWaitMs: RetryWaitMs.default(10 * MINUTE).meta({
+        description:
+          'From the first failure of a provider to the next step that goes well, waits included: `retry_timeout`.',
+      }),
       retry: z
         .strictObject({
           maxTries: z.int().min(1).max(20).default(3).meta({
-            description: 'Paid tries of one message, the first included.',
+            description: 'Tries of one message on one model, the first included.',
           }),
           backoffMs: z.int().min(0).max(HOUR).default(SECOND).meta({
             description: 'Wait before the second try; doubles with each further one.',
@@ -142,6 +158,9 @@ const withDefaults = {
             .max(DAY)
             .default(MINUTE)
             .meta({ description: 'The longest such wait.' }),
+          maxRetryAfterMs: z.int().min(0).max(DAY).default(MINUTE).meta({
+            description: 'The longest `Retry-After` that is waited for while the tier has another model.',
+          }),
         })
         .prefault({}),
     })

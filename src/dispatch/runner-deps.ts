@@ -7,7 +7,7 @@ import { costMicroUsd, effectivePrice } from '../routing/cost.ts'
 import { resolveAtDispatch } from '../routing/dispatch.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import type { RetryPolicy } from '../runner/retry-policy.ts'
-import type { RunnerDeps } from '../runner/run-task.ts'
+import type { RunnerDeps, TaskLimits } from '../runner/run-task.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
@@ -19,7 +19,7 @@ const DEFAULT_AGENT = 'build'
 export interface RunnerDepsOptions {
   records: RecordStore
   backends: readonly SessionBackend[]
-  config: { table(): RoutingTable; limits(): { timeoutMs: number } }
+  config: { table(): RoutingTable; limits(): TaskLimits }
   catalog: CatalogCache
   readLog(id: string): Promise<TaskEvent[]>
   retry: RetryPolicy
@@ -54,9 +54,22 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     return known ? costMicroUsd(known, usage) : reportedMicroUsd
   }
 
-  function timeoutMsOf(record: TaskRecord): number {
-    const rule = record.type === null ? undefined : config.table().routes.get(record.type)
-    return record.input.timeoutMs ?? rule?.timeoutMs ?? config.limits().timeoutMs
+  function modelsOf({ route }: TaskRecord): readonly ModelID[] {
+    const snapshot = catalog.peek()
+    const { model, chain } = snapshot ? resolveAtDispatch(route, config.table(), snapshot) : route
+    return [model, ...chain]
+  }
+
+  /** The task's own limit beats that of its route, and that the one of all tasks. */
+  function limitsOf({ input, type }: TaskRecord): TaskLimits {
+    const rule = type === null ? undefined : config.table().routes.get(type)
+    const general = config.limits()
+    return {
+      timeoutMs: input.timeoutMs ?? rule?.timeoutMs ?? general.timeoutMs,
+      maxSteps: rule?.maxSteps ?? general.maxSteps,
+      silenceMs: rule?.silenceMs ?? general.silenceMs,
+      retryWaitMs: rule?.retryWaitMs ?? general.retryWaitMs,
+    }
   }
 
   return {
@@ -67,7 +80,8 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     modelFor,
     price,
     defaultAgent: DEFAULT_AGENT,
-    timeoutMsOf,
+    modelsOf,
+    limitsOf,
     retry,
     now,
   }

@@ -17,6 +17,28 @@ export interface Checkpoint {
   model: ModelID
   /** Set before the session is aborted, so that a take-over does not pay for the turn again. */
   abort?: 'cancelled' | 'task_timeout'
+  /** The same for a limit of the turn, after which the task may go on. */
+  cut?: TurnCut
+  /** Set once a turn of this message has failed. */
+  retry?: Retrying
+}
+
+/** A limit of ours that ends a turn: a worker that takes over goes on with the same decision. */
+export interface TurnCut {
+  /** `provider_error`: OpenCode would wait too long, or has asked too often, before its provider answers. */
+  code: 'too_many_steps' | 'stream_silent' | 'provider_error'
+  message: string
+  /** How long OpenCode wanted to wait. */
+  retryAfterMs?: number
+}
+
+export interface Retrying {
+  /** Turns that failed on the model of the checkpoint. */
+  tries: number
+  /** Epoch ms of the first failure since the last step that went well; absent: a step went well after it. */
+  since?: number
+  /** Models that this message was given up on. */
+  givenUp: readonly ModelID[]
 }
 
 export interface TaskRecord {

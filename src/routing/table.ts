@@ -17,6 +17,11 @@ export interface RouteRule {
   /** Wall clock for tasks that name none; `null`: the table says nothing. */
   readonly timeoutMs: number | null
   readonly maxCostMicroUsd: number | null
+  /** The other limits of such tasks; absent: the table says nothing. */
+  readonly queueTimeoutMs?: number
+  readonly maxSteps?: number
+  readonly silenceMs?: number
+  readonly retryWaitMs?: number
 }
 
 /** What a table is made of. */

@@ -7,21 +7,22 @@
 import { isTierlineError } from '../errors.ts'
 import { openingEvents } from '../records/opening-events.ts'
 import type { RecordFields, Write, WriteResult } from '../records/record-store.ts'
-import { type Checkpoint, spend, type TaskRecord } from '../records/task-record.ts'
-import type { TurnOutcome } from '../sessions/backend.ts'
+import { type Checkpoint, spend, type TaskRecord, type TurnCut } from '../records/task-record.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import { messagesOf } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { MessageResult, TaskFailure } from '../tasks/task.ts'
 import { messageIDOf } from '../tasks/task-id.ts'
 import type { Usage } from '../tasks/usage.ts'
+import { afterFailure, nextModel } from './after-failure.ts'
 import { failure, failureOf } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal } from './journal.ts'
 import { type OpenSessionDeps, openSession } from './open-session.ts'
 import { discardAll, type PartTexts, partsInLog } from './part-texts.ts'
-import { backoffMs, nextTryAfterMs, type RetryPolicy } from './retry-policy.ts'
-import { ABORT_PATIENCE_MS, runTurn } from './run-turn.ts'
+import { backoffMs, type RetryPolicy } from './retry-policy.ts'
+import { ABORT_PATIENCE_MS, type RunOutcome, runTurn } from './run-turn.ts'
+import type { Failing } from './turn-guard.ts'
 import { turnOf } from './turn-of.ts'
 import { withinMs } from './within-ms.ts'
 
@@ -32,10 +33,23 @@ export interface RunnerDeps extends OpenSessionDeps {
   /** What `usage` costs; `reported` is what the server says it does. */
   price(model: ModelID, usage: Usage, reportedMicroUsd: number): number
   defaultAgent: string
-  /** Wall clock of a task that names none. */
-  timeoutMsOf(record: TaskRecord): number
+  /** The models this task may use by the table in force now, most wanted first; one for a pinned model. */
+  modelsOf(record: TaskRecord): readonly ModelID[]
+  limitsOf(record: TaskRecord): TaskLimits
   retry: RetryPolicy
   now(): number
+}
+
+/** What ends a task or a turn of it that would go on for ever. */
+export interface TaskLimits {
+  /** Wall clock from the first start of the task. */
+  timeoutMs: number
+  /** Of the model, in one turn. */
+  maxSteps: number
+  /** Of the stream, while the model is to speak. */
+  silenceMs: number
+  /** From the first failure of a provider to the next step that goes well. */
+  retryWaitMs: number
 }
 
 /** What becomes of the delivery. `stale`: another worker has the task; touch nothing. */
@@ -56,7 +70,8 @@ export async function runTask(
   signals: RunSignals,
 ): Promise<Disposition> {
   const { id } = record
-  const deadlineAt = (record.startedAt ?? deps.now()) + deps.timeoutMsOf(record)
+  const limits = deps.limitsOf(record)
+  const deadlineAt = (record.startedAt ?? deps.now()) + limits.timeoutMs
   const interruption = createInterruption(signals, deadlineAt, deps.now())
   const eventNow = (type: 'task-resumed' | 'attempt-started') => ({
     type,
@@ -99,53 +114,58 @@ export async function runTask(
     if (interruption.reason() !== undefined || record.checkpoint?.abort) return interrupted()
     const takenOver = record.attempt > 1 && record.checkpoint !== null
     if (record.sessionID === null) await openSession(record, deps, journal, interruption.signal)
-    const sessionModel = record.model
     const log = takenOver ? await deps.readLog(id) : []
 
-    for (let index = record.done.length; index < messages.length; index += 1) {
+    while (record.done.length < messages.length) {
       if (interruption.reason() !== undefined) return interrupted()
-      const message = messages[index]!
-      const resumed = record.checkpoint?.index === index ? record.checkpoint : undefined
-      const checkpoint: Checkpoint = resumed ?? {
+      const index = record.done.length
+      const checkpoint: Checkpoint = record.checkpoint ?? {
         index,
         try: record.retries * 1000,
-        model: message.model ?? sessionModel,
+        model: messages[index]!.model ?? record.model,
       }
       const messageID = messageIDOf(id, index, checkpoint.try)
       const sent = log.some((event) => event.type === 'message-sent' && event.messageID === messageID)
       record.checkpoint = checkpoint
+      aborting = undefined
       if (!sent) journal.add({ type: 'message-sent', messageID, model: checkpoint.model, index })
       const written = await journal.commit({
         checkpoint: JSON.stringify(checkpoint),
         sessionID: record.sessionID!,
         server: record.server!,
-        model: sessionModel,
+        model: record.model,
       })
       if (!written) return { status: 'stale' }
       if (interruption.reason() !== undefined) return interrupted()
 
       const parts = partsInLog(log, messageID)
-      const outcome = await runTurn({
+      const { outcome, failing } = await runTurn({
         backend: deps.backend(record.server!),
         turn: turnOf(record, checkpoint, messageID, deps.defaultAgent),
         journal,
         interruption,
         parts,
+        limits: {
+          ...limits,
+          maxRetryAfterMs: deps.retry.maxRetryAfterMs,
+          maxRequests: deps.retry.maxTries,
+          hasNext: () => nextModel(record, checkpoint, deps.modelsOf(record)) !== undefined,
+          deadlineAt,
+        },
+        failingSince: checkpoint.retry?.since,
+        cut: checkpoint.cut,
         abort: abortSession,
       })
       if (outcome === undefined) return interrupted()
       const isLast = index === messages.length - 1
-      const disposition = await settle(outcome, { checkpoint, messageID, parts, isLast })
+      const disposition = await settle(outcome, { checkpoint, messageID, parts, failing, isLast })
       if (disposition !== undefined) return disposition
     }
     return finish('succeeded')
   }
 
-  /** Books what a turn cost and says how the task goes on; `undefined`: with the next message. */
-  async function settle(
-    outcome: TurnOutcome,
-    turn: { checkpoint: Checkpoint; messageID: string; parts: PartTexts; isLast: boolean },
-  ): Promise<Disposition | undefined> {
+  /** Books what a turn cost and says how the task goes on; `undefined`: at once, with what the record says. */
+  async function settle(outcome: RunOutcome, turn: SettledTurn): Promise<Disposition | undefined> {
     const { checkpoint, messageID, parts, isLast } = turn
     const costMicroUsd = deps.price(outcome.model, outcome.usage, outcome.costMicroUsd)
     spend(record, { usage: outcome.usage, costMicroUsd })
@@ -160,24 +180,23 @@ export async function runTask(
     }
     const reason = interruption.reason()
     if (reason === 'cancelled' || reason === 'task_timeout') return interrupted()
-    if (outcome.status === 'aborted') {
-      return fail({
-        ...failure(
-          'turn_aborted',
-          'Cannot finish the turn: its OpenCode session was aborted by somebody else',
-        ),
-        model: checkpoint.model,
-      })
-    }
-    const { error } = outcome
-    const tries = (checkpoint.try % 1000) + 1
-    const delayMs = nextTryAfterMs(error, tries, deps.retry)
-    const { code, message, retryable, httpStatus } = error
-    if (delayMs === undefined)
-      return fail({ code, message, retryable, model: outcome.model, ...(httpStatus && { httpStatus }) })
-    record.checkpoint = { index: checkpoint.index, try: checkpoint.try + 1, model: checkpoint.model }
+    if (outcome.status === 'aborted') return fail({ ...ABORTED_BY_SOMEBODY, model: checkpoint.model })
+    const { error, model } = outcome
+    const after = afterFailure({
+      ...{ record, checkpoint, error, failing: turn.failing, model, deadlineAt },
+      models: deps.modelsOf(record),
+      policy: deps.retry,
+      retryWaitMs: limits.retryWaitMs,
+      now: deps.now(),
+    })
+    if (after.action === 'final') return fail(after.error)
     for (const entry of discardAll(parts, messageID)) journal.add(entry)
-    return backoff(delayMs)
+    record.checkpoint = after.checkpoint
+    if (after.action === 'same') return backoff(after.delayMs)
+    record.model = after.checkpoint.model
+    journal.add({ type: 'model-changed', from: checkpoint.model, to: record.model, reason: after.reason })
+    const fields = { ...spentFields(record), model: record.model }
+    return (await journal.commit(fields)) ? undefined : { status: 'stale' }
   }
 
   /** OpenCode is away: the same request again later, since nothing new is paid for. */
@@ -210,26 +229,26 @@ export async function runTask(
       if (!mine) return { status: 'stale' }
     }
     if (reason === 'cancelled') return finish('cancelled', failure('cancelled', 'The task was cancelled'))
-    const seconds = Math.round(deps.timeoutMsOf(record) / 1000)
+    const seconds = Math.round(limits.timeoutMs / 1000)
     return fail(failure('task_timeout', `Cannot finish the task: ${seconds} s since its start are over`))
   }
 
   /**
-   * Once in a run; what is meant is written down before, which also proves that the task is still ours.
+   * Once in a turn; what is meant is written down before, which also proves that the task is still ours.
    * `false`: it is not. Rejects when the server does not do it; one that is slow is not waited for long.
    */
-  function abortSession(): Promise<boolean> {
+  function abortSession(cut?: TurnCut): Promise<boolean> {
     const ask = async () => {
       const directory = record.directory ?? undefined
       await deps.backend(record.server!).abort({ sessionID: record.sessionID!, directory })
     }
-    const abort = (interruption.reason() ?? record.checkpoint!.abort) as NonNullable<Checkpoint['abort']>
-    aborting ??= journal
-      .commit({ checkpoint: JSON.stringify({ ...record.checkpoint!, abort }) })
-      .then(async (mine) => {
-        if (mine) await withinMs(ask(), ABORT_PATIENCE_MS)
-        return mine
-      })
+    const reason = interruption.reason() ?? record.checkpoint!.abort
+    const abort = reason === 'cancelled' || reason === 'task_timeout' ? reason : undefined
+    record.checkpoint = { ...record.checkpoint!, ...(abort ? { abort } : cut && { cut }) }
+    aborting ??= journal.commit({ checkpoint: JSON.stringify(record.checkpoint) }).then(async (mine) => {
+      if (mine) await withinMs(ask(), ABORT_PATIENCE_MS)
+      return mine
+    })
     return aborting
   }
 
@@ -249,6 +268,19 @@ export async function runTask(
     return written ? { status: 'finished', state, ...(error && { error }) } : { status: 'stale' }
   }
 }
+
+interface SettledTurn {
+  checkpoint: Checkpoint
+  messageID: string
+  parts: PartTexts
+  failing: Failing
+  isLast: boolean
+}
+
+const ABORTED_BY_SOMEBODY = failure(
+  'turn_aborted',
+  'Cannot finish the turn: its OpenCode session was aborted by somebody else',
+)
 
 /** What a task has come to so far, ready to be written. */
 function spentFields(record: TaskRecord): RecordFields {

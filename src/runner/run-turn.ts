@@ -1,8 +1,12 @@
+import { isTierlineError, TierlineError } from '../errors.ts'
+import type { TurnCut } from '../records/task-record.ts'
 import type { SessionBackend, Turn, TurnEvent, TurnOutcome } from '../sessions/backend.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
 import type { InterruptionSource } from './interruption.ts'
 import type { Journal } from './journal.ts'
 import { discardOpen, entriesFor, type PartTexts } from './part-texts.ts'
+import { errorOfCut, type RunError } from './run-error.ts'
+import { createTurnGuard, type Failing, type TurnLimits } from './turn-guard.ts'
 
 /** How long an abort may take, and the turn to end after it; a child session needs up to 0.3 s. */
 export const ABORT_PATIENCE_MS = 10_000
@@ -14,47 +18,100 @@ export interface RunTurnOptions {
   interruption: InterruptionSource
   /** What the log holds of this turn already. */
   parts: PartTexts
-  /** Aborts the session. `false`: another worker has the task, so nothing was aborted. */
-  abort(): Promise<boolean>
+  limits: TurnLimits
+  /** When the provider began to fail, before this turn. */
+  failingSince: number | undefined
+  /** The turn was cut by a predecessor: it is aborted, and only its end is waited for. */
+  cut: TurnCut | undefined
+  /**
+   * Aborts the session, for a limit of the turn when one is given. `false`: another worker has the task, so
+   * nothing was aborted.
+   */
+  abort(cut?: TurnCut): Promise<boolean>
 }
+
+/** What became of a turn; one that a limit of ours has cut has failed by it. */
+export type RunOutcome =
+  | Exclude<TurnOutcome, { status: 'failed' }>
+  | (Omit<Extract<TurnOutcome, { status: 'failed' }>, 'error'> & { error: RunError })
 
 /**
  * Runs one message and relays what happens into the journal.
  *
- * An interruption that ends the task aborts the session and waits for the turn's end, so that what was
- * spent is known. One that does not only stops listening: the outcome is then `undefined`.
+ * An interruption that ends the task, and a limit that ends the turn, abort the session and wait for the
+ * turn's end, so that what was spent is known. Any other only stops listening: `outcome` is then `undefined`.
+ *
+ * @throws {TierlineError} `opencode_unavailable`, also when a turn that was cut does not end.
  */
-export async function runTurn(options: RunTurnOptions): Promise<TurnOutcome | undefined> {
-  const { backend, turn, journal, interruption, parts, abort } = options
+export async function runTurn(
+  options: RunTurnOptions,
+): Promise<{ outcome: RunOutcome | undefined; failing: Failing }> {
+  const { backend, turn, journal, interruption, parts } = options
   const listening = new AbortController()
+  let cut = options.cut
   let patience: NodeJS.Timeout | undefined
+  let aborting: Promise<void> | undefined
+  let unabortable: unknown
   let spent = { usage: NO_USAGE, costMicroUsd: 0, steps: 0 }
 
   const stopListening = () => listening.abort()
-  const onInterruption = () => {
-    if (!endsTask(interruption)) return stopListening()
-    patience = setTimeout(stopListening, ABORT_PATIENCE_MS)
-    abort().then((mine) => mine || stopListening(), stopListening)
+  const abort = () => {
+    patience ??= setTimeout(stopListening, ABORT_PATIENCE_MS)
+    aborting ??= options.abort(cut).then(
+      (mine) => {
+        if (!mine) stopListening()
+      },
+      (error) => {
+        unabortable = error
+        stopListening()
+      },
+    )
   }
+  const onInterruption = () => (endsTask(interruption) ? abort() : stopListening())
+  const guard = createTurnGuard(options.limits, options.failingSince, (reason) => {
+    cut = reason
+    abort()
+  })
   interruption.signal.addEventListener('abort', onInterruption, { once: true })
   if (interruption.signal.aborted) onInterruption()
+  else if (cut) abort()
 
   try {
-    for await (const event of backend.runTurn(turn, listening.signal)) {
-      if (event.type === 'turn-ended') {
-        for (const entry of discardOpen(parts, turn.messageID)) journal.add(entry)
-        return event.outcome
-      }
-      if (event.type === 'usage') spent = event
-      else relay(event)
-    }
-  } catch (error) {
-    if (!listening.signal.aborted) throw error
+    return { outcome: await listen(), failing: guard.failing }
   } finally {
+    guard.close()
     clearTimeout(patience)
     interruption.signal.removeEventListener('abort', onInterruption)
   }
-  return endsTask(interruption) ? { status: 'aborted', model: turn.model, ...spent } : undefined
+
+  async function listen(): Promise<RunOutcome | undefined> {
+    try {
+      for await (const event of backend.runTurn(turn, listening.signal)) {
+        guard.saw(event)
+        if (event.type === 'turn-ended') {
+          for (const entry of discardOpen(parts, turn.messageID)) journal.add(entry)
+          // An abort that is still under way would hit the next turn of the session.
+          if (cut) await aborting
+          return cutOutcome(event.outcome)
+        }
+        if (event.type === 'usage') spent = event
+        else relay(event)
+      }
+    } catch (error) {
+      if (!listening.signal.aborted) throw error
+    }
+    if (endsTask(interruption)) return { status: 'aborted', model: turn.model, ...spent }
+    if (cut === undefined || interruption.signal.aborted) return undefined
+    // It may still run, so nothing else may be sent: the next attempt begins with the abort.
+    throw isTierlineError(unabortable) ? unabortable : stuck()
+  }
+
+  function cutOutcome(outcome: TurnOutcome): RunOutcome {
+    if (cut === undefined || outcome.status === 'finished') return outcome
+    const error = errorOfCut(cut)
+    const isProviders = outcome.status === 'failed' && cut.code === 'provider_error'
+    return { ...outcome, status: 'failed', error: isProviders ? outcome.error : error }
+  }
 
   function relay(event: Exclude<TurnEvent, { type: 'usage' | 'turn-ended' }>): void {
     if ('partID' in event) {
@@ -73,7 +130,7 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnOutcome | un
         nextAt: event.nextAt,
         message: event.message,
       })
-    } else {
+    } else if (event.type !== 'alive') {
       journal.add(event)
     }
   }
@@ -81,4 +138,8 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnOutcome | un
 
 function endsTask({ reason }: InterruptionSource): boolean {
   return reason() === 'cancelled' || reason() === 'task_timeout'
+}
+
+function stuck(): TierlineError {
+  return new TierlineError('opencode_unavailable', 'Cannot abort the turn: OpenCode goes on with it')
 }

@@ -109,8 +109,13 @@ export type TurnEvent =
   | { type: 'provider-retry'; attempt: number; nextAt: number; message: string }
   /** The server had lost the turn (it was restarted) and was asked to go on with it. */
   | { type: 'turn-resumed'; reason: string }
-  /** Sum over the turn so far, after each step of the model. Never shrinks; children are not in it. */
-  | { type: 'usage'; usage: Usage; costMicroUsd: number; steps: number }
+  /**
+   * Sum over the turn so far, after each step of the model. Never shrinks; children are not in it.
+   * `goesOn`: the server will ask the model for another step, unless it is kept from that.
+   */
+  | { type: 'usage'; usage: Usage; costMicroUsd: number; steps: number; goesOn: boolean }
+  /** The model speaks, and nothing of it can be told yet: its part is blind. Now and then. */
+  | { type: 'alive' }
   | { type: 'turn-ended'; outcome: TurnOutcome }
 
 export type TextKind = 'text' | 'reasoning'
@@ -142,4 +147,8 @@ export interface TurnError {
   retryable: boolean
   /** What the provider answered, where it did. */
   httpStatus: number | undefined
+  /** Where no status tells what was wrong with the provider. */
+  cause?: 'network' | 'timeout' | 'overloaded' | 'malformed'
+  /** What the provider asked to wait (`Retry-After`), counted from its answer. */
+  retryAfterMs?: number
 }

@@ -187,7 +187,7 @@ async function* follow(
     for (; position < played.log.length; position += 1) {
       signal.throwIfAborted()
       const event = played.log[position]!
-      if (event.type !== 'text' || !blind.has(event.partID)) yield event
+      yield event.type === 'text' && blind.has(event.partID) ? { type: 'alive' } : event
     }
     if (played.outcome()) return
     await changed(played, position, signal)

@@ -2,7 +2,7 @@
 import { joinAnswer } from '../../src/sessions/answer.ts'
 import type { Turn, TurnError, TurnEvent, TurnOutcome } from '../../src/sessions/backend.ts'
 import { addUsage, NO_USAGE, type Usage } from '../../src/tasks/usage.ts'
-import type { Script, ScriptStep } from '../provider/directives.ts'
+import { isHit, type Script, type ScriptStep } from '../provider/directives.ts'
 import type { Holds } from '../provider/holds.ts'
 import { type Ledger, markerIn } from '../provider/ledger.ts'
 import { billMicroUsd } from '../provider/models.ts'
@@ -92,11 +92,14 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
   function* play(): Generator<(signal: AbortSignal) => Promise<void>, void, void> {
     for (; position < script.steps.length; position += 1) {
       let tries = 0
-      while (!(yield* playStep(script.steps[position]!, position))) {
+      const step = script.steps[position]!
+      while (!(yield* playStep(step, position))) {
         tries += 1
-        if (tries === PROVIDER_TRIES) throw new Refused(failure('provider_error', 503, true, 'gave up'))
-        emit({ type: 'provider-retry', attempt: tries, nextAt: Date.now(), message: 'scripted' })
+        if (tries === PROVIDER_TRIES) throw new Refused(gaveUp(step))
+        const waitMs = (step.refuse?.retryAfterS ?? 0) * 1000
+        emit({ type: 'provider-retry', attempt: tries, nextAt: Date.now() + waitMs, message: 'scripted' })
         discardPart('retry')
+        if (waitMs > 0) yield (signal) => pause(waitMs, signal)
       }
     }
     end({ status: 'finished', finish: script.steps.at(-1)?.finish ?? 'stop', text: joinAnswer(answer) })
@@ -118,7 +121,7 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
       promptHash: `${turn.messageID}/${index}`,
       step: index,
     })
-    const hit = (fault: { first: number } | undefined): boolean => request.attempt <= (fault?.first ?? 0)
+    const hit = (fault: { first: number } | undefined): boolean => isHit(step, fault, request)
     if (step.refuse && hit(step.refuse)) {
       request.status = step.refuse.status
       if (step.refuse.overflow) throw new Refused(failure('context_overflow', 400, false, 'too long'))
@@ -141,7 +144,8 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
       } else if (hit(action)) {
         if (action.do === 'drop') return false
         if (action.do === 'stall') yield never
-        throw new Refused(failure('turn_failed', undefined, false, 'JSON parsing failed'))
+        const malformed = failure('provider_error', undefined, true, 'JSON parsing failed')
+        throw new Refused({ ...malformed, cause: 'malformed' })
       }
     }
     closePart()
@@ -167,7 +171,8 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
     })
     costMicroUsd += request.costMicroUsd
     steps += 1
-    emit({ type: 'usage', usage, costMicroUsd, steps })
+    const goesOn = hit(step.noFinish) || index < script.steps.length - 1
+    emit({ type: 'usage', usage, costMicroUsd, steps, goesOn })
     // Without a finish reason OpenCode asks the model again and again, without end and without a pause.
     if (hit(step.noFinish)) {
       yield (signal) => pause(0, signal)
@@ -236,6 +241,11 @@ function failure(
   message = 'refused',
 ): TurnError {
   return { code, message: `scripted: ${message}`, retryable, httpStatus }
+}
+
+function gaveUp({ refuse }: ScriptStep): TurnError {
+  if (refuse) return failure('provider_error', refuse.status, true, 'gave up')
+  return { ...failure('provider_error', undefined, true, 'gave up'), cause: 'network' }
 }
 
 /** A backend never shows half a character. */

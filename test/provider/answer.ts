@@ -1,7 +1,7 @@
 /** Writes one scripted step as a chat completion, streamed or whole. */
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ScriptStep } from './directives.ts'
+import { isHit, type ScriptStep } from './directives.ts'
 import type { Holds } from './holds.ts'
 import type { LedgerEntry, ProviderUsage } from './ledger.ts'
 import { billMicroUsd } from './models.ts'
@@ -20,7 +20,7 @@ export interface AnswerParts {
 /** Resolves when all is written, or when the script broke the answer off. Rejects when the client goes away. */
 export async function answer(response: ServerResponse, parts: AnswerParts): Promise<void> {
   const { entry, step, signal } = parts
-  const hit = (fault: { first: number } | undefined): boolean => entry.attempt <= (fault?.first ?? 0)
+  const hit = (fault: { first: number } | undefined): boolean => isHit(step, fault, entry)
   if (hit(step.hang)) await gone(signal)
   if (step.refuse && hit(step.refuse)) return refuse(response, entry, step.refuse)
 

@@ -20,6 +20,7 @@
  * | `@malformed` | sends a frame that is not JSON here |
  * | `@nofinish` | ends the stream without a finish reason |
  * | `@overflow` | answers 400, context length exceeded |
+ * | `@on:acme/nano` | has the faults of this step with this model only |
  * | a line `@tool bash {"command":"ls"}` | ends this step with a tool call; what follows is the next step |
  *
  * `@hang @drop @stall @malformed @nofinish @overflow` take a count, as in `@drop:1`: only the first
@@ -40,6 +41,8 @@ export interface ScriptStep {
   refuse?: { status: number; first: number; retryAfterS?: number; overflow?: true }
   hang?: { first: number }
   noFinish?: { first: number }
+  /** Only requests to this model are hit by the faults of the step. */
+  faultsOn?: string
   finish?: string
   usage?: { promptTokens: number; outputTokens: number; cachedTokens: number }
   chunkMs: number
@@ -54,7 +57,7 @@ export type ScriptAction =
   | { do: 'drop' | 'stall' | 'malformed'; first: number }
 
 const NAMES =
-  'say|text|words|reasoning|hold|delay|chunk|units|usage|finish|status|ra|hang|drop|stall|malformed|nofinish|overflow'
+  'say|text|words|reasoning|hold|delay|chunk|units|usage|finish|status|ra|hang|drop|stall|malformed|nofinish|overflow|on'
 const DIRECTIVE = new RegExp(`(?<=^|\\s)@(${NAMES})(?![\\w-])`, 'g')
 const TOOL_LINE = /^\s*@tool\s+(\S+)\s+(\{.*\})\s*$/
 
@@ -77,6 +80,15 @@ export function parseScript(prompt: string, fallback: string): Script {
     if (!speaks) step.actions.push({ do: 'say', text: fallback })
   }
   return { steps: steps.map(({ words: _, ...step }) => step) }
+}
+
+/** Whether a fault hits the how many-th request of its step. */
+export function isHit(
+  { faultsOn }: ScriptStep,
+  fault: { first: number } | undefined,
+  { model, attempt }: { model: string; attempt: number },
+): boolean {
+  return attempt <= (fault?.first ?? 0) && (faultsOn === undefined || faultsOn === model)
 }
 
 function draft(): Draft {
@@ -144,6 +156,9 @@ function apply(step: Draft, name: string, argument: string): void {
       break
     case 'nofinish':
       step.noFinish = { first }
+      break
+    case 'on':
+      step.faultsOn = word(argument)
       break
   }
 }

@@ -20,6 +20,8 @@ import type { Ending, Verdict } from './verdict.ts'
 /** How long the last turn of the session may take to go idle after its last message. */
 const LEFTOVER_PATIENCE_MS = 5_000
 const LEFTOVER_PAUSE_MS = 20
+/** How often a reader hears that the model speaks in a blind part. */
+const ALIVE_MS = 1_000
 /** How often a turn is sent again without a step of progress. */
 const MOST_REPEATS = 4
 
@@ -42,6 +44,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   const clock = createTurnClock(pace, Date.now())
   const inbox = createInbox<News>()
   let isBlind = false
+  let aliveAt = 0
   let complaint: TurnError | undefined
   let repeats = 0
   let stepsAtRepeat = 0
@@ -135,7 +138,10 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
         break
     }
     clock.heard(now, isBeginning(news))
-    return view.event(news)
+    const events = view.event(news)
+    if (events.length > 0 || news.type !== 'delta' || now - aliveAt < ALIVE_MS) return events
+    aliveAt = now
+    return [{ type: 'alive' }]
   }
 
   /** Only these can be the last of a turn; reading all messages for each event would be dear. */

@@ -8,11 +8,14 @@ const LONGEST_MESSAGE = 500
 export function turnError({ name, data }: WireError): TurnError {
   const message = plainMessage(data.message ?? name)
   const httpStatus = data.statusCode
-  const error = (code: TurnError['code'], retryable = false): TurnError => ({
+  const retryAfterMs = retryAfterIn(data.responseHeaders)
+  const error = (code: TurnError['code'], retryable = false, cause?: TurnError['cause']): TurnError => ({
     code,
     message,
     retryable,
     httpStatus,
+    ...(cause && { cause }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
   })
   switch (name) {
     case 'ProviderAuthError':
@@ -21,7 +24,11 @@ export function turnError({ name, data }: WireError): TurnError {
       return error('context_overflow')
     case 'APIError':
       if (httpStatus === 401 || httpStatus === 403) return error('provider_auth')
-      return error('provider_error', data.isRetryable ?? isTemporary(httpStatus))
+      return error(
+        'provider_error',
+        data.isRetryable ?? isTemporary(httpStatus),
+        httpStatus === undefined ? causeIn(message) : undefined,
+      )
     case 'UnknownError':
       return unknownError(message, error)
     default:
@@ -31,14 +38,32 @@ export function turnError({ name, data }: WireError): TurnError {
 
 function unknownError(
   message: string,
-  error: (code: TurnError['code'], retryable?: boolean) => TurnError,
+  error: (code: TurnError['code'], retryable?: boolean, cause?: TurnError['cause']) => TurnError,
 ): TurnError {
   if (/^(?:ProviderModelNotFoundError: )?Model not found:/.test(message)) return error('unknown_model')
   if (/^Agent not found:/.test(message)) return error('unknown_agent')
   // A provider that sends rubbish, is slow or says so in the stream: another try may go well.
-  if (/JSON parsing failed|timed? ?out|overloaded|ECONNRE|socket|network|connection/i.test(message))
-    return error('provider_error', true)
-  return error('turn_failed')
+  const cause = causeIn(message)
+  return cause ? error('provider_error', true, cause) : error('turn_failed')
+}
+
+function causeIn(message: string): TurnError['cause'] {
+  if (/JSON parsing failed/i.test(message)) return 'malformed'
+  if (/timed? ?out/i.test(message)) return 'timeout'
+  if (/overloaded/i.test(message)) return 'overloaded'
+  if (/ECONN|socket|network|connection|fetch failed/i.test(message)) return 'network'
+  return undefined
+}
+
+/** Seconds, a date, or the milliseconds that some providers send. `undefined`: says nothing, or nothing sensible. */
+function retryAfterIn(headers: Readonly<Record<string, unknown>> = {}): number | undefined {
+  const header = (name: string): string => String(headers[name] ?? '')
+  const exact = Number.parseFloat(header('retry-after-ms'))
+  if (exact >= 0) return Math.ceil(exact)
+  const after = header('retry-after')
+  if (/^\d/.test(after)) return Math.ceil(Number.parseFloat(after) * 1000)
+  const waitMs = Date.parse(after) - Date.parse(header('date') || new Date().toUTCString())
+  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : undefined
 }
 
 function isTemporary(status: number | undefined): boolean {

@@ -66,7 +66,8 @@ export function createTurnView({ messageID, model }: Pick<Turn, 'messageID' | 'm
     const isNews = now.steps > told.steps || now.costMicroUsd > told.costMicroUsd
     told = now
     const { usage, costMicroUsd, steps } = now
-    return isNews ? [{ type: 'usage', usage, costMicroUsd, steps }] : []
+    const goesOn = judge(turn).state !== 'ended'
+    return isNews ? [{ type: 'usage', usage, costMicroUsd, steps, goesOn }] : []
   }
 
   /** Parts of one answer in their order; an open part that cannot go on any more is given up. */

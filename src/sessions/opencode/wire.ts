@@ -21,6 +21,7 @@ export const WireError = z.object({
       message: Text.optional(),
       statusCode: z.number().optional(),
       isRetryable: z.boolean().optional(),
+      responseHeaders: z.record(Text, z.unknown()).optional(),
     })
     .default({}),
 })
