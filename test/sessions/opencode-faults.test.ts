@@ -96,6 +96,8 @@ describe('a worker that takes over', () => {
     expect(second.events.map(({ type }) => type)).toEqual([
       'part-ended',
       'part-lagging',
+      // It hears that the model goes on.
+      'alive',
       'part-ended',
       'usage',
       'turn-ended',
