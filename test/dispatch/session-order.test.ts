@@ -125,6 +125,7 @@ describe('a task with a sessionID', () => {
     const orchestrator = await startWorking()
     const { sessionID } = await run(orchestrator, { prompt: 'Hello' })
     const first = await orchestrator.tasks.submit({
+      model: 'acme/nano',
       prompt: '@status:503,6 @say: First',
       sessionID: sessionID!,
     })
