@@ -136,13 +136,14 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   // Ends what reads and waits here when the orchestrator is closed.
   const closed = new AbortController()
 
-  const { admit, parse, admitParsed } = createAdmit({
+  const { admit, parse, admitParsed, readmit } = createAdmit({
     table: config.table,
     catalog,
     maxPromptBytes: () => config.limits().maxPromptBytes,
     checkDirectory: options.checkDirectory,
     findSession: (sessionID) => findSession(backends, sessionID),
     checkFile: options.checkFile,
+    readRecord: records.read,
   })
   const { maxWaitingTasks } = limits
   const submitOnce = createSubmitOnce({
@@ -167,7 +168,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const operations = createTaskOperations({
     records,
     queues,
-    readmit: (record) => admitParsed(record.input),
+    readmit,
     abortSession: async ({ server, sessionID, directory }) =>
       backends
         .find((backend) => backend.server === server)
@@ -179,8 +180,11 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const { record } = operations
 
   const tasks = withRedisErrors({
-    ...submitting,
+    submit: submitting.submit,
+    accept: submitting.accept,
+    submitMany: submitting.submitMany,
     get: operations.get,
+    children: operations.children,
     list: (query: ListQuery) => listTasks(records, query, now()),
     async whenFinished(id: string, waitMs: number, signal: AbortSignal) {
       const over = AbortSignal.any([signal, closed.signal])
@@ -227,7 +231,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const [deliveries, recording] = connections
     const workerQueues = createTaskQueues({ redis: deliveries, keys })
     const { records: workerRecords, gates: workerGates } = recordsOn(recording, workerQueues)
-    const running = await trackRunningTasks(hub, keys, workerRecords.cancelRequested)
+    const running = await trackRunningTasks(hub, keys, workerRecords.having)
     const stop = new AbortController()
     const deps = createRunnerDeps({
       records: workerRecords,

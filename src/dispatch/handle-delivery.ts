@@ -50,7 +50,7 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
     }
     if (claim.status !== 'claimed') return { status: 'completed', note: `stale: ${claim.status}` }
     const { record } = claim
-    const { cancel, leave } = running.enter(id)
+    const { cancel, leave } = running.enter(id, record.isParent)
     const toPass = gates.gatesOf(record)
     try {
       // One that is to be cancelled has nothing to wait for.

@@ -1,47 +1,76 @@
-/** The tasks this process runs, so that a cancel finds the one it means. */
+/** The tasks this process runs: so that a cancel finds the one it means, and parents are known to wait. */
 import type { Keys } from '../redis/keys.ts'
 import type { LiveHub } from '../stream/live-hub.ts'
 
 export interface RunningTasks {
-  /** `cancel` aborts when the task is to be cancelled. Call `leave` when it runs no more. */
-  enter(id: string): { cancel: AbortSignal; leave(): void }
+  /**
+   * `cancel` aborts when the task is to be cancelled. Call `leave` when it runs no more.
+   * `isParent`: it has children already, from a run before this one.
+   */
+  enter(id: string, isParent: boolean): { cancel: AbortSignal; leave(): void }
   readonly size: number
+  /** Of these, the ones that have children: they may do nothing but wait. */
+  readonly parents: number
+  /** Calls back when a task becomes a parent. */
+  onParent(listener: () => void): void
   close(): void
 }
 
-/** Listens on the control channel; where a message may have been lost, asks `cancelRequested` instead. */
+/** Listens on the control channel; where a message may have been lost, asks `having` instead. */
 export async function trackRunningTasks(
   hub: LiveHub,
   keys: Keys,
-  cancelRequested: (ids: readonly string[]) => Promise<string[]>,
+  having: (field: 'cancelAt' | 'children', ids: readonly string[]) => Promise<string[]>,
 ): Promise<RunningTasks> {
   const running = new Map<string, AbortController>()
+  const parents = new Set<string>()
+  const listeners = new Set<() => void>()
   const cancel = (id: string) => running.get(id)?.abort()
+  const addParent = (id: string) => {
+    if (!running.has(id) || parents.has(id)) return
+    parents.add(id)
+    for (const listener of listeners) listener()
+  }
 
   const stop = await hub.listenPlain(keys.control, (message) => {
     if (message?.startsWith('cancel ')) return cancel(message.slice('cancel '.length))
+    if (message?.startsWith('parent ')) return addParent(message.slice('parent '.length))
     if (message !== undefined || running.size === 0) return
-    cancelRequested([...running.keys()]).then(
-      (ids) => ids.forEach(cancel),
-      // Redis is away again: the next look will tell.
+    const ids = [...running.keys()]
+    // When Redis is away again the next look will tell.
+    having('cancelAt', ids).then(
+      (found) => found.forEach(cancel),
+      () => {},
+    )
+    having('children', ids).then(
+      (found) => found.forEach(addParent),
       () => {},
     )
   })
 
   return {
-    enter(id) {
+    enter(id, isParent) {
       const controller = new AbortController()
       running.set(id, controller)
+      if (isParent) addParent(id)
       return {
         cancel: controller.signal,
         leave() {
           // After a lost lock the same task may have come here a second time, while this run goes on.
-          if (running.get(id) === controller) running.delete(id)
+          if (running.get(id) !== controller) return
+          running.delete(id)
+          parents.delete(id)
         },
       }
     },
     get size() {
       return running.size
+    },
+    get parents() {
+      return parents.size
+    },
+    onParent(listener) {
+      listeners.add(listener)
     },
     close: stop,
   }

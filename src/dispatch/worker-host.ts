@@ -4,11 +4,15 @@ import type { TaskQueues } from '../queues/task-queues.ts'
 import { createTaskWorker, type DeliveryOutcome, type TaskWorker } from '../queues/task-worker.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { NESTED_QUEUE } from '../routing/queue-of.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import { withinMs } from '../runner/within-ms.ts'
 import type { RunningTasks } from './running-tasks.ts'
 
-/** A parent that waits for its children is a promise and costs nothing, so there may be many. */
+/**
+ * Nested tasks at a time in this process, beside those that only wait for children of their own: those
+ * must never keep their children out.
+ */
 const NESTED_SLOTS = 100
 const BEAT_MS = 5_000
 
@@ -17,9 +21,9 @@ export interface WorkerHostOptions {
   keys: Keys
   queues: TaskQueues
   running: RunningTasks
-  /** Serves only these queues; all when `undefined`. */
+  /** Serves only these queues, and `nested`; all when `undefined`. */
   tiers: readonly string[] | undefined
-  /** At most this many tasks of a queue in this process; `undefined`: as the tier says. */
+  /** At most this many tasks of a tier in this process; `undefined`: as the tier says. */
   concurrency: number | undefined
   /** Slots of a queue that nobody limits, in this process. */
   defaultConcurrency: number
@@ -42,6 +46,8 @@ export interface WorkerHost {
 export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   const { redis, keys, queues, running, tiers, concurrency: cap, name } = options
   const workers = new Map<string, TaskWorker>()
+  // BullMQ looks for a further slot at the end of a job only, so more room is a further worker.
+  const annexes: TaskWorker[] = []
   let closed = false
   const beat = () => redis.zadd(keys.workers, Date.now(), name).catch(() => {})
   const timer = setInterval(beat, BEAT_MS)
@@ -51,24 +57,33 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
     const limits = new Map<string, number | null>(table.tiers.map((tier) => [tier.name, tier.concurrency]))
     for (const queue of await rememberQueues({ redis, keys, queues }, [...limits.keys()])) {
       const limit = limits.get(queue) ?? null
-      if (tiers !== undefined && !tiers.includes(queue)) continue
+      // Whoever waits for a nested task has a slot already, so every worker may be the one that must run it.
+      const isNested = queue === NESTED_QUEUE
+      if (tiers !== undefined && !tiers.includes(queue) && !isNested) continue
       await queues.setConcurrency(queue, limit)
       // A reload may come while the process stops.
       if (closed) return
-      const slots = Math.min(
-        limit ?? (queue === 'nested' ? NESTED_SLOTS : options.defaultConcurrency),
-        cap ?? Number.POSITIVE_INFINITY,
-      )
+      const slots = isNested
+        ? NESTED_SLOTS
+        : Math.min(limit ?? options.defaultConcurrency, cap ?? Number.POSITIVE_INFINITY)
       const open = workers.get(queue)
       if (open === undefined) workers.set(queue, createTaskWorker({ ...options, queue, concurrency: slots }))
       else open.setConcurrency(slots)
     }
   }
 
+  /** Always more slots than parents, and never so many that every nested task runs at once. */
+  function makeRoom(): void {
+    if (closed) return
+    while (annexes.length < Math.floor((2 * running.parents) / NESTED_SLOTS))
+      annexes.push(createTaskWorker({ ...options, queue: NESTED_QUEUE, concurrency: NESTED_SLOTS }))
+  }
+  running.onParent(makeRoom)
+
   async function close(graceMs: number): Promise<void> {
     closed = true
     clearInterval(timer)
-    const open = [...workers.values()]
+    const open = [...workers.values(), ...annexes]
     await Promise.all(open.map((worker) => worker.pause()))
     const closing = Promise.all(open.map((worker) => worker.close()))
     if (running.size > 0 && graceMs > 0) await withinMs(closing, graceMs)

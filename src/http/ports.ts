@@ -1,7 +1,7 @@
 /** What the HTTP server needs of the rest, as narrow interfaces; `orchestrator.ts` satisfies them. */
 
 import type { StreamItem } from '../tasks/event.ts'
-import type { BatchItem, ListQuery, TaskPage } from '../tasks/list-query.ts'
+import type { BatchItem, ChildrenQuery, ListQuery, TaskPage } from '../tasks/list-query.ts'
 import type { Task } from '../tasks/task.ts'
 import type { Explanation, ModelView, Readiness, RoutesView, TierView } from '../tasks/views.ts'
 
@@ -21,11 +21,13 @@ export interface TaskPort {
   /** @throws {TierlineError} `task_not_found`, as all that take an id. */
   get(id: string): Promise<Task>
   list(query: ListQuery): Promise<TaskPage>
+  /** What was submitted below a task, newest first. */
+  children(id: string, query: ChildrenQuery): Promise<TaskPage>
   /** The task once it is over, or as it is after `waitMs` or when `signal` aborts. */
   whenFinished(id: string, waitMs: number, signal: AbortSignal): Promise<Task>
   /** After `after` (exclusive), live until `end`. Stops at `signal`. @throws {TierlineError} `log_expired`. */
   events(id: string, options: { after: number; signal: AbortSignal }): AsyncIterable<StreamItem>
-  /** Idempotent: a finished task is given back as it is. */
+  /** Idempotent: a finished task is given back as it is. Takes the tasks below it along. */
   cancel(id: string): Promise<Task>
   /** @throws {TierlineError} `not_finished`. */
   retry(id: string): Promise<Task>

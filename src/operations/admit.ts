@@ -2,8 +2,9 @@
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { isTierlineError, TierlineError } from '../errors.ts'
+import type { TaskRecord } from '../records/task-record.ts'
 import { nearestNames } from '../routing/nearest.ts'
-import { queueOf } from '../routing/queue-of.ts'
+import { NESTED_QUEUE, queueOf } from '../routing/queue-of.ts'
 import { type RouteRequest, resolveMessageModel, resolveRoute } from '../routing/resolve.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import { messagesOf, type ParsedTaskInput, partsOf } from '../tasks/input.ts'
@@ -11,6 +12,7 @@ import { parseTaskInput } from '../tasks/parse-input.ts'
 import type { Route } from '../tasks/route.ts'
 import { sessionDefaultOf } from '../tasks/session-default.ts'
 import type { FoundSession } from './find-session.ts'
+import { parentRefusal, parentRefused } from './parent.ts'
 import type { Admitted } from './submit.ts'
 
 export interface AdmitDeps {
@@ -23,13 +25,14 @@ export interface AdmitDeps {
   findSession(sessionID: string): Promise<FoundSession>
   /** The real path of a `file://` URL. @throws as above. */
   checkFile(url: string, field: string): Promise<string>
+  readRecord(id: string): Promise<TaskRecord | undefined>
 }
 
 export type Admit = ReturnType<typeof createAdmit>
 
-/** See the functions it returns. They wait for nothing when the catalog is known and no path is named. */
+/** See the functions it returns. They wait for nothing when the catalog is known and neither path nor parent is named. */
 export function createAdmit(deps: AdmitDeps) {
-  const { table, catalog, maxPromptBytes, checkDirectory, findSession, checkFile } = deps
+  const { table, catalog, maxPromptBytes, checkDirectory, findSession, checkFile, readRecord } = deps
 
   /** @throws {TierlineError} that names the field, what was given, and what would be right. */
   async function admit(raw: unknown): Promise<Admitted> {
@@ -40,8 +43,24 @@ export function createAdmit(deps: AdmitDeps) {
     return parseTaskInput(raw, { maxPromptBytes: maxPromptBytes() })
   }
 
-  /** As `admit`, for an input that was checked when it came. */
+  /** As `admit`, for an input that is parsed. */
   async function admitParsed(input: ParsedTaskInput): Promise<Admitted> {
+    if (input.parentTaskID === undefined) return place(input)
+    const refusal = parentRefusal(await readRecord(input.parentTaskID))
+    if (refusal !== undefined) throw parentRefused(refusal, input.parentTaskID)
+    return { ...(await place(input)), queue: NESTED_QUEUE }
+  }
+
+  /** As `admitParsed`, for a task that is there already: its parent may be over, and then nobody waits for it. */
+  async function readmit({ input }: Pick<TaskRecord, 'input'>): Promise<Admitted> {
+    const placed = await place(input)
+    if (input.parentTaskID === undefined) return placed
+    const isOver = parentRefusal(await readRecord(input.parentTaskID)) !== undefined
+    return isOver ? placed : { ...placed, queue: NESTED_QUEUE }
+  }
+
+  /** Where a task goes that nobody waits for. */
+  async function place(input: ParsedTaskInput): Promise<Admitted> {
     if (input.sessionID !== undefined) return admitToSession(input, await findSession(input.sessionID))
     const directory =
       input.directory === undefined ? null : await checkDirectory(input.directory, 'directory')
@@ -112,7 +131,7 @@ export function createAdmit(deps: AdmitDeps) {
     }
   }
 
-  return { admit, parse, admitParsed }
+  return { admit, parse, admitParsed, readmit }
 }
 
 function checkAgent(agent: string | undefined, field: string, { agents }: CatalogSnapshot): void {

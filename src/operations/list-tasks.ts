@@ -13,7 +13,7 @@ export async function listTasks(records: RecordStore, query: ListQuery, now: num
   const data: Task[] = []
   let cursor = query.cursor
   for (let read = 0; read < MOST_READ; ) {
-    const ids = await records.ids(statesOf(query.state), cursor, CHUNK)
+    const ids = await records.ids(statesOf(query.state), cursor, CHUNK, query.parentTaskID)
     for (const found of await records.readMany(ids)) {
       read += 1
       if (found === undefined) continue
@@ -36,12 +36,13 @@ function statesOf(state: TaskState | undefined): TaskState[] | undefined {
   return state === 'waiting' ? ['waiting', 'delayed'] : [state]
 }
 
-function matches(task: Task, { state, type, tier, model, metadata }: ListQuery): boolean {
+function matches(task: Task, { state, type, tier, model, parentTaskID, metadata }: ListQuery): boolean {
   return (
     (state === undefined || task.state === state) &&
     (type === undefined || task.type === type) &&
     (tier === undefined || task.tier === tier) &&
     (model === undefined || task.model === model) &&
+    (parentTaskID === undefined || task.parentTaskID === parentTaskID) &&
     Object.entries(metadata ?? {}).every(
       ([key, value]) => Object.hasOwn(task.metadata, key) && String(task.metadata[key]) === value,
     )

@@ -7,6 +7,7 @@ import { type TaskRecord, viewTask } from '../records/task-record.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import { createTaskID } from '../tasks/task-id.ts'
+import { parentRefused } from './parent.ts'
 import { type Accepted, type Admitted, deliveryOf, fieldsOf, newRecord, queueFull } from './submit.ts'
 
 export interface SubmitOnceDeps {
@@ -45,8 +46,11 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
       const record = newRecord(createTaskID(), admitted, now())
       const { id, createdAt, route, queue, directory } = record
       const answer: FirstAnswer = { id, fingerprint, createdAt, route, queue, directory }
-      const first = await once.create(key, ageMs(), answer, record.state as 'waiting', fieldsOf(record))
+      const { parentTaskID } = input
+      const state = record.state as 'waiting'
+      const first = await once.create(key, ageMs(), answer, state, fieldsOf(record), parentTaskID)
       if (first === 'full') throw queueFull(maxWaitingTasks)
+      if (typeof first === 'string') throw parentRefused(first, parentTaskID!)
       if (first.id !== id) return repeated(first)
       await joinLine(record)
       await queues.deliver(deliveryOf(id, admitted))

@@ -1,7 +1,8 @@
 /** Submit: check everything, then write the record and add its delivery. */
 import { TierlineError } from '../errors.ts'
 import type { Delivery, TaskQueues } from '../queues/task-queues.ts'
-import type { RecordFields, RecordStore } from '../records/record-store.ts'
+import type { RecordFields } from '../records/record-fields.ts'
+import type { RecordStore } from '../records/record-store.ts'
 import { type TaskRecord, viewTask } from '../records/task-record.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
@@ -11,6 +12,7 @@ import type { Route } from '../tasks/route.ts'
 import type { Task } from '../tasks/task.ts'
 import { createTaskID } from '../tasks/task-id.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
+import { isParentRefusal, parentRefused } from './parent.ts'
 
 export interface SubmitDeps {
   records: RecordStore
@@ -52,6 +54,7 @@ export function createSubmit(deps: SubmitDeps) {
   async function submit(raw: unknown): Promise<Task> {
     if (hasKey(raw)) return (await submitOnce(raw, null)).task
     const admitted = await admit(raw)
+    if (admitted.input.parentTaskID !== undefined) return submitChild(createTaskID(), admitted)
     const record = newRecord(createTaskID(), admitted, now())
     try {
       const { status } = await records.create(record.id, record.state as 'waiting', fieldsOf(record))
@@ -69,6 +72,26 @@ export function createSubmit(deps: SubmitDeps) {
     return hasKey(raw) ? submitOnce(raw, caller) : { status: 202, task: await submit(raw) }
   }
 
+  /**
+   * Writes a task below another one, then its delivery: two round trips, since the parent may refuse it.
+   * Repeated with the same id it changes nothing. @throws {TierlineError}
+   */
+  async function submitChild(id: string, admitted: Admitted): Promise<Task> {
+    const record = newRecord(id, admitted, now())
+    const parentTaskID = admitted.input.parentTaskID!
+    try {
+      const state = record.state as 'waiting'
+      const created = await records.createChild({ id, parentTaskID, state, fields: fieldsOf(record) })
+      if (created.status === 'full') throw queueFull(maxWaitingTasks)
+      if (isParentRefusal(created.status)) throw parentRefused(created.status, parentTaskID)
+      await joinLine(record)
+      await queues.deliver(deliveryOf(id, admitted))
+    } catch (error) {
+      throw translateRedisError(error)
+    }
+    return viewTask(record, record.createdAt)
+  }
+
   /** One answer per input, in order; a refused one does not keep the others out. */
   async function submitMany(inputs: readonly unknown[], caller: string | null = null): Promise<BatchItem[]> {
     return Promise.all(
@@ -83,7 +106,7 @@ export function createSubmit(deps: SubmitDeps) {
     )
   }
 
-  return { submit, accept, submitMany }
+  return { submit, submitChild, accept, submitMany }
 }
 
 function hasKey(raw: unknown): boolean {
@@ -127,6 +150,9 @@ export function newRecord(
     attempt: 0,
     seq: 0,
     retries: 0,
+    depth: 1,
+    isParent: false,
+    liveChildren: 0,
     startedAt: null,
     finishedAt: null,
     cancelAt: null,

@@ -4,8 +4,10 @@ import type { TaskQueues } from '../queues/task-queues.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { taskNotFound } from '../records/task-not-found.ts'
 import { type TaskRecord, viewTask } from '../records/task-record.ts'
+import type { ChildrenQuery, TaskPage } from '../tasks/list-query.ts'
 import { isTerminal } from '../tasks/state.ts'
 import type { Task, TaskFailure } from '../tasks/task.ts'
+import { listTasks } from './list-tasks.ts'
 import { type Admitted, deliveryOf } from './submit.ts'
 
 const CANCELLED: TaskFailure = { code: 'cancelled', message: 'The task was cancelled', retryable: false }
@@ -38,17 +40,34 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     return found
   }
 
-  /** Idempotent. A running task is cancelled by its worker soon after; the answer may still say `running`. */
+  /**
+   * Idempotent. A running task is cancelled by its worker soon after; the answer may still say `running`.
+   * Takes all tasks below it along, also where the task itself is over.
+   */
   async function cancel(id: string): Promise<Task> {
+    const found = await cancelOne(id)
+    if (found === undefined) throw taskNotFound(id)
+    // From the top down: no task gets a child any more once it is asked to end.
+    let level = found.isParent ? [found] : []
+    while (level.length > 0) {
+      const ids = (await Promise.all(level.map((parent) => records.childrenOf(parent.id)))).flat()
+      const below = await Promise.all(ids.map((child) => cancelOne(child)))
+      level = below.filter((child) => child?.isParent === true) as TaskRecord[]
+    }
+    return viewTask(found.isParent ? await record(id) : found, now())
+  }
+
+  /** The record afterwards; `undefined`: there is none. */
+  async function cancelOne(id: string): Promise<TaskRecord | undefined> {
     const { status, queue } = await records.cancel(id, now(), CANCELLED)
-    if (status === 'gone') throw taskNotFound(id)
+    if (status === 'gone') return undefined
     // A job that cannot be taken out is stale by now: its claim will say so.
     if (status === 'cancelled') await queues.withdraw(queue, id)
-    const found = await record(id)
-    if (status === 'cancelled') await leaveGates(found)
+    const found = await records.read(id)
+    if (status === 'cancelled' && found !== undefined) await leaveGates(found)
     // Handed over, or put off, in the middle of a turn: it may still run, and no worker will look after it.
-    if (status === 'cancelled' && found.checkpoint !== null) abortSession(found).catch(() => {})
-    return viewTask(found, now())
+    if (status === 'cancelled' && found?.checkpoint != null) abortSession(found).catch(() => {})
+    return found
   }
 
   /** The same task once more, from its first message and in a new session. @throws {TierlineError} `not_finished`. */
@@ -75,6 +94,12 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     await queues.clear(queue, id)
   }
 
+  /** What was submitted below a task, newest first. @throws {TierlineError} `task_not_found`. */
+  async function children(id: string, query: ChildrenQuery): Promise<TaskPage> {
+    await record(id)
+    return listTasks(records, { ...query, parentTaskID: id }, now())
+  }
+
   /** Starts a delayed task now. */
   async function promote(id: string): Promise<Task> {
     const { queue } = await record(id)
@@ -83,7 +108,7 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     return get(id)
   }
 
-  return { get, record, cancel, retry, remove, promote }
+  return { get, record, children, cancel, retry, remove, promote }
 }
 
 function notFinished(action: string, id: string, state: string): TierlineError {

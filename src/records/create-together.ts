@@ -1,6 +1,6 @@
 import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
-import type { RecordFields } from './record-store.ts'
+import type { RecordFields } from './record-fields.ts'
 
 export interface NewRecord {
   id: string

@@ -4,7 +4,8 @@ import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { Route } from '../tasks/route.ts'
-import { flat, type RecordFields } from './record-store.ts'
+import { createChild, type ParentRefusal } from './create-child.ts'
+import { flat, type RecordFields } from './record-fields.ts'
 
 /** What a first answer is made of anew, together with the same input. */
 export interface FirstAnswer {
@@ -36,7 +37,8 @@ export function createOnceStore({ redis, scripts, keys, maxWaitingTasks }: OnceS
   return {
     /**
      * Writes a new record unless the key was used in the last `ageMs`. Gives the first answer, which is
-     * `answer` itself when the record was written (again, after a lost reply); `full` as in `RecordStore.create`.
+     * `answer` itself when the record was written (again, after a lost reply); `full` as in `RecordStore.create`,
+     * and with a parent the reason why that takes no child.
      */
     async create(
       key: OnceKey,
@@ -44,8 +46,18 @@ export function createOnceStore({ redis, scripts, keys, maxWaitingTasks }: OnceS
       answer: FirstAnswer,
       state: 'waiting' | 'delayed',
       fields: RecordFields,
-    ): Promise<FirstAnswer | 'full'> {
+      parentTaskID?: string,
+    ): Promise<FirstAnswer | 'full' | ParentRefusal> {
       const { id } = answer
+      if (parentTaskID !== undefined) {
+        const once = { key: keys.once(digestOf(key)), answer: JSON.stringify(answer), ageMs }
+        const created = await createChild(
+          { scripts, keys, maxWaitingTasks },
+          { id, parentTaskID, state, fields, once },
+        )
+        if (created.status === 'repeated') return JSON.parse(created.answer) as FirstAnswer
+        return created.status === 'created' || created.status === 'exists' ? answer : created.status
+      }
       const reply = await scripts('create-task-once', [
         keys.task(id),
         keys.tasks,

@@ -10,11 +10,10 @@ import type { RunScript } from '../redis/scripts.ts'
 import type { NewEvent } from '../tasks/event.ts'
 import { isTerminal, type TaskState } from '../tasks/state.ts'
 import type { TaskFailure } from '../tasks/task.ts'
+import { createChild, type NewChild } from './create-child.ts'
 import { createTogether } from './create-together.ts'
+import { flat, type RecordFields } from './record-fields.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
-
-/** Fields of the hash, ready to be written: `{ model: 'acme/nano' }`. */
-export type RecordFields = Readonly<Record<string, string | number>>
 
 export interface RecordStoreOptions {
   redis: RedisClient
@@ -175,6 +174,7 @@ export function createRecordStore(options: RecordStoreOptions) {
       keys.finished,
       keys.ended('failed'),
       keys.ended('cancelled'),
+      keys.children(id),
       id,
     ])
     return statusOf(reply)
@@ -186,19 +186,41 @@ export function createRecordStore(options: RecordStoreOptions) {
   }
 
   async function read(id: string): Promise<TaskRecord | undefined> {
-    return parseRecord(id, await redis.hgetall(keys.task(id)))
+    const record = parseRecord(id, await redis.hgetall(keys.task(id)))
+    if (record !== undefined) await countChildren([record])
+    return record
   }
 
-  /** In the order of the ids; one round trip. */
+  /** In the order of the ids; one round trip, two when running parents are among them. */
   async function readMany(ids: readonly string[]): Promise<(TaskRecord | undefined)[]> {
     if (ids.length === 0) return []
     const pipeline = redis.pipeline()
     for (const id of ids) pipeline.hgetall(keys.task(id))
     const replies = (await pipeline.exec()) ?? []
-    return replies.map(([error, hash], index) => {
+    const records = replies.map(([error, hash], index) => {
       if (error) throw error
       return parseRecord(ids[index]!, hash as Record<string, string>)
     })
+    await countChildren(records.filter((record) => record !== undefined))
+    return records
+  }
+
+  /** Asks nothing where no running parent is among them. */
+  async function countChildren(records: readonly TaskRecord[]): Promise<void> {
+    const parents = records.filter(({ isParent, state }) => isParent && state === 'running')
+    if (parents.length === 0) return
+    const pipeline = redis.pipeline()
+    for (const { id } of parents) pipeline.zinter(2, keys.children(id), keys.live)
+    const replies = (await pipeline.exec()) ?? []
+    for (const [index, [error, live]] of replies.entries()) {
+      if (error) throw error
+      parents[index]!.liveChildren = (live as string[]).length
+    }
+  }
+
+  /** All children there ever were and are kept, oldest first. */
+  async function childrenOf(id: string): Promise<string[]> {
+    return redis.zrange(keys.children(id), '0', '-1')
   }
 
   /** Of those tasks, the ones that are not over, with the queue each waits in. One round trip. */
@@ -215,22 +237,26 @@ export function createRecordStore(options: RecordStoreOptions) {
     })
   }
 
-  /** Of those tasks, the ones somebody asked to cancel. */
-  async function cancelRequested(ids: readonly string[]): Promise<string[]> {
+  /** Of those tasks, the ones somebody asked to cancel, or those that have children. */
+  async function having(field: 'cancelAt' | 'children', ids: readonly string[]): Promise<string[]> {
     const pipeline = redis.pipeline()
-    for (const id of ids) pipeline.hexists(keys.task(id), 'cancelAt')
+    for (const id of ids) pipeline.hexists(keys.task(id), field)
     const replies = (await pipeline.exec()) ?? []
     return ids.filter((_, index) => replies[index]![1] === 1)
   }
 
-  /** Ids, newest first, created before `cursor`; of these states at least, or of all when `undefined`. */
+  /**
+   * Ids, newest first, created before `cursor`; of these states at least, or of all when `undefined`.
+   * With `parentID` its children only, of any state.
+   */
   async function ids(
     states: readonly TaskState[] | undefined,
     cursor: string | undefined,
     count: number,
+    parentID?: string,
   ): Promise<string[]> {
     const from = cursor === undefined ? '+' : `(${cursor}`
-    const sets = setsOf(states)
+    const sets = parentID === undefined ? setsOf(states) : [keys.children(parentID)]
     const found = await Promise.all(
       sets.map((set) => redis.zrange(set, from, '-', 'BYLEX', 'REV', 'LIMIT', 0, count)),
     )
@@ -259,6 +285,7 @@ export function createRecordStore(options: RecordStoreOptions) {
 
   return {
     create,
+    createChild: (child: NewChild) => createChild(options, child),
     claim,
     write,
     cancel,
@@ -268,17 +295,11 @@ export function createRecordStore(options: RecordStoreOptions) {
     read,
     readMany,
     liveQueues,
-    cancelRequested,
+    childrenOf,
+    having,
     ids,
     expired,
   }
-}
-
-/** `{ a: 1 }` → `['a', 1]`, as scripts take it. */
-export function flat(fields: RecordFields): (string | number)[] {
-  const list: (string | number)[] = []
-  for (const field in fields) list.push(field, fields[field]!)
-  return list
 }
 
 /** `['state', 'waiting', …]` → `{ state: 'waiting', … }` */

@@ -60,6 +60,12 @@ export interface TaskRecord {
   seq: number
   /** How often the producer asked for it again. Part of the name its session is found by. */
   retries: number
+  /** 1 for a task without a parent. */
+  depth: number
+  /** Whether it has, or had, children. */
+  isParent: boolean
+  /** Children that are not over; counted by `read` and `readMany`, of a running parent only. */
+  liveChildren: number
   startedAt: number | null
   finishedAt: number | null
   cancelAt: number | null
@@ -100,6 +106,9 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     attempt: Number(hash.attempt ?? 0),
     seq: Number(hash.seq ?? 0),
     retries: Number(hash.retries ?? 0),
+    depth: Number(hash.depth ?? 1),
+    isParent: hash.children !== undefined,
+    liveChildren: 0,
     startedAt: numberOrNull(hash.startedAt),
     finishedAt: numberOrNull(hash.finishedAt),
     cancelAt: numberOrNull(hash.cancelAt),
@@ -125,7 +134,7 @@ export function viewTask(record: TaskRecord, now: number): Task {
   return {
     id,
     state: shownState(record, now),
-    waitingFor: isTerminal(record.state) ? null : record.waitingFor,
+    waitingFor: waitingForOf(record),
     type: record.type,
     tier: record.tier,
     queue: record.queue,
@@ -134,7 +143,7 @@ export function viewTask(record: TaskRecord, now: number): Task {
     directory: record.directory,
     server: record.server,
     sessionID: record.sessionID,
-    parentTaskID: null,
+    parentTaskID: record.input.parentTaskID ?? null,
     attempt: record.attempt,
     progress: { message: sent, messages },
     usage: record.usage,
@@ -153,6 +162,12 @@ export function viewTask(record: TaskRecord, now: number): Task {
       board: `/board/queue/${record.queue}/${id}`,
     },
   }
+}
+
+function waitingForOf({ state, waitingFor, liveChildren }: TaskRecord): WaitingFor | null {
+  if (isTerminal(state) || liveChildren === 0) return isTerminal(state) ? null : waitingFor
+  const detail = liveChildren === 1 ? '1 child is not over' : `${liveChildren} children are not over`
+  return { reason: 'children', detail, until: null }
 }
 
 /** BullMQ ends a delay by itself and tells the record nothing: the clock does. */

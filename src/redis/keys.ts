@@ -16,7 +16,9 @@ export interface Keys {
   log(id: string): string
   /** Channel: new entries of one log. */
   channel(id: string): string
-  /** Channel: `cancel <id>` to all workers. */
+  /** Sorted set of the ids of a task's children, score 0. Only where there are any. */
+  children(id: string): string
+  /** Channel: `cancel <id>` and `parent <id>` (it has a child now) to all workers. */
   readonly control: string
   /** Sorted set of all task ids, score 0: lexicographic order is order of creation. */
   readonly tasks: string
@@ -53,6 +55,7 @@ export function createKeys(namespace: string | undefined): Keys {
     task: (id) => `${root}:task:${id}`,
     log: (id) => `${root}:log:${id}`,
     channel: (id) => `${root}:channel:${id}`,
+    children: (id) => `${root}:children:${id}`,
     control: `${root}:control`,
     tasks: `${root}:tasks`,
     live: `${root}:live`,

@@ -11,11 +11,12 @@ type Arg = string | number
 const SCRIPTS = {
   'create-tasks': 0,
   'create-task-once': 4,
+  'create-child-task': 6,
   'claim-task': 5,
   'write-task': 5,
   'cancel-task': 5,
   'retry-task': 6,
-  'remove-task': 6,
+  'remove-task': 7,
   'enter-gate': 3,
   'join-line': 3,
   'leave-gate': 2,

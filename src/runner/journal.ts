@@ -5,7 +5,8 @@
  * (docs/architecture.md "Stream"); what else happens, the end of a part too, goes out at once and takes the
  * text along. What is added while a write is on its way goes out with the next.
  */
-import type { RecordFields, Write, WriteResult } from '../records/record-store.ts'
+import type { RecordFields } from '../records/record-fields.ts'
+import type { Write, WriteResult } from '../records/record-store.ts'
 import type { NewEvent } from '../tasks/event.ts'
 
 const COALESCE_MS = 25

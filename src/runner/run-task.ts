@@ -6,7 +6,8 @@
  */
 import { isTierlineError } from '../errors.ts'
 import { openingEvents } from '../records/opening-events.ts'
-import type { RecordFields, Write, WriteResult } from '../records/record-store.ts'
+import type { RecordFields } from '../records/record-fields.ts'
+import type { Write, WriteResult } from '../records/record-store.ts'
 import { type Checkpoint, spend, type TaskRecord, type TurnCut } from '../records/task-record.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import { messagesOf } from '../tasks/input.ts'

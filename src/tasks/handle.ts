@@ -43,10 +43,22 @@ export interface TaskHandle {
    */
   result(options?: ResultOptions): Promise<TaskOutcome>
 
+  /**
+   * The tasks that were submitted with this one as their `parentTaskID`, once all of them are over, oldest
+   * first. Whatever became of them: look at each `state`. Without children it gives none at once.
+   *
+   * @throws {TierlineError} `not_finished` when `timeoutMs` is over, `task_not_found`.
+   */
+  children(options?: ResultOptions): Promise<Task[]>
+
   /** The task as it is now. @throws {TierlineError} `task_not_found`. */
   task(): Promise<Task>
 
-  /** Stops it, waiting or running; a finished task is given back as it is. @throws {TierlineError} `task_not_found`. */
+  /**
+   * Stops it, waiting or running, with all tasks below it; a finished task is given back as it is.
+   *
+   * @throws {TierlineError} `task_not_found`.
+   */
   cancel(): Promise<Task>
 }
 

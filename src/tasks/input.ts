@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { ModelIDInput } from './model-id.ts'
+import { TaskID } from './task-id.ts'
 
 /** A task type or tier: `lint`, `code-review`. Also part of a Redis key and of a URL. */
 export const Name = z
@@ -72,6 +73,9 @@ export const TaskInput = z
       .regex(/^ses_[\w-]{1,128}$/, 'must be a session id: "ses_…"')
       .optional()
       .meta({ description: 'Goes on in this session, after what was sent there before. Else a new one.' }),
+    parentTaskID: TaskID.optional().meta({
+      description: 'The task that waits for this one: it waits in no tier, and is cancelled with its parent.',
+    }),
     title: z.string().min(1).max(200).optional(),
     agent: Agent.optional(),
     priority: z.int().min(0).max(9).optional().meta({ description: 'As in BullMQ: 0 first, 9 last.' }),

@@ -14,6 +14,7 @@ export const ListQuery = z.strictObject({
   type: Name.optional(),
   tier: Name.optional(),
   model: z.string().min(1).max(512).optional(),
+  parentTaskID: TaskID.optional(),
   metadata: z.record(z.string(), z.string()).optional(),
   /** Created at or after, epoch milliseconds. */
   since: z.coerce.number().int().min(0).optional(),
@@ -22,6 +23,10 @@ export const ListQuery = z.strictObject({
   cursor: TaskID.optional(),
 })
 export type ListQuery = z.output<typeof ListQuery>
+
+/** Filters of `GET /v1/tasks/:id/children`. */
+export const ChildrenQuery = ListQuery.pick({ state: true, limit: true, cursor: true })
+export type ChildrenQuery = z.output<typeof ChildrenQuery>
 
 /**
  * Newest first. With filters a page may hold fewer than `limit` tasks, or none, and still have a

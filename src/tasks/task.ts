@@ -41,6 +41,7 @@ export const TaskFailure = z.object({
 })
 export type TaskFailure = z.infer<typeof TaskFailure>
 
+/** Why a task does not go on. The state stays `waiting`, except for `children` and `person`: those run. */
 export const WaitingFor = z.object({
   reason: z.enum(['session', 'limit', 'cooldown', 'budget', 'children', 'person', 'directory']),
   detail: z.string(),

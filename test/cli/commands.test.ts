@@ -60,6 +60,13 @@ describe('list', () => {
     expect([some, all].map(({ stdout }) => stdout.trim().split('\n').length)).toEqual([2, 3])
   })
 
+  test('shows the children of a task', async () => {
+    const parent = await server.ports.tasks.submit({ prompt: 'a' })
+    const child = await server.ports.tasks.submit({ prompt: 'b', parentTaskID: parent.id })
+
+    expect((await cli('list', '--parent', parent.id, '--quiet')).stdout).toBe(`${child.id}\n`)
+  })
+
   test('puts short pages together', async () => {
     const { list } = server.ports.tasks
     server.ports.tasks.list = (query) => list({ ...query, limit: 1 })

@@ -8,6 +8,8 @@ import { type CliRun, runCli, startCli, withDirectory } from './run-cli.ts'
 
 const ID = /^tsk_[0-9a-z]{26}$/
 
+const PARENT = 'tsk_01k0000000000000000000000a'
+
 let server: MemoryServer
 /** Every input that was submitted, as the server got it. */
 const inputs: unknown[] = []
@@ -62,7 +64,18 @@ describe('submit', () => {
           '--priority',
           '3',
         ],
-        ...['--delay', '1.5s', '--timeout', '10m', '--metadata', 'a=1', '--metadata', 'b=x=y'],
+        ...[
+          '--parent',
+          PARENT,
+          '--delay',
+          '1.5s',
+          '--timeout',
+          '10m',
+          '--metadata',
+          'a=1',
+          '--metadata',
+          'b=x=y',
+        ],
         ...['--idempotency-key', 'k-1', ...at()],
       ],
       { cwd: tmpdir() },
@@ -75,6 +88,7 @@ describe('submit', () => {
       messages: [{ text: 'one' }, { text: 'two' }, { text: 'three' }],
       directory: resolve(tmpdir(), 'sub'),
       sessionID: 'ses_1',
+      parentTaskID: PARENT,
       title: 'A title',
       agent: 'plan',
       priority: 3,

@@ -52,6 +52,28 @@ describe('a handle', () => {
     expect(await typesOf(handle.events())).toEqual(['reset', 'task-finished', 'end'])
   })
 
+  test('gives the children once all are over, with those that came meanwhile', async () => {
+    const handle = await client.enqueue({ prompt: 'a' })
+    const below = () => client.enqueue({ prompt: 'b', parentTaskID: handle.id })
+    const [first, second] = [await below(), await below()]
+    server.ports.finish(second.id, 'failed')
+    await expect(handle.children({ timeoutMs: 1 })).rejects.toMatchObject({ code: 'not_finished' })
+
+    const children = handle.children()
+    const third = await below()
+    server.ports.finish(third.id, 'succeeded')
+    server.ports.finish(first.id, 'succeeded')
+
+    expect((await children).map(({ id, state }) => [id, state])).toEqual([
+      [first.id, 'succeeded'],
+      [second.id, 'failed'],
+      [third.id, 'succeeded'],
+    ])
+    expect(await client.list({ parentTaskID: handle.id, state: 'failed' })).toMatchObject({
+      data: [{ id: second.id }],
+    })
+  })
+
   test('waits for the result of a task that still runs', async () => {
     const handle = await client.enqueue({ prompt: 'a' })
     const result = handle.result()

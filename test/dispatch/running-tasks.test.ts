@@ -9,7 +9,7 @@ test('cancels the task that is named, and no other', async ({
   records,
 }) => {
   const running = await trackRunningTasks(hub, keys, async () => [])
-  const [one, other] = [running.enter('tsk_1'), running.enter('tsk_2')]
+  const [one, other] = [running.enter('tsk_1', false), running.enter('tsk_2', false)]
 
   await records.redis.publish(keys.control, 'cancel tsk_1')
 
@@ -24,8 +24,8 @@ test('a task that came a second time can be cancelled after its first run is ove
   records,
 }) => {
   const running = await trackRunningTasks(hub, keys, async () => [])
-  const first = running.enter('tsk_1')
-  const second = running.enter('tsk_1')
+  const first = running.enter('tsk_1', false)
+  const second = running.enter('tsk_1', false)
   first.leave()
   expect(running.size).toBe(1)
 

@@ -159,7 +159,7 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
         }
       }),
     get: async (id) => find(id).task,
-    list: async ({ state, type, tier, model, metadata, since = 0, limit, cursor }) => {
+    list: async ({ state, type, tier, model, parentTaskID, metadata, since = 0, limit, cursor }) => {
       if (broken !== undefined) throw broken
       const found = [...entries.values()]
         .map(({ task }) => task)
@@ -169,11 +169,13 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
         .filter((task) => type === undefined || task.type === type)
         .filter((task) => tier === undefined || task.tier === tier)
         .filter((task) => model === undefined || task.model === model)
+        .filter((task) => parentTaskID === undefined || task.parentTaskID === parentTaskID)
         .filter((task) => Object.entries(metadata ?? {}).every(([k, v]) => String(task.metadata[k]) === v))
         .filter((task) => task.createdAt >= since)
       const data = found.slice(0, limit)
       return { data, nextCursor: found.length > limit ? data.at(-1)!.id : null }
     },
+    children: async (id, query) => tasks.list({ ...query, parentTaskID: find(id).task.id }),
     whenFinished: async (id, waitMs, signal) => {
       const over = AbortSignal.any([signal, AbortSignal.timeout(waitMs)])
       while (!isTerminal(find(id).task.state) && !over.aborted) await nextChange(over)

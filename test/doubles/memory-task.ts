@@ -54,7 +54,7 @@ export function createMemoryTask(input: ParsedTaskInput): Task {
     directory: input.directory ?? null,
     server: null,
     sessionID: null,
-    parentTaskID: null,
+    parentTaskID: input.parentTaskID ?? null,
     attempt: 0,
     progress: { message: 0, messages: messagesOf(input).length },
     usage: NO_USAGE,

@@ -36,6 +36,7 @@ test('it has every route of the API and none of the pages', () => {
     'GET /v1/routes',
     'GET /v1/tasks',
     'GET /v1/tasks/{id}',
+    'GET /v1/tasks/{id}/children',
     'GET /v1/tasks/{id}/events',
     'GET /v1/tasks/{id}/result',
     'GET /v1/version',

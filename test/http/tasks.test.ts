@@ -83,6 +83,28 @@ describe('POST /v1/tasks/batch', () => {
   )
 })
 
+describe('GET /v1/tasks/:id/children', () => {
+  test('lists those below a task, by state and in pages', async () => {
+    const parent = await submit()
+    const [first, second] = [
+      await submit({ parentTaskID: parent.id }),
+      await submit({ parentTaskID: parent.id }),
+    ]
+    await submit({ parentTaskID: first.id })
+    http.ports.finish(second.id, 'succeeded')
+    const idsOf = async (query: string) =>
+      TaskPage.parse(await get(`/v1/tasks/${parent.id}/children${query}`)).data.map(({ id }) => id)
+
+    expect(await idsOf('')).toEqual([second.id, first.id])
+    expect(await idsOf('?state=waiting')).toEqual([first.id])
+    expect(await idsOf(`?limit=1&cursor=${second.id}`)).toEqual([first.id])
+    expect(await get(`/v1/tasks/${parent.id}/children?tier=fast`)).toMatchObject({ code: 'unknown_field' })
+    expect(await get('/v1/tasks/tsk_01k0000000000000000000000a/children')).toMatchObject({
+      code: 'task_not_found',
+    })
+  })
+})
+
 describe('GET /v1/tasks', () => {
   test('filters by everything, metadata too, and pages', async () => {
     const metadata = { team: 'list', pr: 7 }

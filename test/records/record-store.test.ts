@@ -298,7 +298,7 @@ describe('write()', () => {
     expect(await store.cancel(record.id, 2_200, CANCELLED)).toEqual({ status: 'requested', queue: 'fast' })
     const reply = await store.write(writeOf(record, { events: [started] }))
     expect(reply).toEqual({ status: 'written', seq: 1, cancelRequested: true })
-    expect(await store.cancelRequested([record.id, 'tsk_none'])).toEqual([record.id])
+    expect(await store.having('cancelAt', [record.id, 'tsk_none'])).toEqual([record.id])
   })
 
   test('takes ten thousand events at once', async ({ records: { store, create, claimed, log } }) => {

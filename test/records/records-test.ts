@@ -1,5 +1,6 @@
 /** `test` with a record store on the Redis of this run, and what it needs around it. */
-import type { RecordFields, RecordStore, Write } from '../../src/records/record-store.ts'
+import type { RecordFields } from '../../src/records/record-fields.ts'
+import type { RecordStore, Write } from '../../src/records/record-store.ts'
 import { createRecordStore } from '../../src/records/record-store.ts'
 import type { TaskRecord } from '../../src/records/task-record.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'

@@ -5,11 +5,14 @@ import { collectMetadata, durationArgument } from './arguments.ts'
 /** The flags that choose tasks. */
 export interface FilterFlags
   extends Pick<Partial<ListQuery>, 'state' | 'type' | 'tier' | 'model' | 'metadata'> {
+  parent?: string
   /** Milliseconds before now. */
   since?: number
 }
 
-type Query = Partial<Pick<ListQuery, 'state' | 'type' | 'tier' | 'model' | 'metadata' | 'since'>>
+type Query = Partial<
+  Pick<ListQuery, 'state' | 'type' | 'tier' | 'model' | 'parentTaskID' | 'metadata' | 'since'>
+>
 
 const MAX_PAGE = 200
 
@@ -19,13 +22,15 @@ export function addFilters(command: Command, states: readonly string[]): Command
     .option('--type <type>', 'only those of this type')
     .option('--tier <tier>', 'only those of this tier')
     .option('--model <provider/model>', 'only those with this model')
+    .option('--parent <id>', 'only the children of this task')
     .option('--metadata <key=value>', 'only those with this metadata (repeatable)', collectMetadata)
     .option('--since <duration>', 'only those created in the last …: 30m, 2h', durationArgument)
 }
 
 /** What the flags ask for; empty when none is given. */
-export function queryOf({ state, type, tier, model, metadata, since }: FilterFlags): Query {
-  const query = { state, type, tier, model, metadata, since: since && Date.now() - since }
+export function queryOf({ state, type, tier, model, parent, metadata, since }: FilterFlags): Query {
+  const after = since && Date.now() - since
+  const query = { state, type, tier, model, parentTaskID: parent, metadata, since: after }
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined))
 }
 

@@ -13,6 +13,7 @@ export interface InputFlags {
   file?: string
   message?: readonly string[]
   session?: string
+  parent?: string
   title?: string
   agent?: string
   priority?: number
@@ -40,6 +41,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     tier,
     model,
     session,
+    parent,
     title,
     agent,
     priority,
@@ -60,6 +62,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     ...(more.length === 0 ? { prompt: only } : { messages: [only, ...more].map((text) => ({ text })) }),
     directory: dir === undefined ? undefined : resolve(dir),
     sessionID: session,
+    parentTaskID: parent,
     title,
     agent,
     priority,

@@ -14,7 +14,7 @@ export function registerTaskActionRoutes(app: HttpApp, tasks: TaskPort): void {
       tags: ['Tasks'],
       summary: 'Cancel a task',
       description:
-        'A running task ends as soon as its worker has stopped the session. A finished one is given back as it is.',
+        'A running task ends as soon as its worker has stopped the session. A finished one is given back as it is. All tasks below it are cancelled too.',
       params: TaskParams,
       response: { 200: Task },
     },

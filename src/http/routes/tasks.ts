@@ -3,7 +3,14 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import { TierlineError } from '../../errors.ts'
 import { IdempotencyKey, TaskInput } from '../../tasks/input.ts'
-import { BatchInput, BatchResult, ListQuery, MAX_BATCH, TaskPage } from '../../tasks/list-query.ts'
+import {
+  BatchInput,
+  BatchResult,
+  ChildrenQuery,
+  ListQuery,
+  MAX_BATCH,
+  TaskPage,
+} from '../../tasks/list-query.ts'
 import { parseWith } from '../../tasks/parse-input.ts'
 import { Task } from '../../tasks/task.ts'
 import type { HttpApp } from '../app.ts'
@@ -19,6 +26,9 @@ const SUBMIT_ERRORS = [
   'unknown_model',
   'unknown_agent',
   'session_not_found',
+  'unknown_parent',
+  'parent_finished',
+  'nested_too_deep',
   'directory_not_absolute',
   'directory_not_found',
   'directory_not_allowed',
@@ -107,6 +117,22 @@ export function registerTaskRoutes(app: HttpApp, tasks: TaskPort): void {
       response: { 200: Task },
     },
     handler: ({ params }) => tasks.get(taskIDOf(params)),
+  })
+
+  app.route({
+    method: 'GET',
+    url: '/v1/tasks/:id/children',
+    config: { errors: ['task_not_found', 'invalid_input', 'unknown_field'] },
+    schema: {
+      operationId: 'listChildren',
+      tags: ['Tasks'],
+      summary: 'List the children of a task, newest first',
+      description: 'The tasks that were submitted with this one as their `parentTaskID`.',
+      params: TaskParams,
+      querystring: ChildrenQuery,
+      response: { 200: TaskPage },
+    },
+    handler: ({ params, query }) => tasks.children(taskIDOf(params), query),
   })
 
   app.route({
