@@ -61,6 +61,9 @@ export function createNoopBackend(): SessionBackend {
         outcome: { status: 'finished', finish: 'stop', text: TEXT, model, ...spent },
       }
     },
+    async running() {
+      return []
+    },
     async abort() {},
     catalog: async () => BENCH_CATALOG,
     async check() {},

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { createCatalogCache } from './catalog/catalog-cache.ts'
+import { abortIfNobodys, abortRevived } from './dispatch/abort-revived.ts'
 import { closeConnections } from './dispatch/close-connections.ts'
 import { createDeliveryHandler } from './dispatch/handle-delivery.ts'
 import { startMaintenance } from './dispatch/maintenance.ts'
@@ -26,6 +27,7 @@ import { createTaskQueues, EXTRA_QUEUES, type TaskQueues } from './queues/task-q
 import { createOnceStore } from './records/once-store.ts'
 import { createRecordStore } from './records/record-store.ts'
 import { viewTask } from './records/task-record.ts'
+import { createTombstoneStore } from './records/tombstone-store.ts'
 import { checkRedis } from './redis/check-redis.ts'
 import { closeConnection } from './redis/close-connection.ts'
 import { connectAll } from './redis/connect-all.ts'
@@ -176,6 +178,11 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     leaveGates: (record) => gates.leave(gates.gatesOf(record), record.id, true),
     now,
   })
+  const revived = {
+    backends,
+    onRevived: (id: string) =>
+      log.warn({ task: id }, 'a turn that was aborted ran again and is aborted again'),
+  }
   const readEvents = createEventReader({ redis, keys, hub })
   const { record } = operations
 
@@ -235,6 +242,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const stop = new AbortController()
     const deps = createRunnerDeps({
       records: workerRecords,
+      bury: createTombstoneStore({ redis: recording, keys }).bury,
       backends,
       config,
       catalog,
@@ -257,6 +265,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
         running,
         gates: workerGates,
         run: (claimed, signals) => runTask(claimed, deps, signals),
+        onStale: (claimed) => abortIfNobodys(claimed, workerRecords, revived),
         worker: name,
         stop: stop.signal,
         now,
@@ -289,6 +298,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       missingMs: MISSING_MS,
       retention: config.limits,
       now,
+      abortRevived: () => abortRevived(createTombstoneStore({ redis: patient, keys }), revived, now()),
       onSwept: (id) => log.warn({ task: id }, 'a live task had no job for a while and was delivered again'),
       onError,
     })

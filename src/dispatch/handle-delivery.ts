@@ -24,6 +24,8 @@ export interface HandleDeliveryDeps {
   running: RunningTasks
   gates: Gatekeeper
   run(record: TaskRecord, signals: RunSignals): Promise<Disposition>
+  /** Called when another worker has the task, or it is over: nothing of it may go on because of this run. */
+  onStale(record: TaskRecord): Promise<void>
   /** Name of this worker process. */
   worker: string
   /** Aborts when the worker shuts down. */
@@ -33,7 +35,7 @@ export interface HandleDeliveryDeps {
 
 /** Claims the task and runs it. Errors that are nobody's fault but the code's are thrown: BullMQ shows them. */
 export function createDeliveryHandler(deps: HandleDeliveryDeps) {
-  const { records, running, gates, run, worker, stop, now } = deps
+  const { records, running, gates, run, onStale, worker, stop, now } = deps
   return async (id: string, queue: string): Promise<DeliveryOutcome> => {
     if (stop.aborted) return { status: 'returned' }
     const claim = await records.claim(id, {
@@ -58,6 +60,7 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
         toPass.length === 0 || record.cancelAt !== null ? undefined : await gates.pass(toPass, record)
       if (refusal !== undefined) return await parkTask(record, refusal, records, now())
       const disposition = await run(record, { cancel, stop })
+      if (disposition.status === 'stale') await onStale(record)
       // Whoever took it over holds what it holds.
       if (toPass.length > 0 && disposition.status !== 'stale')
         await gates.leave(toPass, id, disposition.status === 'finished')

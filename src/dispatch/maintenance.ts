@@ -22,6 +22,8 @@ export interface MaintenanceOptions {
   missingMs: number
   retention(): { taskAgeMs: number; maxFinishedTasks: number }
   now(): number
+  /** Looks after what was aborted and may run again. */
+  abortRevived(): Promise<void>
   onSwept(taskID: string): void
   onError(error: Error): void
 }
@@ -51,6 +53,7 @@ export function startMaintenance(options: MaintenanceOptions): {
   async function lookOnce(): Promise<void> {
     if (closed || !(await elected())) return
     await redis.zremrangebyscore(keys.workers, '-inf', now() - WORKER_GONE_MS)
+    await options.abortRevived()
     await letGo()
     await redeliver()
   }

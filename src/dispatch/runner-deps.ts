@@ -21,6 +21,7 @@ export interface RunnerDepsOptions {
   backends: readonly SessionBackend[]
   config: { table(): RoutingTable; limits(): TaskLimits }
   catalog: CatalogCache
+  bury: RunnerDeps['bury']
   readLog(id: string): Promise<TaskEvent[]>
   retry: RetryPolicy
   now(): number
@@ -74,6 +75,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
 
   return {
     write: records.write,
+    bury: options.bury,
     readLog,
     backend,
     ownerOf: async (sessionID) => (await findSession(backends, sessionID)).backend,

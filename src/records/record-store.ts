@@ -134,6 +134,7 @@ export function createRecordStore(options: RecordStoreOptions) {
       keys.live,
       keys.ended('cancelled'),
       keys.finished,
+      keys.tombstones,
       id,
       now,
       keys.channel(id),

@@ -30,6 +30,8 @@ export interface Keys {
   readonly finished: string
   /** String with expiry: the first answer to an idempotency key; `digest` is of caller and key. */
   once(digest: string): string
+  /** Sorted set of turns that were aborted for good, score epoch ms; see `tombstone-store.ts`. */
+  readonly tombstones: string
   /** String with expiry: who does the maintenance now. */
   readonly maintainer: string
   /** Set of the queue names that workers serve or served. */
@@ -62,6 +64,7 @@ export function createKeys(namespace: string | undefined): Keys {
     ended: (state) => `${root}:ended:${state}`,
     finished: `${root}:finished`,
     once: (digest) => `${root}:once:${digest}`,
+    tombstones: `${root}:tombstones`,
     maintainer: `${root}:maintainer`,
     queues: `${root}:queues`,
     gate: (name) => ({

@@ -14,7 +14,7 @@ const SCRIPTS = {
   'create-child-task': 6,
   'claim-task': 5,
   'write-task': 5,
-  'cancel-task': 5,
+  'cancel-task': 6,
   'retry-task': 6,
   'remove-task': 7,
   'enter-gate': 3,

@@ -2,6 +2,7 @@ import type { TaskRecord } from '../records/task-record.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Journal } from './journal.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 export interface OpenSessionDeps {
   /** The server by its name; the one to use for a new session when `undefined`. @throws `opencode_unavailable`. */
@@ -22,12 +23,14 @@ export async function openSession(
   journal: Pick<Journal, 'add'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { model, changed } = await deps.modelFor(record)
+  // A fresh server may take long to say what it offers.
+  const { model, changed } = await unlessAborted(signal, deps.modelFor(record))
   if (changed !== undefined)
     journal.add({ type: 'model-changed', from: record.model, to: model, reason: changed })
   record.model = model
   const given = record.input.sessionID
-  const backend = given === undefined ? deps.backend(undefined) : await deps.ownerOf(given)
+  const backend =
+    given === undefined ? deps.backend(undefined) : await unlessAborted(signal, deps.ownerOf(given))
   const sessionID = given ?? (await newSession(backend, record, signal))
   record.sessionID = sessionID
   record.server = backend.server

@@ -29,6 +29,8 @@ import { withinMs } from './within-ms.ts'
 
 export interface RunnerDeps extends OpenSessionDeps {
   write(write: Write): Promise<WriteResult>
+  /** Notes down that the turn of the checkpoint is aborted for good: it may be revived. */
+  bury(record: TaskRecord, now: number): Promise<void>
   /** The log of a task so far, for a take-over. */
   readLog(id: string): Promise<TaskEvent[]>
   /** What `usage` costs; `reported` is what the server says it does. */
@@ -247,7 +249,8 @@ export async function runTask(
     const abort = reason === 'cancelled' || reason === 'task_timeout' ? reason : undefined
     record.checkpoint = { ...record.checkpoint!, ...(abort ? { abort } : cut && { cut }) }
     aborting ??= journal.commit({ checkpoint: JSON.stringify(record.checkpoint) }).then(async (mine) => {
-      if (mine) await withinMs(ask(), ABORT_PATIENCE_MS)
+      const burying = mine ? deps.bury(record, deps.now()).catch(() => {}) : undefined
+      if (mine) await withinMs(Promise.all([ask(), burying]), ABORT_PATIENCE_MS)
       return mine
     })
     return aborting

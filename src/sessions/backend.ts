@@ -46,6 +46,14 @@ export interface SessionBackend {
    */
   abort(session: SessionRef): Promise<void>
 
+  /**
+   * Of those turns, the ones that the server works on now; a session that goes on with something else does not
+   * count. One request for each directory, and one for each session in which something runs.
+   *
+   * @throws {TierlineError} `opencode_unavailable`
+   */
+  running<Ref extends TurnRef>(turns: readonly Ref[]): Promise<Ref[]>
+
   /** Models, prices and agents this server offers in a directory; `undefined`: its own working directory. */
   catalog(directory: string | undefined, signal?: AbortSignal): Promise<CatalogSnapshot>
 
@@ -67,6 +75,10 @@ export interface SessionFacts extends SessionRef {
   metadata: Readonly<Record<string, unknown>>
 }
 
+export interface TurnRef extends SessionRef {
+  messageID: string
+}
+
 export interface OpenSession {
   taskID: string
   /** Never empty: OpenCode pays for a title of its own otherwise. */
@@ -76,7 +88,7 @@ export interface OpenSession {
   mayExist: boolean
 }
 
-export interface Turn extends SessionRef {
+export interface Turn extends TurnRef {
   /** `msg_…`, derived from task, message index and try: the same after a take-over. */
   messageID: string
   model: ModelID

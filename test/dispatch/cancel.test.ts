@@ -116,6 +116,48 @@ describe('cancel()', () => {
     await eventually(() => expect(backend.aborts).toEqual(['ses_1']))
   })
 
+  test('does not wait for a server that does not say what it offers', async ({
+    core: { start, startWorking, backend },
+  }) => {
+    const producer = await start()
+    const silent = { ...backend, catalog: () => new Promise<never>(() => {}) }
+    await startWorking({ backends: [silent] })
+    const { id } = await producer.tasks.submit({ prompt: 'Hello' })
+    await eventually(async () => expect((await producer.tasks.get(id)).state).toBe('running'))
+
+    await producer.tasks.cancel(id)
+
+    expect(await finished(producer, id)).toMatchObject({ state: 'cancelled' })
+    expect(backend.sessions).toEqual([])
+  })
+
+  test('while the session is opened sends nothing', async ({ core: { startWorking, backend } }) => {
+    const opening = Promise.withResolvers<void>()
+    const openSession = (_request: unknown, signal: AbortSignal) => {
+      opening.resolve()
+      return new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const orchestrator = await startWorking({ backends: [{ ...backend, openSession }] })
+    const { id } = await orchestrator.tasks.submit({ prompt: 'Hello' })
+    await opening.promise
+
+    await orchestrator.tasks.cancel(id)
+
+    expect(await finished(orchestrator, id)).toMatchObject({ state: 'cancelled', attempt: 1 })
+    expect(backend.turns).toEqual([])
+  })
+
+  test('during a backoff ends the task at once', async ({ core: { startWorking, backend } }) => {
+    const orchestrator = await startWorking({
+      retry: { maxTries: 3, backoffMs: 3_600_000, maxBackoffMs: 3_600_000 },
+    })
+    const { id } = await orchestrator.tasks.submit({ prompt: '@status:503,6' })
+    await eventually(async () => expect((await orchestrator.tasks.get(id)).state).toBe('delayed'))
+
+    expect(await orchestrator.tasks.cancel(id)).toMatchObject({ state: 'cancelled' })
+    expect(backend.turns).toHaveLength(1)
+  })
+
   test('knows no task that is gone', async ({ core: { start } }) => {
     const orchestrator = await start()
 

@@ -35,6 +35,7 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
           missingMs: 0,
           retention: () => ({ taskAgeMs: NEVER_MS, maxFinishedTasks: 1_000 }),
           now: Date.now,
+          abortRevived: async () => {},
           onSwept: (id) => swept.push(id),
           onError: (error) => {
             throw error

@@ -28,6 +28,8 @@ export interface MemoryBackend extends SessionBackend {
   readonly aborts: readonly string[]
   /** While away, everything throws `opencode_unavailable`. */
   setAway(away: boolean): void
+  /** As if somebody sent a message again whose turn was aborted, not knowing that: it is answered anew. */
+  revive(sessionID: string): void
   /** As if the server was killed and started again: what runs is lost, until it is asked for again. */
   loseTurns(): void
 }
@@ -95,11 +97,15 @@ export function createMemoryBackend({
     const known = running.get(key)
     if (known) return { played: known, isNew: false }
     byID.get(turn.sessionID)?.messageIDs.push(turn.messageID)
+    return { played: play(turn), isNew: true }
+  }
+
+  function play(turn: Turn): MemoryTurn {
     const prompt = turn.parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n')
     const script = parseScript(prompt, text)
     const played = startMemoryTurn({ turn, prompt, script, ledger, holds })
-    running.set(key, played)
-    return { played, isNew: true }
+    running.set(`${turn.sessionID} ${turn.messageID}`, played)
+    return played
   }
 
   return {
@@ -150,6 +156,14 @@ export function createMemoryBackend({
         running.get(`${sessionID} ${messageID}`)?.abort()
     },
 
+    async running(refs) {
+      assertHere()
+      return refs.filter(({ sessionID, messageID }) => {
+        const played = running.get(`${sessionID} ${messageID}`)
+        return played !== undefined && !played.outcome() && !played.isLost()
+      })
+    },
+
     async catalog() {
       assertHere()
       return catalog
@@ -165,6 +179,15 @@ export function createMemoryBackend({
 
     setAway(next) {
       away = next
+    },
+
+    revive(sessionID) {
+      for (const messageID of byID.get(sessionID)?.messageIDs ?? []) {
+        const key = `${sessionID} ${messageID}`
+        if (running.get(key)?.outcome()?.status !== 'aborted') continue
+        running.delete(key)
+        play(turns.findLast((turn) => turn.messageID === messageID)!)
+      }
     },
 
     loseTurns() {

@@ -209,6 +209,20 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
       expect(outcome).toMatchObject({ status: 'finished', text: 'Still here' })
     })
 
+    test('running() knows the turn that runs, and no other', async () => {
+      const { hold, turn } = await newTurn('@words:2 @hold:NAME')
+      const idle = (await newTurn('hello')).turn
+      const first = { ...turn, messageID: `${turn.messageID}0` }
+      await run(stage.backend, { ...first, parts: next(turn, 'first').parts })
+      const running = listen(stage.backend, turn)
+      await stage.held(hold)
+
+      expect(await stage.other.running([first, turn, idle])).toEqual([turn])
+      await stage.backend.abort(turn)
+      await running.outcome
+      await expect.poll(() => stage.other.running([first, turn, idle])).toEqual([])
+    })
+
     test('abort() is safe on an idle and on an unknown session', async () => {
       const sessionID = await newSession(stage.backend)
       await stage.backend.abort({ sessionID, directory: undefined })

@@ -1,8 +1,9 @@
 -- Ends a task that waits, or asks the worker of a running one to end it. Atomic, idempotent.
--- KEYS: task, log, live, cancelled, finished
+-- KEYS: task, log, live, cancelled, finished, tombstones
 -- ARGV: id, now, live channel, error, log age in ms, control channel
 -- Returns {status, queue}; status is gone, finished, requested or cancelled.
-local head = redis.call('HMGET', KEYS[1], 'state', 'queue', 'seq', 'createdAt', 'route', 'attempt')
+local head = redis.call('HMGET', KEYS[1], 'state', 'queue', 'seq', 'createdAt', 'route', 'attempt',
+  'checkpoint', 'server', 'sessionID', 'directory')
 local state = head[1]
 if not state then return {'gone', ''} end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished', head[2]} end
@@ -24,6 +25,10 @@ local batch = '[' .. table.concat(events, ',') .. ']'
 redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
 redis.call('HSET', KEYS[1], 'state', 'cancelled', 'error', ARGV[4], 'finishedAt', ARGV[2], 'seq', seq)
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
+if head[7] and head[7] ~= '' then
+  -- Handed over or put off in the middle of a turn, which may still run, or be sent by a worker that sleeps.
+  redis.call('ZADD', KEYS[6], ARGV[2], cjson.encode({ARGV[1], head[8], head[9], head[10] or '', head[7]}))
+end
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZADD', KEYS[4], 0, ARGV[1])
 redis.call('ZADD', KEYS[5], ARGV[2], ARGV[1])

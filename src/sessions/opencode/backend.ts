@@ -10,6 +10,7 @@ import { openSession } from './open-session.ts'
 import { patiently } from './patience.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import { runTurn } from './run-turn.ts'
+import { runningTurns } from './running-turns.ts'
 
 const DEFAULT_PATIENCE_MS = 30_000
 const DEFAULT_LINGER_MS = 60_000
@@ -111,6 +112,8 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
         }
       })
     },
+
+    running: (turns) => orUnavailable(() => runningTurns(http, turns)),
 
     catalog(directory, signal) {
       return orUnavailable(async () => {
