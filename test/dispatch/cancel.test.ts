@@ -149,9 +149,9 @@ describe('cancel()', () => {
 
   test('during a backoff ends the task at once', async ({ core: { startWorking, backend } }) => {
     const orchestrator = await startWorking({
-      retry: { maxTries: 3, backoffMs: 3_600_000, maxBackoffMs: 3_600_000 },
+      retry: { maxTries: 3, backoffMs: 20_000, maxBackoffMs: 20_000, maxRetryAfterMs: 60_000 },
     })
-    const { id } = await orchestrator.tasks.submit({ prompt: '@status:503,6' })
+    const { id } = await orchestrator.tasks.submit({ model: 'acme/nano', prompt: '@status:503,6' })
     await eventually(async () => expect((await orchestrator.tasks.get(id)).state).toBe('delayed'))
 
     expect(await orchestrator.tasks.cancel(id)).toMatchObject({ state: 'cancelled' })
