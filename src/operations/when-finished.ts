@@ -35,7 +35,7 @@ export async function whenFinished(
   try {
     leave = await hub.listen(keys.channel(id), inbox.put)
     // Subscribed: what ended in between is seen by this look.
-    let current = await record(id)
+    let current = (await patiently(signal, () => record(id))) ?? first
     while (!isTerminal(current.state) && !signal.aborted) {
       const batch = await inbox.take()
       if (batch === undefined || batch.some(({ type }) => type === 'task-finished'))
