@@ -17,7 +17,15 @@ export function turnOf(
     messageID,
     model: checkpoint.model,
     agent: message.agent ?? record.input.agent ?? defaultAgent,
-    system: message.system,
-    parts: partsOf(message).map((part, index) => ({ ...part, id: partIDOf(messageID, index) })),
+    system: message.system && withTaskID(message.system, record.id),
+    parts: partsOf(message).map((part, index) => ({
+      ...(part.type === 'text' ? { ...part, text: withTaskID(part.text, record.id) } : part),
+      id: partIDOf(messageID, index),
+    })),
   }
+}
+
+/** An agent knows nothing of tasks: so that it can submit others below its own, a prompt may name it. */
+function withTaskID(text: string, taskID: string): string {
+  return text.replaceAll('{{tierline.taskID}}', taskID)
 }

@@ -108,6 +108,17 @@ describe('a parent that waits for its children', () => {
   })
 })
 
+test('an agent may be told its own task, in texts and system prompts', async ({
+  core: { startWorking, backend },
+}) => {
+  const orchestrator = await startWorking()
+  const text = 'You are {{tierline.taskID}}, yes {{tierline.taskID}}'
+  const { id } = await orchestrator.tasks.submit({ messages: [{ text, system: 'Of {{tierline.taskID}}' }] })
+  await finished(orchestrator, id)
+
+  expect(backend.turns).toMatchObject([{ system: `Of ${id}`, parts: [{ text: `You are ${id}, yes ${id}` }] }])
+})
+
 describe('a child', () => {
   test('is refused below a task that is unknown, over or being cancelled, and on the sixth level', async ({
     core: { startWorking, start, backend, records },

@@ -99,6 +99,28 @@ test('examples/fan-out.ts gathers twelve answers on two tiers into one on a thir
   expect(gathered).toHaveLength(1)
 })
 
+test('examples/parent-agent: an agent submits children by curl and by the library, below its own task', {
+  timeout: 300_000,
+}, async () => {
+  needCurl()
+  const environment = `TIERLINE_URL=${up.ready.url} TIERLINE_TASK_ID={{tierline.taskID}}`
+  const byCurl = `${environment} sh ${ROOT}/examples/parent-agent/by-curl.sh "@say: Risky"`
+  const byLibrary = `${environment} ${process.execPath} ${ROOT}/examples/parent-agent/by-library.ts "@say: Dead."`
+  const calls = [byCurl, byLibrary].map(
+    (command) => `@tool bash ${JSON.stringify({ command, description: 'children' })}`,
+  )
+
+  const { code, stdout, stderr } = await run(
+    process.execPath,
+    ['examples/parent-agent/parent.ts', join(home.dir, 'project'), ...calls, '@say: First the risky file.'],
+    server(),
+  )
+
+  expect({ code, stdout, stderr }).toMatchObject({ code: 0 })
+  expect(stdout).toContain('First the risky file.')
+  expect(stdout.match(/'succeeded' │ (null|'lint') +│ 'acme\/nano' │ 'nested'/g)).toHaveLength(2)
+})
+
 /** A program in the checkout, with what a user of this home has set. */
 async function run(command: string, args: readonly string[], more: Record<string, string> = {}) {
   const child = spawn(command, args, {
