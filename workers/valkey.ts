@@ -1,25 +1,37 @@
 /**
- * Process role: embedded Valkey. Reads `{"port": 0, "password": "…"}` from stdin (0: any free port), prints
- * `{"url": "redis://…"}` when it listens, ends on SIGTERM.
+ * Process role: embedded Valkey. Reads its settings (`ValkeySettings`) from stdin as JSON, prints one line of JSON
+ * (`ValkeyOutput`) when it listens, ends on SIGTERM with a last snapshot.
  */
 import { json } from 'node:stream/consumers'
-import { z } from 'zod'
-import { EmbeddedValkey } from '../src/redis/embedded/embedded-valkey.ts'
+import { startDurableValkey } from '../src/redis/embedded/durable-valkey.ts'
+import { lockDataDir } from '../src/services/data-dir-lock.ts'
 import { freePort } from '../src/services/free-port.ts'
+import { type ValkeyOutput, ValkeySettings } from '../src/services/valkey-service.ts'
 
-const Settings = z.strictObject({ port: z.int().min(0).max(65_535), password: z.string().min(1) })
+const { directory, password, fsync, port: given } = ValkeySettings.parse(await json(process.stdin))
+const port = given || (await freePort())
 
-const { port, password } = Settings.parse(await json(process.stdin))
-const server = new EmbeddedValkey({
-  port: port || (await freePort()),
-  password,
-  onFailure(error) {
-    console.error('The embedded Valkey has ended by itself:', error)
-    process.exit(1)
-  },
-})
-
-process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)))
-await server.start()
-console.error('Embedded Valkey keeps nothing: what it holds is gone when it ends.')
-console.log(JSON.stringify({ url: server.url }))
+try {
+  const lock = await lockDataDir(directory, undefined, 'valkey')
+  const { bytes, notes, stop } = await startDurableValkey({
+    directory,
+    port,
+    password,
+    fsync,
+    report: (sentence) => console.error(sentence),
+    onFailure(error) {
+      console.error('The embedded Valkey has ended by itself:', error)
+      process.exit(1)
+    },
+  })
+  process.on('SIGTERM', async () => {
+    await stop()
+    lock.release()
+    process.exit(0)
+  })
+  const url = `redis://:${password}@127.0.0.1:${port}`
+  console.log(JSON.stringify({ url, bytes, notes: [...notes] } satisfies ValkeyOutput))
+} catch (error) {
+  console.error((error as Error).message)
+  process.exit(1)
+}

@@ -9,6 +9,10 @@ import type { Flags, VariableName } from './variables.ts'
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+/** As `appendfsync` of Redis. */
+export const FSYNC_POLICIES = ['always', 'everysec', 'no'] as const
+export type FsyncPolicy = (typeof FSYNC_POLICIES)[number]
+
 const WEAK_SECRET_CHARS = 16
 
 export interface Settings {
@@ -19,6 +23,8 @@ export interface Settings {
   readonly config: { readonly path: string; readonly explicit: boolean }
   /** Absolute. */
   readonly dataDir: string
+  /** When a Redis that tierline starts forces onto the disk what it was given. */
+  readonly fsync: FsyncPolicy
   /** Empty: no key is asked for. */
   readonly apiKeys: readonly ApiKey[]
   /** Absolute; `null`: the file decides (`allowedRoots`). */
@@ -83,6 +89,7 @@ export function readSettings(
     port: read('TIERLINE_PORT', parsePort) ?? 0,
     config: read('TIERLINE_CONFIG', ({ text, explicit }) => ({ path: resolve(cwd, text), explicit }))!,
     dataDir: read('TIERLINE_DATA_DIR', ({ text }) => resolve(cwd, text))!,
+    fsync: read('TIERLINE_FSYNC', parseFsync) ?? 'everysec',
     apiKeys: apiKeys ?? [],
     directories: read('TIERLINE_DIRECTORIES', parseDirectories) ?? null,
     namespace: read('TIERLINE_NAMESPACE', parseNamespace),
@@ -144,6 +151,14 @@ function parseNamespace({ text }: GivenVariable): string | Refusal {
 function parseRedisUrl({ text }: GivenVariable): string | Refusal {
   const isUrl = /^((rediss?|unix):\/\/|\/)[^\s]+$/.test(text)
   return isUrl ? text : new Refusal('must be a redis://, rediss:// or unix:// URL, or the path of a socket')
+}
+
+function parseFsync({ text }: GivenVariable): FsyncPolicy | Refusal {
+  const policy = FSYNC_POLICIES.find((one) => one === text)
+  return (
+    policy ??
+    new Refusal(`must be one of ${FSYNC_POLICIES.join(', ')}`, { given: text, allowed: FSYNC_POLICIES })
+  )
 }
 
 function parseLogLevel({ text }: GivenVariable): LogLevel | Refusal {

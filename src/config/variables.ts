@@ -14,6 +14,7 @@ export const VARIABLES = {
   TIERLINE_PORT: { flag: 'port', secret: false, default: '4400' },
   TIERLINE_CONFIG: { flag: 'config', secret: false, default: 'tierline.yaml' },
   TIERLINE_DATA_DIR: { flag: 'dataDir', secret: false, default: '.tierline' },
+  TIERLINE_FSYNC: { flag: null, secret: false, default: 'everysec' },
   TIERLINE_API_KEYS: { flag: null, secret: true, default: null },
   TIERLINE_DIRECTORIES: { flag: null, secret: false, default: null },
   TIERLINE_NAMESPACE: { flag: 'namespace', secret: false, default: null },

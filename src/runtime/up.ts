@@ -114,9 +114,14 @@ export async function startUp(options: UpOptions): Promise<Up> {
 
   async function startRedis(guardian: Guardian): Promise<{ url: string; engine?: string }> {
     if (settings.redisUrl !== undefined) return { url: settings.redisUrl }
-    const { spec, url, engine, warning } = await redisService({ dataDir, environment })
-    await guardian.start(spec)
-    if (warning !== undefined) logger.warn({}, warning)
+    const { spec, url, engine, introduce } = await redisService({
+      dataDir,
+      environment,
+      fsync: settings.fsync,
+    })
+    const { says, warnings } = introduce((await guardian.start(spec)).output)
+    if (says !== undefined) logger.info({}, says)
+    for (const warning of warnings) logger.warn({}, warning)
     return { url, engine }
   }
 

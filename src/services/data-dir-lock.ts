@@ -29,18 +29,19 @@ const RETRY_MS = 50
 
 /**
  * Makes the directory when there is none, and locks it. Waits for a predecessor that is just ending.
+ * `holder` is what this process is called in the errors of others.
  *
  * @throws {TierlineError} `data_dir_locked`, with the process that holds it, after `waitMs`.
  */
-export async function lockDataDir(dataDir: string, waitMs = 10_000): Promise<DataDirLock> {
+export async function lockDataDir(dataDir: string, waitMs = 10_000, holder = 'up'): Promise<DataDirLock> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const path = join(dataDir, 'lock')
-  const lock: Lock = { token: randomUUID(), holders: [{ name: 'up', ...identifyProcess(process.pid) }] }
+  const lock: Lock = { token: randomUUID(), holders: [{ name: holder, ...identifyProcess(process.pid) }] }
   const giveUpAt = Date.now() + waitMs
   for (;;) {
-    const holder = tryLock(path, lock)
-    if (holder === undefined) break
-    if (Date.now() >= giveUpAt) throw locked(dataDir, holder)
+    const rival = tryLock(path, lock)
+    if (rival === undefined) break
+    if (Date.now() >= giveUpAt) throw locked(dataDir, rival)
     await delay(RETRY_MS)
   }
   return {

