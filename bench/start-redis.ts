@@ -43,7 +43,7 @@ export async function startRedis(directory: string, engine: Engine | undefined):
     return {
       url: service.url,
       redis,
-      description: `${service.engine} ${versions.at(-1)}, ${isNative ? 'AOF everysec' : 'keeps nothing'}`,
+      description: `${service.engine} ${versions.at(-1)}, ${isNative ? 'AOF everysec' : 'log everysec'}`,
       async stop() {
         redis.disconnect()
         await guardian.stop()

@@ -8,11 +8,17 @@ import { lockDataDir } from '../src/services/data-dir-lock.ts'
 import { freePort } from '../src/services/free-port.ts'
 import { type ValkeyOutput, ValkeySettings } from '../src/services/valkey-service.ts'
 
-const { directory, password, fsync, port: given } = ValkeySettings.parse(await json(process.stdin))
+const {
+  directory,
+  password,
+  fsync,
+  lockWaitMs,
+  port: given,
+} = ValkeySettings.parse(await json(process.stdin))
 const port = given || (await freePort())
 
 try {
-  const lock = await lockDataDir(directory, undefined, 'valkey')
+  const lock = await lockDataDir(directory, lockWaitMs, 'valkey')
   const { bytes, notes, stop } = await startDurableValkey({
     directory,
     port,

@@ -40,9 +40,10 @@ async function asksHttp(
   }
 }
 
-async function asksRedis(url: string): Promise<boolean> {
+/** Whether it answers in time and has loaded its data. */
+export async function asksRedis(url: string, patienceMs = TRY_MS): Promise<boolean> {
   try {
-    const redis = await connectRedis(url, { name: 'tierline:probe', whenAway: 'fail', patienceMs: TRY_MS })
+    const redis = await connectRedis(url, { name: 'tierline:probe', whenAway: 'fail', patienceMs })
     redis.disconnect()
     return true
   } catch {

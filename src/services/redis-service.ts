@@ -7,7 +7,7 @@ import { TierlineError } from '../errors.ts'
 import type { FsyncPolicy } from '../redis/embedded/write-ahead-log.ts'
 import { findOnPath } from './find-on-path.ts'
 import { freePort } from './free-port.ts'
-import { RESTART, type ServiceSpec } from './service-spec.ts'
+import { HEALTH, RESTART, type ServiceSpec } from './service-spec.ts'
 import {
   hasValkeyData,
   introduceValkey,
@@ -138,6 +138,7 @@ function common(place: Place): Omit<ServiceSpec, 'command' | 'args' | 'stdin' | 
     env: place.env,
     cwd: place.dataDir,
     startTimeoutMs: START_TIMEOUT_MS,
+    health: { redis: urlOf(place), ...HEALTH },
     logFile: join(place.dataDir, 'logs', 'redis.log'),
     secrets: [place.password],
     restart: RESTART,

@@ -12,6 +12,18 @@ const ReadyProbe = z.union([
 
 export type ReadyProbe = z.infer<typeof ReadyProbe>
 
+/** How a Redis is looked at while it runs. */
+const HealthCheck = z.strictObject({
+  redis: z.string(),
+  everyMs: z.int().positive(),
+  /** How long it may take to answer: a snapshot or a long script keeps it from that. */
+  patienceMs: z.int().positive(),
+  /** So many times in a row without an answer, and it is killed. */
+  maxSilent: z.int().min(1),
+})
+
+export type HealthCheck = z.infer<typeof HealthCheck>
+
 /** All that is needed to start a process, and to start it again at the same place. Plain data. */
 export const ServiceSpec = z.strictObject({
   /** Unique under one guardian: `redis`, `opencode-local`. */
@@ -27,6 +39,8 @@ export const ServiceSpec = z.strictObject({
   stdin: z.string().optional(),
   ready: ReadyProbe,
   startTimeoutMs: z.int().positive(),
+  /** Without it only its death is noticed. */
+  health: HealthCheck.optional(),
   /** What it prints; emptied when the guardian starts it for the first time. */
   logFile: z.string(),
   /** Never shown in an error. */
@@ -42,5 +56,8 @@ export const ServiceSpec = z.strictObject({
 })
 
 export type ServiceSpec = z.infer<typeof ServiceSpec>
+
+/** Less than a minute from the last answer to the restart, and no disk is so slow. */
+export const HEALTH: Omit<HealthCheck, 'redis'> = { everyMs: 5_000, patienceMs: 10_000, maxSilent: 3 }
 
 export const RESTART: ServiceSpec['restart'] = { delayMs: 250, quickDeathMs: 10_000, maxQuickDeaths: 5 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ServiceEvent } from './guardian-message.ts'
+import { killWhenSilent } from './kill-when-silent.ts'
 import { createLogFile } from './log-file.ts'
 import { describeExit, type ServiceProcess, startServiceProcess } from './service-process.ts'
 import type { ServiceSpec } from './service-spec.ts'
@@ -14,7 +15,7 @@ const LINES_SHOWN = 20
  * all attempts, and resolves when nothing of it is left.
  */
 export function supervise(spec: ServiceSpec, report: (event: ServiceEvent) => void): () => Promise<void> {
-  const { name, restart } = spec
+  const { name, restart, health } = spec
   const log = createLogFile(spec.logFile)
   const stopping = new AbortController()
   let service: ServiceProcess | undefined
@@ -23,7 +24,10 @@ export function supervise(spec: ServiceSpec, report: (event: ServiceEvent) => vo
   const live = async (restarts: number): Promise<string> => {
     service = await startServiceProcess(spec, log, stopping.signal)
     report({ type: 'ready', name, pid: service.pid, restarts, output: service.output })
+    const gone = new AbortController()
+    if (health) void killWhenSilent(health, service.pid, AbortSignal.any([stopping.signal, gone.signal]))
     const exit = describeExit(await service.exited)
+    gone.abort()
     if (!stopping.signal.aborted) report({ type: 'exited', name, pid: service.pid, exit })
     return exit
   }

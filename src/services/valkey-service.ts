@@ -12,6 +12,8 @@ export const ValkeySettings = z.strictObject({
   port: z.int().min(0).max(65_535),
   password: z.string().min(1),
   fsync: z.enum(FSYNC_POLICIES),
+  /** How long to wait for another process to let go of the directory. */
+  lockWaitMs: z.int().min(0).default(10_000),
 })
 
 /** What it prints when it listens. */
@@ -34,7 +36,7 @@ export function hasValkeyData(dataDir: string): boolean {
   return hasStore(valkeyDirectory(dataDir))
 }
 
-export function valkeyCommand(settings: z.infer<typeof ValkeySettings>) {
+export function valkeyCommand(settings: z.input<typeof ValkeySettings>) {
   return {
     ...workerCommand('valkey'),
     stdin: JSON.stringify(settings),
@@ -48,6 +50,6 @@ export function introduceValkey(directory: string, fsync: FsyncPolicy, output: u
   const size = `${(bytes / 1e6).toFixed(1)} MB`
   return (
     `Redis is the embedded Valkey in "${directory}" (${size}, fsync ${fsync}; at most 3 GB, no replicas). ` +
-    'For several machines, more data or steady load take a Redis of its own: "tierline move --to redis://…" carries everything over'
+    'For several machines, more data or steady load set REDIS_URL to a Redis of its own'
   )
 }

@@ -17,6 +17,7 @@ describe('readSettings()', () => {
       port: 4400,
       config: { path: '/srv/app/tierline.yaml', explicit: false },
       dataDir: '/srv/app/.tierline',
+      fsync: 'everysec',
       apiKeys: [],
       directories: null,
       namespace: undefined,
@@ -34,6 +35,7 @@ describe('readSettings()', () => {
         TIERLINE_PORT: '0',
         TIERLINE_CONFIG: 'conf/t.yaml',
         TIERLINE_DATA_DIR: '/var/lib/tierline',
+        TIERLINE_FSYNC: 'always',
         TIERLINE_API_KEYS: 'ci:0123456789abcdef, board:fedcba9876543210:with:colons',
         TIERLINE_DIRECTORIES: '/srv:/data/',
         TIERLINE_NAMESPACE: 'blue.1',
@@ -52,6 +54,7 @@ describe('readSettings()', () => {
       port: 0,
       config: { path: '/srv/app/conf/t.yaml', explicit: true },
       dataDir: '/var/lib/tierline',
+      fsync: 'always',
       apiKeys: [
         { name: 'ci', secret: '0123456789abcdef' },
         { name: 'board', secret: 'fedcba9876543210:with:colons' },

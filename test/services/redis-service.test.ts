@@ -57,7 +57,7 @@ describe('redisService()', () => {
     expect(says).toContain(
       `embedded Valkey in "${join(directory, 'valkey')}" (0.0 MB, fsync always; at most 3 GB, no replicas)`,
     )
-    expect(says).toContain('tierline move --to redis://')
+    expect(says).toContain('set REDIS_URL')
     expect(warnings).toEqual([])
 
     const redis = await connectRedis(url, { name: 'test', whenAway: 'wait' })
@@ -67,6 +67,21 @@ describe('redisService()', () => {
     await expect
       .poll(() => guardian.events.at(-1), POLL)
       .toMatchObject({ type: 'ready', restarts: 1, output: { url, notes: [] } })
+    expect(await redis.get('a')).toBe('1')
+    redis.disconnect()
+  })
+
+  test('is killed and started again when it lives and does not answer', async ({ guardian, directory }) => {
+    const { spec, url } = await redisService({ dataDir: directory, environment: {}, engine: 'embedded' })
+    const health = { redis: url, everyMs: 20, patienceMs: 500, maxSilent: 2 }
+    const { pid } = await guardian.start({ ...spec, health })
+    const redis = await connectRedis(url, { name: 'test', whenAway: 'wait' })
+    await redis.set('a', 1)
+    process.kill(pid, 'SIGSTOP')
+
+    await expect
+      .poll(() => guardian.events.map((event) => ('exit' in event ? event.exit : event.type)), POLL)
+      .toEqual(['ready', 'it was ended by SIGKILL', 'ready'])
     expect(await redis.get('a')).toBe('1')
     redis.disconnect()
   })

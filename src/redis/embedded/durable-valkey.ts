@@ -50,7 +50,7 @@ const SETTINGS = {
 }
 
 /**
- * Embedded Valkey that keeps what it acknowledged, through a `kill -9` too (docs/decisions/0011).
+ * Embedded Valkey that keeps what it acknowledged, through a `kill -9` too (docs/decisions/0012-durable-valkey.md).
  *
  * @throws {Error} when what is in the directory cannot be used, with the way out.
  */

@@ -25,6 +25,9 @@ export function recover(directory: string): Recovered {
   try {
     const snapshot = readSnapshot(directory)
     const { segments, torn } = readNeeded(directory, snapshot)
+    // Left behind by a crash between a snapshot and their removal.
+    for (const sequence of listSegments(directory))
+      if (sequence < (segments[0]?.sequence ?? 0)) rmSync(segmentPath(directory, sequence))
     const notes = [...removeUnfinished(directory, torn), ...segments.flatMap(cutDamage)]
     return {
       snapshot,
