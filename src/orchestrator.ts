@@ -11,6 +11,7 @@ import { trackRunningTasks } from './dispatch/running-tasks.ts'
 import { seldom } from './dispatch/seldom.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
 import { createAdmit } from './operations/admit.ts'
+import { createDeliverNew } from './operations/deliver-new.ts'
 import { findSession } from './operations/find-session.ts'
 import { createHealth } from './operations/health.ts'
 import { listTasks } from './operations/list-tasks.ts'
@@ -148,22 +149,21 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     readRecord: records.read,
   })
   const { maxWaitingTasks } = limits
+  const deliverNew = createDeliverNew({ records, queues, gates })
   const submitOnce = createSubmitOnce({
     once: createOnceStore({ redis, scripts: defineScripts(redis), keys, maxWaitingTasks }),
-    queues,
     parse,
     admitParsed,
-    joinLine: gates.join,
+    deliverNew,
     maxWaitingTasks,
     ageMs: () => config.limits().idempotencyAgeMs,
     now,
   })
   const submitting = createSubmit({
     records,
-    queues,
     admit,
     submitOnce,
-    joinLine: gates.join,
+    deliverNew,
     maxWaitingTasks,
     now,
   })

@@ -32,14 +32,14 @@ export interface Gate {
   isOpenTo(taskID: string): Promise<boolean>
 }
 
-export type Entry =
-  | { status: 'open' }
-  | {
-      status: 'shut'
-      /** For people: `2 before it`, `acme/big: 2 of 2 running`. */
-      detail: string
-      /** When it is known to open; `null`: when somebody leaves. Epoch ms. */
-      until: number | null
-      /** Wakes the task should all other wakes be lost. */
-      wakeInMs: number
-    }
+export type Entry = { status: 'open' } | Shut
+
+export interface Shut {
+  status: 'shut'
+  /** For people: `2 before it`, `acme/big: 2 of 2 running`. */
+  detail: string
+  /** When it is known to open; `null`: when somebody leaves. Epoch ms. */
+  until: number | null
+  /** Wakes the task should all other wakes be lost. */
+  wakeInMs: number
+}

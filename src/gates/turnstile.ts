@@ -2,7 +2,7 @@ import type { TaskRecord } from '../records/task-record.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
-import type { Entry, Gate } from './gate.ts'
+import type { Entry, Gate, Shut } from './gate.ts'
 
 export interface TurnstileDeps {
   redis: RedisClient
@@ -33,8 +33,11 @@ export interface TurnstileOptions {
 }
 
 export interface Turnstile extends Gate {
-  /** Gives a new task its place in line. How many must leave before it; 0: none. One round trip. */
-  join(taskID: string): Promise<number>
+  /**
+   * Gives a new task its place in line, before it is delivered anywhere. `shut`: others must leave before it.
+   * With `onlyIfFree` it gets none, and `occupied`, when anybody is there. One round trip.
+   */
+  join(taskID: string, options?: { onlyIfFree?: boolean }): Promise<Entry | 'occupied'>
 }
 
 /** A lost wake costs at most this long for each who waits before it. */
@@ -60,7 +63,10 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
       if (gone.length > 0) reply = await ask(task)
     }
     if (reply[0] === 1) return { status: 'open' }
-    const place = reply[1]
+    return shutAt(reply[1])
+  }
+
+  function shutAt(place: number): Shut {
     const wakeInMs = Math.min(place * SAFETY_WAKE_MS, LONGEST_SAFETY_WAKE_MS)
     return { status: 'shut', detail: detail(place), until: null, wakeInMs }
   }
@@ -95,15 +101,17 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
       // Who is woken leaves the line, but where it is strict.
       return place === null || (isStrict && place < capacity - held)
     },
-    async join(taskID) {
-      return (await scripts('join-line', [
-        holding,
-        waiting,
-        keys.gateOrder,
+    async join(taskID, { onlyIfFree = false } = {}) {
+      const line = [holding, waiting, keys.gateOrder]
+      const before = (await scripts('join-line', [
+        ...line,
         taskID,
         capacity,
+        onlyIfFree ? 1 : 0,
         AGE_MS,
       ])) as number
+      if (before === -1) return 'occupied'
+      return before === 0 ? { status: 'open' } : shutAt(before)
     },
   }
 }

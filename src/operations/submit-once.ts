@@ -1,22 +1,20 @@
 /** Submit with an idempotency key: at most one task, however many ask and however often. */
 import { createHash } from 'node:crypto'
 import { TierlineError } from '../errors.ts'
-import type { TaskQueues } from '../queues/task-queues.ts'
 import type { FirstAnswer, OnceStore } from '../records/once-store.ts'
-import { type TaskRecord, viewTask } from '../records/task-record.ts'
+import { viewTask } from '../records/task-record.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import { createTaskID } from '../tasks/task-id.ts'
+import type { DeliverNew } from './deliver-new.ts'
 import { parentRefused } from './parent.ts'
 import { type Accepted, type Admitted, deliveryOf, fieldsOf, newRecord, queueFull } from './submit.ts'
 
 export interface SubmitOnceDeps {
   once: OnceStore
-  queues: TaskQueues
   parse(raw: unknown): ParsedTaskInput
   admitParsed(input: ParsedTaskInput): Promise<Admitted>
-  /** Gives a new task its place in the lines it has to wait in; `undefined`: there is none. */
-  joinLine(record: TaskRecord): Promise<number> | undefined
+  deliverNew: DeliverNew
   maxWaitingTasks: number
   ageMs(): number
   now(): number
@@ -27,7 +25,7 @@ export interface SubmitOnceDeps {
  * delivery waits for that answer, so that a repeat leaves none behind.
  */
 export function createSubmitOnce(deps: SubmitOnceDeps) {
-  const { once, queues, parse, admitParsed, joinLine, maxWaitingTasks, ageMs, now } = deps
+  const { once, parse, admitParsed, deliverNew, maxWaitingTasks, ageMs, now } = deps
 
   /** @throws {TierlineError} `idempotency_key_reused`, and all that a submit throws. */
   return async (raw: unknown, caller: string | null): Promise<Accepted> => {
@@ -52,8 +50,7 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
       if (first === 'full') throw queueFull(maxWaitingTasks)
       if (typeof first === 'string') throw parentRefused(first, parentTaskID!)
       if (first.id !== id) return repeated(first)
-      await joinLine(record)
-      await queues.deliver(deliveryOf(id, admitted))
+      await deliverNew(record, deliveryOf(id, admitted))
       return { status: 202, task: viewTask(record, createdAt) }
     } catch (error) {
       throw translateRedisError(error)

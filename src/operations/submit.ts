@@ -1,6 +1,6 @@
 /** Submit: check everything, then write the record and add its delivery. */
 import { TierlineError } from '../errors.ts'
-import type { Delivery, TaskQueues } from '../queues/task-queues.ts'
+import type { Delivery } from '../queues/task-queues.ts'
 import type { RecordFields } from '../records/record-fields.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { type TaskRecord, viewTask } from '../records/task-record.ts'
@@ -12,17 +12,16 @@ import type { Route } from '../tasks/route.ts'
 import type { Task } from '../tasks/task.ts'
 import { createTaskID } from '../tasks/task-id.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
+import type { DeliverNew } from './deliver-new.ts'
 import { isParentRefusal, parentRefused } from './parent.ts'
 
 export interface SubmitDeps {
   records: RecordStore
-  queues: TaskQueues
   /** Parses and decides; @throws {TierlineError} for everything that is wrong with the input. */
   admit(input: unknown): Promise<Admitted>
   /** Takes over where an idempotency key is given. */
   submitOnce(input: unknown, caller: string | null): Promise<Accepted>
-  /** Gives a new task its place in the lines it has to wait in; `undefined`: there is none. */
-  joinLine(record: TaskRecord): Promise<number> | undefined
+  deliverNew: DeliverNew
   maxWaitingTasks: number
   now(): number
 }
@@ -46,7 +45,7 @@ export type Submit = ReturnType<typeof createSubmit>
 
 /** See the two functions it returns. */
 export function createSubmit(deps: SubmitDeps) {
-  const { records, queues, admit, submitOnce, joinLine, maxWaitingTasks, now } = deps
+  const { records, admit, submitOnce, deliverNew, maxWaitingTasks, now } = deps
   /**
    * Resolves when the task is in Redis: the record first, then its delivery. Two round trips; records that come
    * together are written together. A record whose delivery got lost in between is delivered by maintenance.
@@ -59,8 +58,7 @@ export function createSubmit(deps: SubmitDeps) {
     try {
       const { status } = await records.create(record.id, record.state as 'waiting', fieldsOf(record))
       if (status === 'full') throw queueFull(maxWaitingTasks)
-      // In this order on the connection, so that the delivery finds its place.
-      await Promise.all([joinLine(record), queues.deliver(deliveryOf(record.id, admitted))])
+      await deliverNew(record, deliveryOf(record.id, admitted))
     } catch (error) {
       throw translateRedisError(error)
     }
@@ -84,8 +82,7 @@ export function createSubmit(deps: SubmitDeps) {
       const created = await records.createChild({ id, parentTaskID, state, fields: fieldsOf(record) })
       if (created.status === 'full') throw queueFull(maxWaitingTasks)
       if (isParentRefusal(created.status)) throw parentRefused(created.status, parentTaskID)
-      await joinLine(record)
-      await queues.deliver(deliveryOf(id, admitted))
+      await deliverNew(record, deliveryOf(id, admitted))
     } catch (error) {
       throw translateRedisError(error)
     }

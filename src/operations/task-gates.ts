@@ -1,7 +1,7 @@
 /** Which gates a task must pass, and what they are made of. */
 import type { Gate } from '../gates/gate.ts'
 import { createGatekeeper } from '../gates/gatekeeper.ts'
-import { createTurnstile, type TurnstileDeps } from '../gates/turnstile.ts'
+import { createTurnstile, type Turnstile, type TurnstileDeps } from '../gates/turnstile.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
@@ -54,13 +54,9 @@ export function createTaskGates({ redis, scripts, keys, records, queues }: TaskG
 
   return {
     ...createGatekeeper({ gatesOf, wake }),
-    /**
-     * Gives a new task its place in the line of its session, and says how many are before it; `undefined`: it has
-     * none. A delayed one takes its place when its time has come.
-     */
-    join({ id, input, delayUntil }: TaskRecord): Promise<number> | undefined {
-      if (input.sessionID === undefined || delayUntil > 0) return undefined
-      return sessionTurn(input.sessionID).join(id)
+    /** The line a new task takes its place in when it is submitted. A delayed one does so when its time has come. */
+    lineOf({ input, delayUntil }: TaskRecord): Turnstile | undefined {
+      return input.sessionID === undefined || delayUntil > 0 ? undefined : sessionTurn(input.sessionID)
     },
   }
 }

@@ -9,7 +9,7 @@ import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { NewEvent } from '../tasks/event.ts'
 import { isTerminal, type TaskState } from '../tasks/state.ts'
-import type { TaskFailure } from '../tasks/task.ts'
+import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
 import { createChild, type NewChild } from './create-child.ts'
 import { createTogether } from './create-together.ts'
 import { flat, type RecordFields } from './record-fields.ts'
@@ -181,6 +181,11 @@ export function createRecordStore(options: RecordStoreOptions) {
     return statusOf(reply)
   }
 
+  /** Says what a new task waits for, before it is delivered. */
+  async function setWaitingFor(id: string, waitingFor: WaitingFor): Promise<void> {
+    await redis.hset(keys.task(id), 'waitingFor', JSON.stringify(waitingFor))
+  }
+
   /** The delay of a delayed task is over now; nothing changes for any other. */
   async function endDelay(id: string, now: number): Promise<void> {
     await redis.hset(keys.task(id), 'delayUntil', now)
@@ -292,6 +297,7 @@ export function createRecordStore(options: RecordStoreOptions) {
     cancel,
     retry,
     remove,
+    setWaitingFor,
     endDelay,
     read,
     readMany,

@@ -13,7 +13,6 @@ import type { TaskEvent } from '../tasks/event.ts'
 import { messagesOf } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { MessageResult, TaskFailure } from '../tasks/task.ts'
-import { messageIDOf } from '../tasks/task-id.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { afterFailure, nextModel } from './after-failure.ts'
 import { failure, failureOf } from './failure.ts'
@@ -24,7 +23,7 @@ import { discardAll, type PartTexts, partsInLog } from './part-texts.ts'
 import { backoffMs, type RetryPolicy } from './retry-policy.ts'
 import { ABORT_PATIENCE_MS, type RunOutcome, runTurn } from './run-turn.ts'
 import type { Failing } from './turn-guard.ts'
-import { turnOf } from './turn-of.ts'
+import { messageIDAt, turnOf } from './turn-of.ts'
 import { withinMs } from './within-ms.ts'
 
 export interface RunnerDeps extends OpenSessionDeps {
@@ -127,7 +126,7 @@ export async function runTask(
         try: record.retries * 1000,
         model: messages[index]!.model ?? record.model,
       }
-      const messageID = messageIDOf(id, index, checkpoint.try)
+      const messageID = messageIDAt(record, checkpoint)
       const sent = log.some((event) => event.type === 'message-sent' && event.messageID === messageID)
       record.checkpoint = checkpoint
       aborting = undefined

@@ -5,7 +5,7 @@
  * test, can take its place: all of them pass `test/sessions/backend-conformance.ts`.
  */
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
-import type { MessagePart } from '../tasks/input.ts'
+import type { AnyPart } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Usage } from '../tasks/usage.ts'
 
@@ -94,8 +94,11 @@ export interface Turn extends TurnRef {
   model: ModelID
   agent: string
   system: string | undefined
+  variant?: string
+  /** Instead of the permissions of the session, for this message. */
+  tools?: Readonly<Record<string, boolean>>
   /** Each with a fixed id derived from `messageID`: a repeat without them doubles the prompt. */
-  parts: readonly (MessagePart & { id: string })[]
+  parts: readonly (AnyPart & { id: string })[]
 }
 
 /**

@@ -109,8 +109,22 @@ export const TaskInput = z
 /** What a producer writes. */
 export type TaskInput = z.input<typeof TaskInput>
 /** What the schema makes of it: models are strings. */
-export type ParsedTaskInput = z.output<typeof TaskInput>
-export type ParsedMessage = z.output<typeof MessageInput>
+export type ParsedTaskInput = Omit<z.output<typeof TaskInput>, 'messages'> & {
+  messages?: ParsedMessage[] | undefined
+}
+export type ParsedMessage = Omit<z.output<typeof MessageInput>, 'parts'> &
+  SessionExtras & { parts?: AnyPart[] | undefined }
+
+/** A part as it is sent; `agent` mentions another agent, and only OpenCode's clients can say so. */
+export type AnyPart = (MessagePart | { type: 'agent'; name: string }) & { id?: string | undefined }
+
+/** What OpenCode's own clients may say of a message, through the session API alone. */
+export interface SessionExtras {
+  /** The client's own; its parts may have ids too. */
+  messageID?: string
+  variant?: string
+  tools?: Readonly<Record<string, boolean>>
+}
 
 /** The messages of a task, whichever way they were given. */
 export function messagesOf(input: ParsedTaskInput): readonly ParsedMessage[] {
@@ -118,7 +132,7 @@ export function messagesOf(input: ParsedTaskInput): readonly ParsedMessage[] {
 }
 
 /** The parts of one message, whichever way they were given. */
-export function partsOf(message: ParsedMessage): readonly MessagePart[] {
+export function partsOf(message: ParsedMessage): readonly AnyPart[] {
   return message.parts ?? [{ type: 'text', text: message.text! }]
 }
 
@@ -127,8 +141,12 @@ export function promptBytes(input: ParsedTaskInput): number {
   let bytes = 0
   for (const message of messagesOf(input)) {
     bytes += Buffer.byteLength(message.system ?? '')
-    for (const part of partsOf(message))
-      bytes += Buffer.byteLength(part.type === 'text' ? part.text : part.url)
+    for (const part of partsOf(message)) bytes += Buffer.byteLength(contentOf(part))
   }
   return bytes
+}
+
+function contentOf(part: AnyPart): string {
+  if (part.type === 'text') return part.text
+  return part.type === 'file' ? part.url : part.name
 }

@@ -10,6 +10,8 @@ const SessionDefault = z.object({
   type: Name.optional(),
   tier: Name.optional(),
   model: ModelIDInput.optional(),
+  /** OpenCode's word for a way to run the model; holds where that model does. */
+  variant: z.string().optional(),
 })
 export type SessionDefault = z.output<typeof SessionDefault>
 

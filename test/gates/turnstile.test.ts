@@ -47,7 +47,11 @@ const test = base.extend<{ gate: TurnstileFixture }>({
 describe('a strict turnstile', () => {
   test('lets tasks through in the order they joined, whoever asks first', async ({ gate: { open } }) => {
     const gate = open()
-    expect([await gate.join('a'), await gate.join('b'), await gate.join('c')]).toEqual([0, 1, 2])
+    expect([await gate.join('a'), await gate.join('b'), await gate.join('c')]).toMatchObject([
+      { status: 'open' },
+      { status: 'shut', detail: '1 before it' },
+      { status: 'shut', detail: '2 before it' },
+    ])
 
     expect(await gate.enter(task('b'))).toMatchObject({ status: 'shut', detail: '2 before it', until: null })
     expect(await gate.enter(task('a'))).toEqual({ status: 'open' })
@@ -89,6 +93,18 @@ describe('a strict turnstile', () => {
 
     await gate.enter(task('a'))
     expect(await gate.leave('a')).toEqual(['z'])
+  })
+
+  test('gives no place to one that joins only where nobody is', async ({ gate: { open } }) => {
+    const gate = open()
+    expect(await gate.join('a', { onlyIfFree: true })).toEqual({ status: 'open' })
+    expect(await gate.join('a', { onlyIfFree: true })).toEqual({ status: 'open' })
+    expect(await gate.join('b', { onlyIfFree: true })).toBe('occupied')
+    await gate.enter(task('a'))
+    expect(await gate.join('b', { onlyIfFree: true })).toBe('occupied')
+
+    expect(await gate.leave('a')).toEqual([])
+    expect(await gate.join('b', { onlyIfFree: true })).toEqual({ status: 'open' })
   })
 
   test('passes over one that left while it waited', async ({ gate: { open } }) => {
@@ -144,7 +160,8 @@ describe('a strict turnstile', () => {
 
   test('holds so many at once', async ({ gate: { open } }) => {
     const gate = open({ capacity: 2 })
-    expect([await gate.join('a'), await gate.join('b'), await gate.join('c')]).toEqual([0, 0, 1])
+    const joined = [await gate.join('a'), await gate.join('b'), await gate.join('c')]
+    expect(joined).toMatchObject([{ status: 'open' }, { status: 'open' }, { status: 'shut' }])
     await gate.enter(task('a'))
 
     expect(await gate.enter(task('c'))).toMatchObject({ status: 'shut' })

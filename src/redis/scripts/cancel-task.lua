@@ -3,7 +3,7 @@
 -- ARGV: id, now, live channel, error, log age in ms, control channel
 -- Returns {status, queue}; status is gone, finished, requested or cancelled.
 local head = redis.call('HMGET', KEYS[1], 'state', 'queue', 'seq', 'createdAt', 'route', 'attempt',
-  'checkpoint', 'server', 'sessionID', 'directory')
+  'checkpoint', 'server', 'sessionID', 'directory', 'waitingFor')
 local state = head[1]
 if not state then return {'gone', ''} end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished', head[2]} end
@@ -17,6 +17,9 @@ local first, events = seq + 1, {}
 if seq == 0 then
   events[1] = '{"type":"task-queued","at":' .. head[4] .. ',"attempt":0,"queue":"' .. head[2] .. '"}'
   events[2] = '{"type":"task-routed","at":' .. head[4] .. ',"attempt":0,"route":' .. head[5] .. '}'
+  if head[11] and head[11] ~= '' then
+    events[3] = '{"type":"task-parked","at":' .. head[4] .. ',"attempt":0,"waitingFor":' .. head[11] .. '}'
+  end
 end
 events[#events + 1] = '{"type":"task-finished","at":' .. ARGV[2] .. ',"attempt":' .. (head[6] or '0')
   .. ',"state":"cancelled","error":' .. ARGV[4] .. '}'

@@ -30,6 +30,9 @@ if deliveries > tonumber(ARGV[5]) then
     -- No worker lived long enough to open the log.
     events[1] = '{"type":"task-queued","at":' .. head.createdAt .. ',"attempt":0,"queue":"' .. head.queue .. '"}'
     events[2] = '{"type":"task-routed","at":' .. head.createdAt .. ',"attempt":0,"route":' .. head.route .. '}'
+    if head.waitingFor then
+      events[3] = '{"type":"task-parked","at":' .. head.createdAt .. ',"attempt":0,"waitingFor":' .. head.waitingFor .. '}'
+    end
   end
   events[#events + 1] = '{"type":"task-finished","at":' .. ARGV[4] .. ',"attempt":' .. (attempt - 1)
     .. ',"state":"failed","error":' .. failure .. '}'

@@ -35,6 +35,8 @@ export interface PromptBody {
   model: { providerID: string; modelID: string }
   agent: string
   system?: string
+  variant?: string
+  tools?: Readonly<Record<string, boolean>>
   parts: readonly object[]
 }
 

@@ -216,8 +216,16 @@ function isBeginning(news: News): boolean {
   return news.type === 'message' && news.info.role === 'assistant'
 }
 
-function bodyOf({ messageID, model, agent, system, parts }: Turn): PromptBody {
-  return { messageID, model: splitModelID(model), agent, ...(system !== undefined && { system }), parts }
+function bodyOf({ messageID, model, agent, system, variant, tools, parts }: Turn): PromptBody {
+  return {
+    messageID,
+    model: splitModelID(model),
+    agent,
+    ...(system !== undefined && { system }),
+    ...(variant !== undefined && { variant }),
+    ...(tools !== undefined && { tools }),
+    parts,
+  }
 }
 
 /** The session may be gone (404); another one can be opened then. */
