@@ -33,7 +33,7 @@ export async function whenFinished(
   const inbox = createInbox(signal)
   let leave: (() => void) | undefined
   try {
-    leave = await hub.listen(keys.channel(id), inbox.put)
+    leave = await patiently(signal, () => hub.listen(keys.channel(id), inbox.put))
     // Subscribed: what ended in between is seen by this look.
     let current = (await patiently(signal, () => record(id))) ?? first
     while (!isTerminal(current.state) && !signal.aborted) {
