@@ -4,12 +4,14 @@ import { hostname } from 'node:os'
 import { createCatalogCache } from './catalog/catalog-cache.ts'
 import { abortIfNobodys, abortRevived } from './dispatch/abort-revived.ts'
 import { closeConnections } from './dispatch/close-connections.ts'
+import { cooldownGate } from './dispatch/cooldown-gate.ts'
 import { createDeliveryHandler } from './dispatch/handle-delivery.ts'
 import { startMaintenance } from './dispatch/maintenance.ts'
 import { createRunnerDeps } from './dispatch/runner-deps.ts'
 import { trackRunningTasks } from './dispatch/running-tasks.ts'
 import { seldom } from './dispatch/seldom.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
+import { followCooldowns, readCooldowns } from './limits/cooldowns.ts'
 import { createAdmit } from './operations/admit.ts'
 import { createDeliverNew } from './operations/deliver-new.ts'
 import { findSession } from './operations/find-session.ts'
@@ -18,7 +20,7 @@ import { listTasks } from './operations/list-tasks.ts'
 import { createRoutingOperations } from './operations/routing-operations.ts'
 import { createSubmit } from './operations/submit.ts'
 import { createSubmitOnce } from './operations/submit-once.ts'
-import { createTaskGates } from './operations/task-gates.ts'
+import { createTaskGates, type TaskGatesDeps } from './operations/task-gates.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
@@ -121,10 +123,14 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   }
   const limits = config.limits()
   /** Records, and the gates of their tasks, on one connection. */
-  const recordsOn = (connection: typeof redis, queues: TaskQueues) => {
+  const recordsOn = (
+    connection: typeof redis,
+    queues: TaskQueues,
+    moreGates: TaskGatesDeps['moreGates'] = () => [],
+  ) => {
     const parts = { redis: connection, scripts: defineScripts(connection), keys }
     const records = createRecordStore({ ...limits, ...parts })
-    return { records, gates: createTaskGates({ ...parts, records, queues }) }
+    return { records, gates: createTaskGates({ ...parts, records, queues, moreGates }), parts }
   }
   const queues = createTaskQueues({ redis, keys })
   const { records, gates } = recordsOn(redis, queues)
@@ -210,6 +216,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       catalog,
       queues,
       admit,
+      cooling: () => readCooldowns(redis, keys, now()),
       former: (tiers) => formerQueues({ redis, keys, queues }, tiers),
     }),
   )
@@ -237,7 +244,13 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const connections = await connectAll(redisUrl, [to('worker', 'wait'), to('records', 'wait')])
     const [deliveries, recording] = connections
     const workerQueues = createTaskQueues({ redis: deliveries, keys })
-    const { records: workerRecords, gates: workerGates } = recordsOn(recording, workerQueues)
+    const worker = recordsOn(recording, workerQueues, (record) => {
+      const gate = cooldownGate(record, { cooldowns, ...deps })
+      return gate === undefined ? [] : [gate]
+    })
+    const { records: workerRecords, gates: workerGates } = worker
+    const retry = options.retry ?? DEFAULT_RETRY_POLICY
+    const cooldowns = await followCooldowns({ ...worker.parts, hub, policy: retry, now })
     const running = await trackRunningTasks(hub, keys, workerRecords.having)
     const stop = new AbortController()
     const deps = createRunnerDeps({
@@ -247,7 +260,9 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       config,
       catalog,
       readLog: (id) => readLog(recording, keys, id),
-      retry: options.retry ?? DEFAULT_RETRY_POLICY,
+      retry,
+      cooldowns,
+      wake: workerGates.wake,
       now,
     })
     const host = createWorkerHost({
@@ -279,6 +294,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       stopListening()
       await closeConnections(host.close(graceMs), connections, graceMs)
       running.close()
+      cooldowns.close()
     }
     closers.unshift(() => close())
     return { close }

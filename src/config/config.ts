@@ -14,6 +14,8 @@ export interface Config {
     readonly backoffMs: number
     readonly maxBackoffMs: number
     readonly maxRetryAfterMs: number
+    readonly cooldownMs: number
+    readonly maxCooldownMs: number
   }
   /** Tasks at a time of one tier in one process, where the tier has no limit of its own. */
   readonly workerConcurrency: number

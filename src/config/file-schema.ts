@@ -161,6 +161,21 @@ const withDefaults = {
           maxRetryAfterMs: z.int().min(0).max(DAY).default(MINUTE).meta({
             description: 'The longest `Retry-After` that is waited for while the tier has another model.',
           }),
+          cooldownMs: z
+            .int()
+            .min(0)
+            .max(DAY)
+            .default(30 * SECOND)
+            .meta({
+              description:
+                'How long all tasks leave a model alone that one has given up; doubles while it fails. 0: not at all.',
+            }),
+          maxCooldownMs: z
+            .int()
+            .min(0)
+            .max(DAY)
+            .default(10 * MINUTE)
+            .meta({ description: 'The longest such time, unless the provider asks for more.' }),
         })
         .prefault({}),
     })

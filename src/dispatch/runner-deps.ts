@@ -1,5 +1,6 @@
 import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { TierlineError } from '../errors.ts'
+import type { Cooldowns } from '../limits/cooldowns.ts'
 import { findSession } from '../operations/find-session.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
@@ -12,6 +13,7 @@ import type { SessionBackend } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Usage } from '../tasks/usage.ts'
+import { chooseModel, modelsLeft } from './choose-model.ts'
 
 /** OpenCode's own default agent. */
 const DEFAULT_AGENT = 'build'
@@ -24,12 +26,15 @@ export interface RunnerDepsOptions {
   bury: RunnerDeps['bury']
   readLog(id: string): Promise<TaskEvent[]>
   retry: RetryPolicy
+  cooldowns: Cooldowns
+  /** Lets these tasks be delivered now. */
+  wake(taskIDs: readonly string[]): Promise<void>
   now(): number
 }
 
 /** What the runner needs, made of the parts a worker process has. */
 export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
-  const { records, backends, config, catalog, readLog, retry, now } = options
+  const { records, backends, config, catalog, readLog, retry, cooldowns, wake, now } = options
   const byName = new Map(backends.map((backend) => [backend.server, backend]))
   let turn = 0
 
@@ -45,8 +50,31 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
   async function modelFor(record: TaskRecord): Promise<{ model: ModelID; changed?: string }> {
     const table = config.table()
     const route = resolveAtDispatch(record.route, table, await catalog.get())
-    if (route.model === record.model) return { model: route.model }
-    return { model: route.model, changed: `the routing table is at generation ${table.generation} now` }
+    const models = [route.model, ...route.chain]
+    const candidates = record.sessionID === null ? models : modelsLeft(record, models)
+    const [wanted] = candidates
+    const choice = cooldowns.isAny ? await chooseModel(record.id, candidates, cooldowns) : undefined
+    if (choice?.status === 'chosen' && choice.model !== wanted)
+      return { model: choice.model, changed: `${wanted} cools down` }
+    const before = record.checkpoint?.model ?? record.model
+    if (wanted === before) return { model: before }
+    return { model: wanted!, changed: `the routing table is at generation ${table.generation} now` }
+  }
+
+  async function probe(model: ModelID, taskID: string): Promise<(() => void) | undefined> {
+    if (!cooldowns.isAny) return undefined
+    const answer = await cooldowns.ask(model, taskID)
+    if (answer.status !== 'open' || !answer.isProbe) return undefined
+    let isTold = false
+    return () => {
+      if (isTold) return
+      isTold = true
+      // Should that fail, the next probe tells.
+      cooldowns
+        .recovered(model, taskID)
+        .then(wake)
+        .catch(() => {})
+    }
   }
 
   function price(model: ModelID, usage: Usage, reportedMicroUsd: number): number {
@@ -84,6 +112,9 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     defaultAgent: DEFAULT_AGENT,
     modelsOf,
     limitsOf,
+    isCooling: cooldowns.isCooling,
+    cool: cooldowns.cool,
+    probe,
     retry,
     now,
   }

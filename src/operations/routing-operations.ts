@@ -16,10 +16,19 @@ export interface RoutingOperationsDeps {
   /** Queues of tiers that the table no longer has. */
   former(tiers: readonly string[]): Promise<{ name: string; tasks: number }[]>
   admit: Admit['admit']
+  /** Models that are kept back now, and until when. */
+  cooling(): Promise<ReadonlyMap<string, number>>
 }
 
 /** Reading the table, asking it, and stopping a tier. */
-export function createRoutingOperations({ config, catalog, queues, former, admit }: RoutingOperationsDeps) {
+export function createRoutingOperations({
+  config,
+  catalog,
+  queues,
+  former,
+  admit,
+  cooling,
+}: RoutingOperationsDeps) {
   async function routes(): Promise<RoutesView> {
     const table = config.table()
     const names = table.tiers.map(({ name }) => name)
@@ -46,7 +55,8 @@ export function createRoutingOperations({ config, catalog, queues, former, admit
   }
 
   async function models(): Promise<ModelView[]> {
-    return viewModels(await catalog.get(), config.table())
+    const [snapshot, kept] = await Promise.all([catalog.get(), cooling()])
+    return viewModels(snapshot, config.table(), kept)
   }
 
   /** Workers take nothing more of this tier; what runs goes on. */

@@ -15,6 +15,8 @@ export interface TaskGatesDeps {
   keys: Keys
   records: RecordStore
   queues: TaskQueues
+  /** Gates that only a worker knows of, asked after all others. */
+  moreGates?(record: TaskRecord): readonly Gate[]
 }
 
 export type TaskGates = ReturnType<typeof createTaskGates>
@@ -22,7 +24,7 @@ export type TaskGates = ReturnType<typeof createTaskGates>
 const NONE: readonly Gate[] = []
 
 /** On one connection; opens nothing. */
-export function createTaskGates({ redis, scripts, keys, records, queues }: TaskGatesDeps) {
+export function createTaskGates({ redis, scripts, keys, records, queues, moreGates }: TaskGatesDeps) {
   const withoutClaim: TurnstileDeps['withoutClaim'] = async ({ holders, heldFor, waiters }) => {
     const states = new Map(
       (await records.liveQueues([...holders, ...waiters])).map(({ id, state }) => [id, state]),
@@ -47,13 +49,20 @@ export function createTaskGates({ redis, scripts, keys, records, queues }: TaskG
     return input.sessionID === undefined ? NONE : [sessionTurn(input.sessionID)]
   }
 
+  function allGatesOf(record: TaskRecord): readonly Gate[] {
+    const more = moreGates?.(record) ?? NONE
+    const own = gatesOf(record)
+    return more.length === 0 ? own : [...own, ...more]
+  }
+
   async function wake(ids: readonly string[]): Promise<void> {
     const found = await records.liveQueues(ids)
     await Promise.all(found.map(({ id, queue }) => queues.promote(queue, id)))
   }
 
   return {
-    ...createGatekeeper({ gatesOf, wake }),
+    ...createGatekeeper({ gatesOf: allGatesOf, wake }),
+    wake,
     /** The line a new task takes its place in when it is submitted. A delayed one does so when its time has come. */
     lineOf({ input, delayUntil }: TaskRecord): Turnstile | undefined {
       return input.sessionID === undefined || delayUntil > 0 ? undefined : sessionTurn(input.sessionID)

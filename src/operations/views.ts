@@ -4,8 +4,12 @@ import { effectivePrice } from '../routing/cost.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import type { ModelView, RoutesView } from '../tasks/views.ts'
 
-/** Every model of the catalog, with its tiers and the price in force; those of a tier first, in its order. */
-export function viewModels(catalog: CatalogSnapshot, table: RoutingTable): ModelView[] {
+/** Every model of the catalog, with its tiers, the price in force and whether it cools down; those of a tier first, in its order. */
+export function viewModels(
+  catalog: CatalogSnapshot,
+  table: RoutingTable,
+  cooling: ReadonlyMap<string, number>,
+): ModelView[] {
   const views = catalog.models.map(
     (model): ModelView => ({
       model: model.model,
@@ -17,8 +21,8 @@ export function viewModels(catalog: CatalogSnapshot, table: RoutingTable): Model
       contextTokens: model.contextTokens,
       outputTokens: model.outputTokens,
       tools: model.tools,
-      state: 'ok',
-      coolingUntil: null,
+      state: cooling.has(model.model) ? 'cooling' : 'ok',
+      coolingUntil: cooling.get(model.model) ?? null,
     }),
   )
   const known = new Set(catalog.models.map(({ model }) => model))

@@ -37,6 +37,8 @@ export interface Retrying {
   tries: number
   /** Epoch ms of the first failure since the last step that went well; absent: a step went well after it. */
   since?: number
+  /** The next try was not sent yet. */
+  isDue?: true
   /** Models that this message was given up on. */
   givenUp: readonly ModelID[]
 }

@@ -38,6 +38,10 @@ export interface Keys {
   readonly queues: string
   /** Who holds a gate (a set) and who waits at it (a sorted set by order of submit). */
   gate(name: string): { readonly holding: string; readonly waiting: string }
+  /** Hash: models that fail, and until when others are kept from them. */
+  readonly cooling: string
+  /** Channel: what changes in `cooling`. */
+  readonly coolingChannel: string
   /** Counter: places given in the lines of all strict gates. */
   readonly gateOrder: string
   /** Sorted set of worker processes, score epoch ms of their last sign of life. */
@@ -71,6 +75,8 @@ export function createKeys(namespace: string | undefined): Keys {
       holding: `${root}:gate:${name}:holding`,
       waiting: `${root}:gate:${name}:waiting`,
     }),
+    cooling: `${root}:cooling`,
+    coolingChannel: `${root}:cooling-changed`,
     gateOrder: `${root}:gate-order`,
     workers: `${root}:workers`,
   }

@@ -20,6 +20,9 @@ const SCRIPTS = {
   'enter-gate': 3,
   'join-line': 3,
   'leave-gate': 2,
+  'cool-model': 1,
+  'try-model': 2,
+  'clear-model': 2,
 } as const
 
 export type ScriptName = keyof typeof SCRIPTS

@@ -18,16 +18,23 @@ export interface AfterFailureOptions {
   /** The models this task may use, most wanted first. */
   models: readonly ModelID[]
   policy: RetryPolicy
+  isCooling(model: ModelID): boolean
+  /** The turn was to show whether a model that cooled is well again. */
+  isProbe: boolean
   retryWaitMs: number
   deadlineAt: number
   now: number
 }
 
-/** How a task goes on whose turn has failed. `checkpoint` is that of the next paid try. */
-export type AfterFailure =
+/**
+ * How a task goes on whose turn has failed. `checkpoint` is that of the next paid try. `coolMs`: the model is to be
+ * kept from others, and this is what its provider asked to wait.
+ */
+export type AfterFailure = { coolMs: number | undefined } & (
   | { action: 'same'; checkpoint: Checkpoint; delayMs: number }
   | { action: 'next'; checkpoint: Checkpoint; reason: string }
   | { action: 'final'; error: TaskFailure }
+)
 
 /** Pure. What an error means stands in `RETRY_TABLE`. */
 export function afterFailure(options: AfterFailureOptions): AfterFailure {
@@ -36,38 +43,49 @@ export function afterFailure(options: AfterFailureOptions): AfterFailure {
   const tries = (checkpoint.retry?.tries ?? 0) + 1
   const givenUp = checkpoint.retry?.givenUp ?? []
   const since = failing.since ?? now
-  const next = nextModel(record, checkpoint, models)
-  const standing = {
-    tries,
-    requests: Math.max(1, failing.requests),
-    hasNext: next !== undefined,
-    waitMsLeft: Math.min(since + retryWaitMs, deadlineAt) - now,
-  }
-  const decision = decide(error, standing, policy)
+  const next = nextModel(record, checkpoint, models, options.isCooling)
+  const { retryAfterMs = 0 } = error
+  const rule = ruleFor(error)
+  const decision = decide(
+    error,
+    {
+      tries,
+      requests: Math.max(1, failing.requests),
+      hasNext: next !== undefined,
+      waitMsLeft: Math.min(since + retryWaitMs, deadlineAt) - now,
+    },
+    policy,
+  )
+  const isGivenUp = decision.action !== 'same' || retryAfterMs > 0 || options.isProbe
+  const coolMs = rule.cools && isGivenUp ? retryAfterMs : undefined
   const paidTry = { index, try: checkpoint.try + 1 }
-  if (decision.action === 'same')
-    return {
-      action: 'same',
-      checkpoint: { ...paidTry, model, retry: { tries, since, givenUp } },
-      delayMs: decision.delayMs,
+  switch (decision.action) {
+    case 'same': {
+      const retry = { tries, since, isDue: true, givenUp } as const
+      return { action: 'same', checkpoint: { ...paidTry, model, retry }, delayMs: decision.delayMs, coolMs }
     }
-  if (decision.action === 'next') {
-    const reason = `${model}: ${ruleFor(error).name}: ${error.message}`
-    const retry = { tries: 0, since, givenUp: [...givenUp, model] }
-    return { action: 'next', checkpoint: { ...paidTry, model: next!, retry }, reason }
+    case 'next': {
+      const retry = { tries: 0, since, givenUp: [...givenUp, model] }
+      const reason = `${model}: ${rule.name}: ${error.message}`
+      return { action: 'next', checkpoint: { ...paidTry, model: next!, retry }, reason, coolMs }
+    }
+    case 'final':
+      return { action: 'final', error: finalFailure(error, decision.isWaitOver, options), coolMs }
   }
-  return { action: 'final', error: finalFailure(error, decision.isWaitOver, options) }
 }
 
-/** The model to go to when that of the checkpoint is given up. A message's own model, like a pinned one, has none. */
+/** The model to go to when that of the checkpoint is given up, if one may be used now. A message's own, like a pinned one, has none. */
 export function nextModel(
   record: TaskRecord,
   { index, model, retry }: Checkpoint,
   models: readonly ModelID[],
+  isCooling: (model: ModelID) => boolean,
 ): ModelID | undefined {
   if (messagesOf(record.input)[index]!.model !== undefined) return undefined
   const rest = models.slice(models.indexOf(model) + 1)
-  return rest.find((candidate) => candidate !== model && !retry?.givenUp.includes(candidate))
+  return rest.find(
+    (candidate) => candidate !== model && !retry?.givenUp.includes(candidate) && !isCooling(candidate),
+  )
 }
 
 function finalFailure(

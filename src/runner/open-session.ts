@@ -9,7 +9,10 @@ export interface OpenSessionDeps {
   backend(server: string | undefined): SessionBackend
   /** The server that has this session. @throws `session_not_found`, `opencode_unavailable`. */
   ownerOf(sessionID: string): Promise<SessionBackend>
-  /** The model of the next session, by the table in force now; the reason when it is another than at submit. */
+  /**
+   * The model of the next message, by the table in force now and without those that cool down, where others do not;
+   * the reason when it is another than before.
+   */
   modelFor(record: TaskRecord): Promise<{ model: ModelID; changed?: string }>
 }
 

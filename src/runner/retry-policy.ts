@@ -14,6 +14,9 @@ export interface RetryPolicy {
   maxBackoffMs: number
   /** The longest `Retry-After` that is waited for while the tier has another model. */
   maxRetryAfterMs: number
+  /** How long a model is kept from all tasks that one has given up; doubles while it goes on failing. 0: never. */
+  cooldownMs: number
+  maxCooldownMs: number
 }
 
 export const DEFAULT_RETRY_POLICY: RetryPolicy = {
@@ -21,6 +24,8 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   backoffMs: 1_000,
   maxBackoffMs: 60_000,
   maxRetryAfterMs: 60_000,
+  cooldownMs: 30_000,
+  maxCooldownMs: 600_000,
 }
 
 /**

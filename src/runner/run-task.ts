@@ -38,6 +38,12 @@ export interface RunnerDeps extends OpenSessionDeps {
   /** The models this task may use by the table in force now, most wanted first; one for a pinned model. */
   modelsOf(record: TaskRecord): readonly ModelID[]
   limitsOf(record: TaskRecord): TaskLimits
+  /** True: the model failed others just now. */
+  isCooling(model: ModelID): boolean
+  /** Keeps the model from others for a while; `retryAfterMs` is what its provider asked to wait. */
+  cool(model: ModelID, retryAfterMs: number): Promise<void>
+  /** What to call once a step of the model went well; `undefined`: nobody waits to hear of it. */
+  probe(model: ModelID, taskID: string): Promise<(() => void) | undefined>
   retry: RetryPolicy
   now(): number
 }
@@ -121,11 +127,12 @@ export async function runTask(
     while (record.done.length < messages.length) {
       if (interruption.reason() !== undefined) return interrupted()
       const index = record.done.length
-      const checkpoint: Checkpoint = record.checkpoint ?? {
-        index,
-        try: record.retries * 1000,
-        model: messages[index]!.model ?? record.model,
-      }
+      const own = messages[index]!.model
+      if (own === undefined && (record.checkpoint?.retry?.isDue || deps.isCooling(record.model)))
+        await reconsiderModel()
+      const checkpoint = sentNow(
+        record.checkpoint ?? { index, try: record.retries * 1000, model: own ?? record.model },
+      )
       const messageID = messageIDAt(record, checkpoint)
       const sent = log.some((event) => event.type === 'message-sent' && event.messageID === messageID)
       record.checkpoint = checkpoint
@@ -141,6 +148,7 @@ export async function runTask(
       if (interruption.reason() !== undefined) return interrupted()
 
       const parts = partsInLog(log, messageID)
+      const onStep = await deps.probe(checkpoint.model, id)
       const { outcome, failing } = await runTurn({
         backend: deps.backend(record.server!),
         turn: turnOf(record, checkpoint, messageID, deps.defaultAgent),
@@ -151,19 +159,34 @@ export async function runTask(
           ...limits,
           maxRetryAfterMs: deps.retry.maxRetryAfterMs,
           maxRequests: deps.retry.maxTries,
-          hasNext: () => nextModel(record, checkpoint, deps.modelsOf(record)) !== undefined,
+          hasNext: () => nextModel(record, checkpoint, deps.modelsOf(record), deps.isCooling) !== undefined,
           deadlineAt,
         },
         failingSince: checkpoint.retry?.since,
         cut: checkpoint.cut,
+        onStep,
         abort: abortSession,
       })
       if (outcome === undefined) return interrupted()
       const isLast = index === messages.length - 1
-      const disposition = await settle(outcome, { checkpoint, messageID, parts, failing, isLast })
+      const isProbe = onStep !== undefined
+      const disposition = await settle(outcome, { checkpoint, messageID, parts, failing, isLast, isProbe })
       if (disposition !== undefined) return disposition
     }
     return finish('succeeded')
+  }
+
+  /** The table, or what is known of the model, may be another than when it was chosen. */
+  async function reconsiderModel(): Promise<void> {
+    // One that was sent is waited for, wherever it went.
+    if (record.checkpoint !== null && !record.checkpoint.retry?.isDue) return
+    const from = record.checkpoint?.model ?? record.model
+    const { model, changed } = await deps.modelFor(record)
+    if (changed === undefined || model === from) return
+    record.model = model
+    journal.add({ type: 'model-changed', from, to: model, reason: changed })
+    if (record.checkpoint?.retry)
+      record.checkpoint = { ...record.checkpoint, model, retry: { ...record.checkpoint.retry, tries: 0 } }
   }
 
   /** Books what a turn cost and says how the task goes on; `undefined`: at once, with what the record says. */
@@ -188,9 +211,12 @@ export async function runTask(
       ...{ record, checkpoint, error, failing: turn.failing, model, deadlineAt },
       models: deps.modelsOf(record),
       policy: deps.retry,
+      isCooling: deps.isCooling,
+      isProbe: turn.isProbe,
       retryWaitMs: limits.retryWaitMs,
       now: deps.now(),
     })
+    if (after.coolMs !== undefined) await deps.cool(checkpoint.model, after.coolMs)
     if (after.action === 'final') return fail(after.error)
     for (const entry of discardAll(parts, messageID)) journal.add(entry)
     record.checkpoint = after.checkpoint
@@ -248,7 +274,8 @@ export async function runTask(
     const abort = reason === 'cancelled' || reason === 'task_timeout' ? reason : undefined
     record.checkpoint = { ...record.checkpoint!, ...(abort ? { abort } : cut && { cut }) }
     aborting ??= journal.commit({ checkpoint: JSON.stringify(record.checkpoint) }).then(async (mine) => {
-      const burying = mine ? deps.bury(record, deps.now()).catch(() => {}) : undefined
+      // A turn that was only cut is followed by another one in its session.
+      const burying = mine && abort ? deps.bury(record, deps.now()).catch(() => {}) : undefined
       if (mine) await withinMs(Promise.all([ask(), burying]), ABORT_PATIENCE_MS)
       return mine
     })
@@ -278,6 +305,13 @@ interface SettledTurn {
   parts: PartTexts
   failing: Failing
   isLast: boolean
+  isProbe: boolean
+}
+
+function sentNow(checkpoint: Checkpoint): Checkpoint {
+  if (!checkpoint.retry?.isDue) return checkpoint
+  const { isDue: _, ...retry } = checkpoint.retry
+  return { ...checkpoint, retry }
 }
 
 const ABORTED_BY_SOMEBODY = failure(

@@ -23,6 +23,8 @@ export interface RunTurnOptions {
   failingSince: number | undefined
   /** The turn was cut by a predecessor: it is aborted, and only its end is waited for. */
   cut: TurnCut | undefined
+  /** Called at each step of the model that went well. */
+  onStep: (() => void) | undefined
   /**
    * Aborts the session, for a limit of the turn when one is given. `false`: another worker has the task, so
    * nothing was aborted.
@@ -94,8 +96,10 @@ export async function runTurn(
           if (cut) await aborting
           return cutOutcome(event.outcome)
         }
-        if (event.type === 'usage') spent = event
-        else relay(event)
+        if (event.type === 'usage') {
+          spent = event
+          options.onStep?.()
+        } else relay(event)
       }
     } catch (error) {
       if (!listening.signal.aborted) throw error

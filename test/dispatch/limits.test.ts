@@ -5,7 +5,14 @@ import { finished, itemsOf, run, test, textsOf } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
 const PINNED = { model: 'acme/nano' } as const
-const ONE_TRY = { maxTries: 1, backoffMs: 10, maxBackoffMs: 100, maxRetryAfterMs: 60_000 }
+const ONE_TRY = {
+  maxTries: 1,
+  backoffMs: 10,
+  maxBackoffMs: 100,
+  maxRetryAfterMs: 60_000,
+  cooldownMs: 0,
+  maxCooldownMs: 0,
+}
 
 describe('maxSteps', () => {
   test('ends a turn that would never end', async ({ core: { startWorking, backend } }) => {

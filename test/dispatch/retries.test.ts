@@ -121,7 +121,14 @@ describe('a provider that asks to wait', () => {
   test('is given the time, in the queue and not in a slot, where there is no other model', async ({
     core: { startWorking, backend },
   }) => {
-    const retry = { maxTries: 3, backoffMs: 10, maxBackoffMs: 100, maxRetryAfterMs: 1_000 }
+    const retry = {
+      maxTries: 3,
+      backoffMs: 10,
+      maxBackoffMs: 100,
+      maxRetryAfterMs: 1_000,
+      cooldownMs: 0,
+      maxCooldownMs: 0,
+    }
     const orchestrator = await startWorking({ retry })
 
     const { id } = await orchestrator.tasks.submit({ ...PINNED, prompt: '@status:429,1 @ra:2 @say: Done' })

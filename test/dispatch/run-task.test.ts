@@ -238,7 +238,14 @@ describe('timeoutMs', () => {
   })
 
   test('begins no waiting for a try that would come too late', async ({ core: { startWorking } }) => {
-    const retry = { maxTries: 3, backoffMs: 3_600_000, maxBackoffMs: 3_600_000, maxRetryAfterMs: 60_000 }
+    const retry = {
+      maxTries: 3,
+      backoffMs: 3_600_000,
+      maxBackoffMs: 3_600_000,
+      maxRetryAfterMs: 60_000,
+      cooldownMs: 0,
+      maxCooldownMs: 0,
+    }
     const orchestrator = await startWorking({ retry })
 
     const task = await run(orchestrator, { model: 'acme/nano', prompt: '@status:503', timeoutMs: 1_000 })

@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 import { backoffMs, decide, RETRY_TABLE, ruleFor, type Standing } from '../../src/runner/retry-policy.ts'
 import type { RunError } from '../../src/runner/run-error.ts'
 
-const policy = { maxTries: 3, backoffMs: 100, maxBackoffMs: 250, maxRetryAfterMs: 1_000 }
+const policy = {
+  maxTries: 3,
+  backoffMs: 100,
+  maxBackoffMs: 250,
+  maxRetryAfterMs: 1_000,
+  cooldownMs: 0,
+  maxCooldownMs: 0,
+}
 const alone: Standing = { tries: 1, requests: 6, hasNext: false, waitMsLeft: 10_000 }
 const withNext: Standing = { tries: 1, requests: 1, hasNext: true, waitMsLeft: 10_000 }
 

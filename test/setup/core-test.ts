@@ -39,7 +39,14 @@ export const test = base.extend<{ core: CoreFixture }>({
         config,
         checkDirectory: async (directory) => directory,
         checkFile: async (url) => url,
-        retry: { maxTries: 3, backoffMs: 10, maxBackoffMs: 100, maxRetryAfterMs: 60_000 },
+        retry: {
+          maxTries: 3,
+          backoffMs: 10,
+          maxBackoffMs: 100,
+          maxRetryAfterMs: 60_000,
+          cooldownMs: 0,
+          maxCooldownMs: 0,
+        },
         log: { info() {}, warn() {} },
         ...options,
       })
