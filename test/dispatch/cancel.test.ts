@@ -149,7 +149,14 @@ describe('cancel()', () => {
 
   test('during a backoff ends the task at once', async ({ core: { startWorking, backend } }) => {
     const orchestrator = await startWorking({
-      retry: { maxTries: 3, backoffMs: 20_000, maxBackoffMs: 20_000, maxRetryAfterMs: 60_000 },
+      retry: {
+        maxTries: 3,
+        backoffMs: 20_000,
+        maxBackoffMs: 20_000,
+        maxRetryAfterMs: 60_000,
+        cooldownMs: 0,
+        maxCooldownMs: 0,
+      },
     })
     const { id } = await orchestrator.tasks.submit({ model: 'acme/nano', prompt: '@status:503,6' })
     await eventually(async () => expect((await orchestrator.tasks.get(id)).state).toBe('delayed'))
