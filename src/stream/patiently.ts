@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isTierlineError } from '../errors.ts'
+import { translateRedisError } from '../redis/redis-unavailable.ts'
 
 const AGAIN_MS = 250
 
@@ -13,7 +14,8 @@ export async function patiently<T>(signal: AbortSignal, ask: () => Promise<T>): 
     try {
       return await ask()
     } catch (error) {
-      if (!isTierlineError(error, 'redis_unavailable')) throw error
+      // It may come from below the border where errors become ours.
+      if (!isTierlineError(translateRedisError(error), 'redis_unavailable')) throw error
       await sleep(AGAIN_MS, undefined, { signal }).catch(() => {})
     }
   }
