@@ -65,6 +65,11 @@ export function createNoopBackend(): SessionBackend {
       return []
     },
     async abort() {},
+    async openWorktree() {
+      return { root: '/', directory: '/', base: null }
+    },
+    worktreeDiff: async () => '',
+    async removeWorktree() {},
     catalog: async () => BENCH_CATALOG,
     async check() {},
     async close() {},

@@ -10,6 +10,7 @@ import { startMaintenance } from './dispatch/maintenance.ts'
 import { createRunnerDeps } from './dispatch/runner-deps.ts'
 import { trackRunningTasks } from './dispatch/running-tasks.ts'
 import { seldom } from './dispatch/seldom.ts'
+import { sweepWorktrees } from './dispatch/sweep-worktrees.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
 import { followCooldowns, readCooldowns } from './limits/cooldowns.ts'
 import { createAdmit } from './operations/admit.ts'
@@ -31,6 +32,7 @@ import { createOnceStore } from './records/once-store.ts'
 import { createRecordStore } from './records/record-store.ts'
 import { viewTask } from './records/task-record.ts'
 import { createTombstoneStore } from './records/tombstone-store.ts'
+import { createWorktreeStore } from './records/worktree-store.ts'
 import { checkRedis } from './redis/check-redis.ts'
 import { closeConnection } from './redis/close-connection.ts'
 import { connectAll } from './redis/connect-all.ts'
@@ -90,6 +92,7 @@ export interface OrchestratorOptions {
   config: ConfigSource
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>
+  checkRepository(directory: string): Promise<void>
   retry?: RetryPolicy
   /** Slots of a queue without a limit, in one process. Default 10. */
   workerConcurrency?: number
@@ -152,6 +155,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     checkDirectory: options.checkDirectory,
     findSession: (sessionID) => findSession(backends, sessionID),
     checkFile: options.checkFile,
+    checkRepository: options.checkRepository,
     readRecord: records.read,
   })
   const { maxWaitingTasks } = limits
@@ -256,6 +260,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const deps = createRunnerDeps({
       records: workerRecords,
       bury: createTombstoneStore({ redis: recording, keys }).bury,
+      worktrees: createWorktreeStore({ redis: recording, keys }),
       backends,
       config,
       catalog,
@@ -304,10 +309,11 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   async function startMaintaining(): Promise<{ close(): Promise<void> }> {
     const [patient] = await connectAll(redisUrl, [to('maintenance', 'wait')])
     const patientQueues = createTaskQueues({ redis: patient, keys })
+    const { records: patientRecords } = recordsOn(patient, patientQueues)
     const maintenance = startMaintenance({
       redis: patient,
       keys,
-      records: recordsOn(patient, patientQueues).records,
+      records: patientRecords,
       queues: patientQueues,
       name,
       everyMs: MAINTENANCE_MS,
@@ -315,6 +321,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       retention: config.limits,
       now,
       abortRevived: () => abortRevived(createTombstoneStore({ redis: patient, keys }), revived, now()),
+      sweepWorktrees: () =>
+        sweepWorktrees(createWorktreeStore({ redis: patient, keys }), patientRecords, backends),
       onSwept: (id) => log.warn({ task: id }, 'a live task had no job for a while and was delivered again'),
       onError,
     })

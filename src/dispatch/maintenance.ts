@@ -24,6 +24,8 @@ export interface MaintenanceOptions {
   now(): number
   /** Looks after what was aborted and may run again. */
   abortRevived(): Promise<void>
+  /** Removes worktrees of tasks that are over. */
+  sweepWorktrees(): Promise<void>
   onSwept(taskID: string): void
   onError(error: Error): void
 }
@@ -54,6 +56,7 @@ export function startMaintenance(options: MaintenanceOptions): {
     if (closed || !(await elected())) return
     await redis.zremrangebyscore(keys.workers, '-inf', now() - WORKER_GONE_MS)
     await options.abortRevived()
+    await options.sweepWorktrees()
     await letGo()
     await redeliver()
   }

@@ -24,6 +24,7 @@ export interface RunnerDepsOptions {
   config: { table(): RoutingTable; limits(): TaskLimits }
   catalog: CatalogCache
   bury: RunnerDeps['bury']
+  worktrees: RunnerDeps['worktrees']
   readLog(id: string): Promise<TaskEvent[]>
   retry: RetryPolicy
   cooldowns: Cooldowns
@@ -104,6 +105,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
   return {
     write: records.write,
     bury: options.bury,
+    worktrees: options.worktrees,
     readLog,
     backend,
     ownerOf: async (sessionID) => (await findSession(backends, sessionID)).backend,

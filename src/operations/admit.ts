@@ -25,6 +25,8 @@ export interface AdmitDeps {
   findSession(sessionID: string): Promise<FoundSession>
   /** The real path of a `file://` URL. @throws as above. */
   checkFile(url: string, field: string): Promise<string>
+  /** @throws {TierlineError} `not_a_git_repository`. */
+  checkRepository(directory: string): Promise<void>
   readRecord(id: string): Promise<TaskRecord | undefined>
 }
 
@@ -32,7 +34,16 @@ export type Admit = ReturnType<typeof createAdmit>
 
 /** See the functions it returns. They wait for nothing when the catalog is known and neither path nor parent is named. */
 export function createAdmit(deps: AdmitDeps) {
-  const { table, catalog, maxPromptBytes, checkDirectory, findSession, checkFile, readRecord } = deps
+  const {
+    table,
+    catalog,
+    maxPromptBytes,
+    checkDirectory,
+    findSession,
+    checkFile,
+    checkRepository,
+    readRecord,
+  } = deps
 
   /** @throws {TierlineError} that names the field, what was given, and what would be right. */
   async function admit(raw: unknown): Promise<Admitted> {
@@ -48,7 +59,7 @@ export function createAdmit(deps: AdmitDeps) {
     if (input.parentTaskID === undefined) return place(input)
     const refusal = parentRefusal(await readRecord(input.parentTaskID))
     if (refusal !== undefined) throw parentRefused(refusal, input.parentTaskID)
-    return { ...(await place(input)), queue: NESTED_QUEUE }
+    return below(await place(input))
   }
 
   /** As `admitParsed`, for a task that is there already: its parent may be over, and then nobody waits for it. */
@@ -56,7 +67,28 @@ export function createAdmit(deps: AdmitDeps) {
     const placed = await place(input)
     if (input.parentTaskID === undefined) return placed
     const isOver = parentRefusal(await readRecord(input.parentTaskID)) !== undefined
-    return isOver ? placed : { ...placed, queue: NESTED_QUEUE }
+    return isOver ? placed : below(placed)
+  }
+
+  /** Below a task that may wait for it: it must not wait for what is held there. */
+  async function below(placed: Admitted): Promise<Admitted> {
+    const { input, directory } = placed
+    const nested = { ...placed, queue: NESTED_QUEUE }
+    if (input.sessionID === undefined && input.isolation !== 'exclusive') return nested
+    for (let above = input.parentTaskID; above !== undefined; ) {
+      const task = await readRecord(above)
+      if (task === undefined) break
+      if (input.sessionID !== undefined && input.sessionID === (task.input.sessionID ?? task.sessionID))
+        throw sessionOfParent(input.sessionID, above)
+      if (
+        input.isolation === 'exclusive' &&
+        task.input.isolation === 'exclusive' &&
+        task.directory === directory
+      )
+        return { ...nested, exclusiveBelow: above }
+      above = task.input.parentTaskID
+    }
+    return nested
   }
 
   /** Where a task goes that nobody waits for. */
@@ -64,6 +96,7 @@ export function createAdmit(deps: AdmitDeps) {
     if (input.sessionID !== undefined) return admitToSession(input, await findSession(input.sessionID))
     const directory =
       input.directory === undefined ? null : await checkDirectory(input.directory, 'directory')
+    if (input.isolation === 'worktree' && directory !== null) await checkRepository(directory)
     return admitTo(directory, input, input)
   }
 
@@ -132,6 +165,14 @@ export function createAdmit(deps: AdmitDeps) {
   }
 
   return { admit, parse, admitParsed, readmit }
+}
+
+function sessionOfParent(sessionID: string, taskID: string): TierlineError {
+  return new TierlineError(
+    'invalid_input',
+    `Cannot accept the task: it would wait for the session "${sessionID}", which has ${taskID} above it`,
+    { errors: [{ field: 'sessionID', message: 'is the session of a task above it', given: sessionID }] },
+  )
 }
 
 function checkAgent(agent: string | undefined, field: string, { agents }: CatalogSnapshot): void {

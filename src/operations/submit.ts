@@ -39,6 +39,9 @@ export interface Admitted {
   queue: string
   /** Real path; `null`: the server's own working directory. */
   directory: string | null
+  /** See `TaskRecord`. */
+  exclusiveBelow?: string | null
+  keepsWorktree?: boolean
 }
 
 export type Submit = ReturnType<typeof createSubmit>
@@ -127,7 +130,7 @@ export function deliveryOf(id: string, { input, route, queue }: Admitted): Deliv
 /** A task as it is when it is accepted. */
 export function newRecord(
   id: string,
-  { input, route, queue, directory }: Admitted,
+  { input, route, queue, directory, exclusiveBelow = null, keepsWorktree = false }: Admitted,
   createdAt: number,
 ): TaskRecord {
   const delayMs = input.delayMs ?? 0
@@ -141,6 +144,10 @@ export function newRecord(
     model: route.model,
     route,
     directory,
+    worktree: null,
+    diff: null,
+    exclusiveBelow,
+    keepsWorktree,
     createdAt,
     delayUntil: delayMs > 0 ? createdAt + delayMs : 0,
     fence: 0,
@@ -174,6 +181,8 @@ export function fieldsOf(record: TaskRecord): RecordFields {
     createdAt,
   }
   if (directory !== null) fields.directory = directory
+  if (record.exclusiveBelow !== null) fields.exclusiveBelow = record.exclusiveBelow
+  if (record.keepsWorktree) fields.keepsWorktree = 1
   if (delayUntil > 0) fields.delayUntil = delayUntil
   return fields
 }

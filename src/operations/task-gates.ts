@@ -19,6 +19,8 @@ export interface TaskGatesDeps {
   moreGates?(record: TaskRecord): readonly Gate[]
 }
 
+type GatedTask = Pick<TaskRecord, 'input' | 'directory' | 'exclusiveBelow'>
+
 export type TaskGates = ReturnType<typeof createTaskGates>
 
 const NONE: readonly Gate[] = []
@@ -45,8 +47,27 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
       detail: (place) => `${sessionID}: ${place} before it`,
     })
 
-  function gatesOf({ input }: Pick<TaskRecord, 'input'>): readonly Gate[] {
-    return input.sessionID === undefined ? NONE : [sessionTurn(input.sessionID)]
+  /**
+   * One exclusive task of a directory at a time. Tasks below one that has it do not wait for that, which may wait
+   * for them: they take turns among themselves.
+   */
+  const directoryTurn = (directory: string | null, below: string | null) =>
+    createTurnstile(deps, {
+      name: `directory:${directory ?? ''}${below === null ? '' : `:${below}`}`,
+      reason: 'directory',
+      heldFor: 'task',
+      capacity: 1,
+      isStrict: false,
+      detail: (place) => `${directory ?? "the server's own"}: ${place} before it`,
+    })
+
+  /** In this order for all. */
+  function gatesOf({ input, directory, exclusiveBelow }: GatedTask): readonly Gate[] {
+    if (input.sessionID === undefined && input.isolation !== 'exclusive') return NONE
+    return [
+      ...(input.sessionID === undefined ? [] : [sessionTurn(input.sessionID)]),
+      ...(input.isolation === 'exclusive' ? [directoryTurn(directory, exclusiveBelow)] : []),
+    ]
   }
 
   function allGatesOf(record: TaskRecord): readonly Gate[] {

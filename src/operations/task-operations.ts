@@ -76,7 +76,10 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     if (!isTerminal(before.state)) throw notFinished('retry', id, before.state)
     const admitted = await readmit(before)
     const { route, queue } = admitted
-    const fields = { route: JSON.stringify(route), queue, model: route.model }
+    // It worked in a worktree of its own, which is gone.
+    const directory = before.input.isolation === 'worktree' && { directory: admitted.directory ?? '' }
+    const below = before.exclusiveBelow !== null && { exclusiveBelow: admitted.exclusiveBelow ?? '' }
+    const fields = { route: JSON.stringify(route), queue, model: route.model, ...directory, ...below }
     const { status } = await records.retry(id, now(), fields)
     if (status === 'gone') throw taskNotFound(id)
     if (status === 'unfinished') throw notFinished('retry', id, 'running')

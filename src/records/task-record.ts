@@ -43,6 +43,15 @@ export interface Retrying {
   givenUp: readonly ModelID[]
 }
 
+/** A working copy of the task's own. Its `directory` is then the task's. */
+export interface TaskWorktree {
+  /** Where the copy is. */
+  root: string
+  directory: string
+  /** The commit it began at; `null` where its files are out of reach. */
+  base: string | null
+}
+
 export interface TaskRecord {
   id: string
   state: TaskState
@@ -52,8 +61,15 @@ export interface TaskRecord {
   tier: string | null
   model: ModelID
   route: Route
-  /** Real path; `null`: the server's own working directory. */
+  /** Where it works, a real path; `null`: the server's own working directory. */
   directory: string | null
+  worktree: TaskWorktree | null
+  /** What was changed in the worktree, of a task that succeeded. */
+  diff: string | null
+  /** The task above it that has the same directory for itself, where it wants it for itself, too. */
+  exclusiveBelow: string | null
+  /** True: the worktree stays until its parent is over. */
+  keepsWorktree: boolean
   createdAt: number
   /** Epoch ms before which a delayed task does not start. 0: no delay. */
   delayUntil: number
@@ -102,6 +118,10 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     model: (hash.model ?? route.model) as ModelID,
     route,
     directory: hash.directory || null,
+    worktree: hash.worktree ? (JSON.parse(hash.worktree) as TaskWorktree) : null,
+    diff: hash.diff ?? null,
+    exclusiveBelow: hash.exclusiveBelow || null,
+    keepsWorktree: hash.keepsWorktree !== undefined,
     createdAt: Number(hash.createdAt),
     delayUntil: Number(hash.delayUntil ?? 0),
     fence: Number(hash.fence ?? 0),
@@ -154,7 +174,10 @@ export function viewTask(record: TaskRecord, now: number): Task {
     createdAt: record.createdAt,
     startedAt: record.startedAt,
     finishedAt: record.finishedAt,
-    result: succeeded && last ? { text: last.text, structured: null, messages: [...done] } : null,
+    result:
+      succeeded && last
+        ? { text: last.text, structured: null, diff: record.diff, messages: [...done] }
+        : null,
     error: isTerminal(record.state) ? record.error : null,
     metadata: record.input.metadata ?? {},
     links: {

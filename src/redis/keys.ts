@@ -18,6 +18,8 @@ export interface Keys {
   channel(id: string): string
   /** Sorted set of the ids of a task's children, score 0. Only where there are any. */
   children(id: string): string
+  /** Hash: task id → its worktree, as long as there is one. */
+  readonly worktrees: string
   /** Channel: `cancel <id>` and `parent <id>` (it has a child now) to all workers. */
   readonly control: string
   /** Sorted set of all task ids, score 0: lexicographic order is order of creation. */
@@ -62,6 +64,7 @@ export function createKeys(namespace: string | undefined): Keys {
     log: (id) => `${root}:log:${id}`,
     channel: (id) => `${root}:channel:${id}`,
     children: (id) => `${root}:children:${id}`,
+    worktrees: `${root}:worktrees`,
     control: `${root}:control`,
     tasks: `${root}:tasks`,
     live: `${root}:live`,

@@ -2,9 +2,10 @@ import type { TaskRecord } from '../records/task-record.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Journal } from './journal.ts'
+import { enterWorktree, type WorktreeDeps } from './own-worktree.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
-export interface OpenSessionDeps {
+export interface OpenSessionDeps extends WorktreeDeps {
   /** The server by its name; the one to use for a new session when `undefined`. @throws `opencode_unavailable`. */
   backend(server: string | undefined): SessionBackend
   /** The server that has this session. @throws `session_not_found`, `opencode_unavailable`. */
@@ -34,6 +35,8 @@ export async function openSession(
   const given = record.input.sessionID
   const backend =
     given === undefined ? deps.backend(undefined) : await unlessAborted(signal, deps.ownerOf(given))
+  if (record.input.isolation === 'worktree' && record.worktree === null)
+    await enterWorktree(record, backend, deps, signal)
   const sessionID = given ?? (await newSession(backend, record, signal))
   record.sessionID = sessionID
   record.server = backend.server

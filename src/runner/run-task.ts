@@ -19,6 +19,7 @@ import { failure, failureOf } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal } from './journal.ts'
 import { type OpenSessionDeps, openSession } from './open-session.ts'
+import { diffOf, leaveWorktree } from './own-worktree.ts'
 import { discardAll, type PartTexts, partsInLog } from './part-texts.ts'
 import { backoffMs, type RetryPolicy } from './retry-policy.ts'
 import { ABORT_PATIENCE_MS, type RunOutcome, runTurn } from './run-turn.ts'
@@ -143,6 +144,10 @@ export async function runTask(
         sessionID: record.sessionID!,
         server: record.server!,
         model: record.model,
+        ...(record.worktree !== null && {
+          worktree: JSON.stringify(record.worktree),
+          directory: record.worktree.directory,
+        }),
       })
       if (!written) return { status: 'stale' }
       if (interruption.reason() !== undefined) return interrupted()
@@ -290,11 +295,14 @@ export async function runTask(
     state: 'succeeded' | 'failed' | 'cancelled',
     error?: TaskFailure,
   ): Promise<Disposition> {
+    // Before anything is final: what cannot be told now is told at the next attempt.
+    const diff = state === 'succeeded' && record.worktree !== null && { diff: await diffOf(record, deps) }
     journal.add({ type: 'task-finished', state, ...(error && { error }) })
     const written = await journal.commit(
-      { ...spentFields(record), ...(error && { error: JSON.stringify(error) }) },
+      { ...spentFields(record), ...diff, ...(error && { error: JSON.stringify(error) }) },
       state,
     )
+    if (written && record.input.isolation === 'worktree') await leaveWorktree(record, deps)
     return written ? { status: 'finished', state, ...(error && { error }) } : { status: 'stale' }
   }
 }

@@ -1,6 +1,7 @@
 /** From settings to a running orchestrator: configuration, OpenCode, Redis. Shared by library, API and workers. */
 import { checkDirectory, checkFileURL } from '../config/check-directory.ts'
 import { allowedRoots, checkExposure } from '../config/check-exposure.ts'
+import { checkRepository } from '../config/check-repository.ts'
 import type { Config } from '../config/config.ts'
 import { createLiveConfig, type LiveConfig } from '../config/live-config.ts'
 import type { Settings } from '../config/settings.ts'
@@ -68,6 +69,7 @@ export async function connectRuntime({
       config,
       checkDirectory: (directory, field) => checkDirectory(directory, roots(), field),
       checkFile: (url, field) => checkFileURL(url, roots(), field),
+      checkRepository,
       retry: config.current().retry,
       workerConcurrency: config.current().workerConcurrency,
       log: logger,

@@ -54,6 +54,24 @@ export interface SessionBackend {
    */
   running<Ref extends TurnRef>(turns: readonly Ref[]): Promise<Ref[]>
 
+  /**
+   * A working copy of the git repository that holds `directory`, from its last commit: what is not committed
+   * stays behind. The one of this name if it is there already. Resolves when its files are.
+   *
+   * @throws {TierlineError} `not_a_git_repository`, `worktree_failed`, `opencode_unavailable`.
+   */
+  openWorktree(request: OpenWorktree, signal: AbortSignal): Promise<Worktree>
+
+  /**
+   * What was changed in it, as a patch: new files and commits too, ignored files not. Cut at about a MiB.
+   *
+   * @throws {TierlineError} `worktree_failed`, `opencode_unavailable`.
+   */
+  worktreeDiff(worktree: Worktree, directory: string | undefined): Promise<string>
+
+  /** Removes it with its branch and all that is in it. Safe when it is gone. @throws `opencode_unavailable`. */
+  removeWorktree(request: OpenWorktree): Promise<void>
+
   /** Models, prices and agents this server offers in a directory; `undefined`: its own working directory. */
   catalog(directory: string | undefined, signal?: AbortSignal): Promise<CatalogSnapshot>
 
@@ -77,6 +95,21 @@ export interface SessionFacts extends SessionRef {
 
 export interface TurnRef extends SessionRef {
   messageID: string
+}
+
+export interface OpenWorktree {
+  /** Small letters, digits and `-`; unique on the server. */
+  name: string
+  /** What is copied; `undefined`: the server's own working directory. */
+  directory: string | undefined
+}
+
+export interface Worktree {
+  root: string
+  /** The same place in the copy as what was copied is in its repository. */
+  directory: string
+  /** The commit it began at; `null`: its files are on another disk than this process. */
+  base: string | null
 }
 
 export interface OpenSession {

@@ -73,6 +73,10 @@ export const TaskInput = z
       .regex(/^ses_[\w-]{1,128}$/, 'must be a session id: "ses_…"')
       .optional()
       .meta({ description: 'Goes on in this session, after what was sent there before. Else a new one.' }),
+    isolation: z.enum(['shared', 'exclusive', 'worktree']).optional().meta({
+      description:
+        'What keeps tasks in one directory apart: nothing (`shared`, the default), one at a time (`exclusive`), or a `worktree` for each.',
+    }),
     parentTaskID: TaskID.optional().meta({
       description: 'The task that waits for this one: it waits in no tier, and is cancelled with its parent.',
     }),
@@ -103,6 +107,12 @@ export const TaskInput = z
         code: 'custom',
         path: ['messages'],
         message: 'contradicts "prompt": give one of them',
+      })
+    if (input.isolation === 'worktree' && input.sessionID !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['isolation'],
+        message: 'contradicts "sessionID": a session stays in its directory',
       })
   })
 

@@ -23,6 +23,8 @@ export const TaskResult = z.object({
   /** The last message's answer. */
   text: z.string(),
   structured: z.null(),
+  /** What was changed in the task's worktree, as a patch for `git apply`; `null`: it had none. */
+  diff: z.string().nullable(),
   messages: z.array(MessageResult),
 })
 export type TaskResult = z.infer<typeof TaskResult>

@@ -67,6 +67,8 @@ describe('submit', () => {
         ...[
           '--parent',
           PARENT,
+          '--isolation',
+          'worktree',
           '--delay',
           '1.5s',
           '--timeout',
@@ -88,6 +90,7 @@ describe('submit', () => {
       messages: [{ text: 'one' }, { text: 'two' }, { text: 'three' }],
       directory: resolve(tmpdir(), 'sub'),
       sessionID: 'ses_1',
+      isolation: 'worktree',
       parentTaskID: PARENT,
       title: 'A title',
       agent: 'plan',

@@ -36,6 +36,7 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
           retention: () => ({ taskAgeMs: NEVER_MS, maxFinishedTasks: 1_000 }),
           now: Date.now,
           abortRevived: async () => {},
+          sweepWorktrees: async () => {},
           onSwept: (id) => swept.push(id),
           onError: (error) => {
             throw error

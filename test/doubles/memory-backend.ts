@@ -26,6 +26,8 @@ export interface MemoryBackend extends SessionBackend {
   readonly turns: readonly Turn[]
   /** Sessions that `abort` was called for, in order. */
   readonly aborts: readonly string[]
+  /** Names of the worktrees there are; whatever lies below `/plain` is no repository. */
+  readonly worktrees: ReadonlySet<string>
   /** While away, everything throws `opencode_unavailable`. */
   setAway(away: boolean): void
   /** As if somebody sent a message again whose turn was aborted, not knowing that: it is answered anew. */
@@ -76,6 +78,7 @@ export function createMemoryBackend({
   const turns: Turn[] = []
   const aborts: string[] = []
   const running = new Map<string, MemoryTurn>()
+  const worktrees = new Set<string>()
   let away = false
 
   function assertHere(): void {
@@ -115,6 +118,7 @@ export function createMemoryBackend({
     sessions,
     turns,
     aborts,
+    worktrees,
 
     async openSession(request, signal) {
       signal.throwIfAborted()
@@ -162,6 +166,26 @@ export function createMemoryBackend({
         const played = running.get(`${sessionID} ${messageID}`)
         return played !== undefined && !played.outcome() && !played.isLost()
       })
+    },
+
+    async openWorktree({ name, directory = '/server' }, signal) {
+      signal.throwIfAborted()
+      assertHere()
+      if (directory.startsWith('/plain'))
+        throw new TierlineError('not_a_git_repository', `Cannot work in a worktree of "${directory}"`)
+      worktrees.add(name)
+      const root = `/worktrees/${name}`
+      return { root, directory: `${root}${directory}`, base: null }
+    },
+
+    async worktreeDiff({ root }, directory) {
+      assertHere()
+      return `diff of ${root} from ${directory}`
+    },
+
+    async removeWorktree({ name }) {
+      assertHere()
+      worktrees.delete(name)
     },
 
     async catalog() {

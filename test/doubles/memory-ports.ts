@@ -110,7 +110,7 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
       state,
       finishedAt: Date.now(),
       error,
-      result: state === 'succeeded' ? { text, structured: null, messages: [] } : null,
+      result: state === 'succeeded' ? { text, structured: null, diff: null, messages: [] } : null,
     })
     append(entry, { type: 'task-finished', state, ...(error && { error }) })
   }

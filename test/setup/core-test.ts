@@ -39,6 +39,7 @@ export const test = base.extend<{ core: CoreFixture }>({
         config,
         checkDirectory: async (directory) => directory,
         checkFile: async (url) => url,
+        checkRepository: async () => {},
         retry: {
           maxTries: 3,
           backoffMs: 10,

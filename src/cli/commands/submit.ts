@@ -29,6 +29,7 @@ export function addSubmit(program: Command, cli: Cli): void {
       collectTexts,
     )
     .option('--session <id>', 'go on in this session, after what was sent there before')
+    .option('--isolation <kind>', 'shared, exclusive (one at a time in its directory), or worktree')
     .option('--parent <id>', 'below this task, which waits for it')
     .option('--title <text>', 'title of the session')
     .option('--agent <name>', 'agent of OpenCode')

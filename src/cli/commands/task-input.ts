@@ -14,6 +14,7 @@ export interface InputFlags {
   message?: readonly string[]
   session?: string
   parent?: string
+  isolation?: string
   title?: string
   agent?: string
   priority?: number
@@ -42,6 +43,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     model,
     session,
     parent,
+    isolation,
     title,
     agent,
     priority,
@@ -62,6 +64,8 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     ...(more.length === 0 ? { prompt: only } : { messages: [only, ...more].map((text) => ({ text })) }),
     directory: dir === undefined ? undefined : resolve(dir),
     sessionID: session,
+    // Checked by the server, too.
+    isolation: isolation as TaskInput['isolation'],
     parentTaskID: parent,
     title,
     agent,

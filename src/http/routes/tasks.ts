@@ -32,6 +32,7 @@ const SUBMIT_ERRORS = [
   'directory_not_absolute',
   'directory_not_found',
   'directory_not_allowed',
+  'not_a_git_repository',
   'idempotency_key_reused',
   'no_route',
   'queue_full',

@@ -11,6 +11,7 @@ import { patiently } from './patience.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import { runTurn } from './run-turn.ts'
 import { runningTurns } from './running-turns.ts'
+import { openWorktree, removeWorktree, worktreeDiff } from './worktree.ts'
 
 const DEFAULT_PATIENCE_MS = 30_000
 const DEFAULT_LINGER_MS = 60_000
@@ -111,6 +112,20 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
           await sleep(ABORT_PAUSE_MS)
         }
       })
+    },
+
+    openWorktree: (request, signal) =>
+      openWorktree(http, request, (ask) => patiently(patienceMs, signal, ask), signal),
+
+    worktreeDiff(worktree, directory) {
+      const { signal } = new AbortController()
+      return worktreeDiff(http, worktree, directory, (ask) => patiently(patienceMs, signal, ask), signal)
+    },
+
+    removeWorktree(request) {
+      const { signal } = new AbortController()
+      const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
+      return orUnavailable(() => removeWorktree(http, request, ask, signal))
     },
 
     running: (turns) => orUnavailable(() => runningTurns(http, turns)),

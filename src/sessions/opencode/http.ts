@@ -6,15 +6,20 @@ import { OpenCodeRefusal } from './refusal.ts'
 import {
   Agents,
   Asks,
+  Branches,
+  Changes,
   Config,
   Created,
+  CreatedWorktree,
   type HeadlessRule,
   MessageList,
   type Messages,
+  Paths,
   Providers,
   SessionInfo,
   SessionList,
   Statuses,
+  WorktreeList,
 } from './wire.ts'
 
 const SECOND = 1_000
@@ -72,12 +77,22 @@ export interface OpenCodeHttp {
   providers(directory: Directory, signal?: AbortSignal): Promise<Providers>
   agents(directory: Directory, signal?: AbortSignal): Promise<Agents>
   config(directory: Directory, signal?: AbortSignal): Promise<Config>
+  worktrees(directory: Directory, signal: AbortSignal): Promise<string[]>
+  /** Answers before the files are there. A name that is taken becomes another one. */
+  createWorktree(directory: Directory, name: string, signal: AbortSignal): Promise<{ directory: string }>
+  removeWorktree(directory: Directory, root: string, signal: AbortSignal): Promise<void>
+  paths(directory: Directory, signal: AbortSignal): Promise<{ worktree: string; directory: string }>
+  /** How many files differ from the last commit, new ones included. */
+  changes(directory: Directory, signal: AbortSignal): Promise<number>
+  /** One patch per file, against the last commit or where the default branch was left. */
+  patches(directory: Directory, mode: 'git' | 'branch', signal: AbortSignal): Promise<string[]>
+  branches(directory: Directory, signal: AbortSignal): Promise<z.output<typeof Branches>>
   /** Bytes of server-sent events; the body never ends by itself. */
   events(directory: Directory, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
 }
 
 interface Call {
-  method?: 'get' | 'post'
+  method?: 'get' | 'post' | 'delete'
   directory?: Directory
   query?: Record<string, string>
   json?: unknown
@@ -161,6 +176,21 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
     providers: (directory, signal) => read('config/providers', Providers, { directory, signal }),
     agents: (directory, signal) => read('agent', Agents, { directory, signal }),
     config: (directory, signal) => read('config', Config, { directory, signal }),
+    worktrees: (directory, signal) => read('experimental/worktree', WorktreeList, { directory, signal }),
+    createWorktree: (directory, name, signal) =>
+      read('experimental/worktree', CreatedWorktree, { method: 'post', directory, json: { name }, signal }),
+    async removeWorktree(directory, root, signal) {
+      const json = { directory: root }
+      const response = await call('experimental/worktree', { method: 'delete', directory, json, signal })
+      await response.body?.cancel()
+    },
+    paths: (directory, signal) => read('path', Paths, { directory, signal }),
+    changes: async (directory, signal) => (await read('vcs/status', Changes, { directory, signal })).length,
+    async patches(directory, mode, signal) {
+      const files = await read('vcs/diff', Changes, { directory, query: { mode }, signal })
+      return files.map(({ patch }) => patch)
+    },
+    branches: (directory, signal) => read('vcs', Branches, { directory, signal }),
     async events(directory, signal) {
       const { body } = await call('event', { directory, signal, timeoutMs: false })
       if (!body) throw new OpenCodeRefusal(502, '/event answered nothing')

@@ -138,6 +138,18 @@ export type Ask = z.infer<typeof Ask>
 export const Asks = z.array(Ask)
 export type Asks = z.infer<typeof Asks>
 
+export const CreatedWorktree = z.object({ directory: Text })
+
+/** Roots of the copies of one repository. */
+export const WorktreeList = z.array(Text)
+
+/** `worktree`: root of the repository that holds `directory`. */
+export const Paths = z.object({ worktree: Text, directory: Text })
+
+export const Branches = z.object({ branch: Text.optional(), default_branch: Text.optional() })
+
+export const Changes = z.array(z.object({ patch: Text.default('') }))
+
 const WireModel = z.object({
   id: Text,
   name: Text.optional(),

@@ -1,0 +1,81 @@
+/** Working copies by OpenCode's own endpoint, on OpenCode's own disk. */
+import { basename, join, relative } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TierlineError } from '../../errors.ts'
+import type { OpenWorktree, Worktree } from '../backend.ts'
+import type { OpenCodeHttp } from './http.ts'
+import { OpenCodeRefusal } from './refusal.ts'
+import { commitOf, MOST_DIFF_BYTES, patchSince } from './worktree-git.ts'
+
+const LOOK_MS = 100
+/** A repository whose files never look unchanged (filters, line ends) is taken as it is then. */
+const MOST_LOOKS = 600
+
+type Ask = <T>(request: () => Promise<T>) => Promise<T>
+
+/** `ask` bears a server that is away for a while. */
+export async function openWorktree(
+  http: OpenCodeHttp,
+  { name, directory }: OpenWorktree,
+  ask: Ask,
+  signal: AbortSignal,
+): Promise<Worktree> {
+  return orFailed(directory, async () => {
+    const root = await ask(async () => {
+      // Asked first, also after an answer that was lost: a second one would get another name.
+      const found = (await http.worktrees(directory, signal)).find((path) => basename(path) === name)
+      return found ?? (await http.createWorktree(directory, name, signal)).directory
+    })
+    // The files come after the answer. OpenCode tells when on a stream of all directories only.
+    for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+      if ((await ask(() => http.changes(root, signal))) === 0) break
+      await sleep(LOOK_MS, undefined, { signal })
+    }
+    const { worktree, directory: at } = await ask(() => http.paths(directory, signal))
+    return { root, directory: join(root, relative(worktree, at)), base: await commitOf(root) }
+  })
+}
+
+/** By git where its files are at hand. Elsewhere OpenCode tells, and commits only if the copied branch is the default one. */
+export async function worktreeDiff(
+  http: OpenCodeHttp,
+  { root, base }: Worktree,
+  directory: string | undefined,
+  ask: Ask,
+  signal: AbortSignal,
+): Promise<string> {
+  return orFailed(root, async () => {
+    if (base !== null) return patchSince(root, base)
+    const { branch, default_branch: main } = await ask(() => http.branches(directory, signal))
+    const mode = branch !== undefined && branch === main ? 'branch' : 'git'
+    const patches = await ask(() => http.patches(root, mode, signal))
+    return patches.join('').slice(0, MOST_DIFF_BYTES)
+  })
+}
+
+export async function removeWorktree(
+  http: OpenCodeHttp,
+  { name, directory }: OpenWorktree,
+  ask: Ask,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const roots = await ask(() => http.worktrees(directory, signal))
+    for (const root of roots.filter((path) => basename(path) === name))
+      await ask(() => http.removeWorktree(directory, root, signal))
+  } catch (error) {
+    // Repository or copy are gone: so is what was to be removed.
+    if (!(error instanceof OpenCodeRefusal) || error.status >= 500) throw error
+  }
+}
+
+async function orFailed<T>(directory: string | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (!(cause instanceof OpenCodeRefusal)) throw cause
+    const code = cause.reason === 'WorktreeNotGitError' ? 'not_a_git_repository' : 'worktree_failed'
+    const of = directory === undefined ? "the server's own directory" : `"${directory}"`
+    throw new TierlineError(code, `Cannot work in a worktree of ${of}: ${cause.message.trim()}`, { cause })
+  }
+}

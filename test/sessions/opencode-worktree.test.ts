@@ -1,0 +1,106 @@
+/** Worktrees of a real OpenCode and a real git. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { SessionBackend } from '../../src/sessions/backend.ts'
+import { createOpenCodeBackend } from '../../src/sessions/opencode/backend.ts'
+import { type ScriptedProvider, startScriptedProvider } from '../provider/server.ts'
+import { type OpenCodeServer, startOpenCodeServer } from '../setup/opencode-server.ts'
+
+const { signal } = new AbortController()
+let provider: ScriptedProvider
+let server: OpenCodeServer
+let backend: SessionBackend
+let repository: string
+
+beforeAll(async () => {
+  provider = await startScriptedProvider()
+  server = await startOpenCodeServer({ providerUrl: provider.url })
+  backend = createOpenCodeBackend({ server: 'local', ...server })
+  repository = join(server.directory, 'repository')
+  mkdirSync(join(repository, 'sub'), { recursive: true })
+  git(repository, 'init', '-q', '-b', 'main')
+  writeFileSync(join(repository, 'kept.txt'), 'one\ntwo\n')
+  writeFileSync(join(repository, 'sub/gone.txt'), 'gone\n')
+  writeFileSync(join(repository, '.gitignore'), 'ignored\n')
+  commit(repository)
+}, 120_000)
+
+afterAll(async () => {
+  await backend?.close()
+  await server?.stop()
+  await provider?.close()
+}, 60_000)
+
+test('has all files when it is open, at the same place in the copy, and is found again', async () => {
+  const request = { name: 'tierline-one', directory: join(repository, 'sub') }
+  const worktree = await backend.openWorktree(request, signal)
+
+  expect(worktree.directory).toBe(join(worktree.root, 'sub'))
+  expect(readFileSync(join(worktree.directory, 'gone.txt'), 'utf8')).toBe('gone\n')
+  expect(worktree.base).toBe(git(repository, 'rev-parse', 'HEAD').trim())
+  expect(await backend.openWorktree(request, signal)).toEqual(worktree)
+
+  await backend.removeWorktree(request)
+  await backend.removeWorktree(request)
+  expect(existsSync(worktree.root)).toBe(false)
+  expect(git(repository, 'branch', '--list', 'opencode/*')).toBe('')
+})
+
+test.each([
+  ['git', (base: string | null) => base],
+  ['OpenCode, where its files are out of reach', () => null],
+])('tells by %s what was changed: edits, commits, new and removed files', async (_who, baseOf) => {
+  const request = { name: 'tierline-diff', directory: repository }
+  const worktree = await backend.openWorktree(request, signal)
+  const { root } = worktree
+  expect(await diff()).toBe('')
+
+  writeFileSync(join(root, 'kept.txt'), 'one\n2\n')
+  commit(root)
+  rmSync(join(root, 'sub/gone.txt'))
+  writeFileSync(join(root, 'new.txt'), 'new\n')
+  writeFileSync(join(root, 'ignored'), 'x')
+  writeFileSync(join(repository, 'kept.txt'), 'of somebody else\n')
+  const patch = await diff()
+  git(repository, 'checkout', '-q', 'kept.txt')
+  await backend.removeWorktree(request)
+
+  expect(patch.match(/^diff --git .*$/gm)?.toSorted()).toEqual([
+    'diff --git a/kept.txt b/kept.txt',
+    'diff --git a/new.txt b/new.txt',
+    'diff --git a/sub/gone.txt b/sub/gone.txt',
+  ])
+  expect(patch).toContain('-two\n+2\n')
+  execFileSync('git', ['apply', '--check', '-'], { cwd: repository, input: patch })
+
+  function diff(): Promise<string> {
+    return backend.worktreeDiff({ ...worktree, base: baseOf(worktree.base) }, repository)
+  }
+})
+
+test('of a folder without a repository, or without a commit, is refused', async () => {
+  const empty = join(server.directory, 'empty')
+  mkdirSync(empty)
+  const open = (directory: string) => backend.openWorktree({ name: 'tierline-none', directory }, signal)
+
+  await expect(open(empty)).rejects.toMatchObject({ code: 'not_a_git_repository' })
+  git(empty, 'init', '-q')
+  await expect(open(empty)).rejects.toMatchObject({
+    code: expect.stringMatching(/^(not_a_git_repository|worktree_failed)$/),
+  })
+  await backend.removeWorktree({ name: 'tierline-none', directory: empty })
+})
+
+function git(cwd: string, ...args: string[]): string {
+  return execFileSync('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], {
+    cwd,
+    encoding: 'utf8',
+  })
+}
+
+function commit(cwd: string): void {
+  git(cwd, 'add', '.')
+  git(cwd, 'commit', '-qm', 'change')
+}
