@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 export interface LogFile {
-  /** Nothing happens after `close`: what a service started may print on after its end. */
+  /** What a full disk does not take is left out. Nothing happens after `close`: what a service started may print on after its end. */
   write(bytes: Uint8Array): void
   /** The last lines written, at most `lines`. */
   tail(lines: number): string
@@ -17,17 +17,25 @@ export function createLogFile(path: string, maxBytes = 10_000_000): LogFile {
   let file: number | undefined = openSync(path, 'w', 0o600)
   let size = 0
   let tail = Buffer.alloc(0)
+  const keep = (bytes: Uint8Array): void => {
+    if (size + bytes.length > maxBytes) {
+      renameSync(path, `${path}.1`)
+      const next = openSync(path, 'w', 0o600)
+      closeSync(file!)
+      file = next
+      size = 0
+    }
+    writeSync(file!, bytes)
+    size += bytes.length
+  }
   return {
     write(bytes) {
       if (file === undefined) return
-      if (size + bytes.length > maxBytes) {
-        closeSync(file)
-        renameSync(path, `${path}.1`)
-        file = openSync(path, 'w', 0o600)
-        size = 0
+      try {
+        keep(bytes)
+      } catch {
+        // A full disk: no reason for the services of this process to end.
       }
-      writeSync(file, bytes)
-      size += bytes.length
       tail = Buffer.concat([tail, bytes]).subarray(-TAIL_BYTES)
     },
     tail: (lines) => tail.toString().trimEnd().split('\n').slice(-lines).join('\n'),

@@ -13,6 +13,9 @@ const TICK_MS = 20
 /** Passes in a row while there is traffic; more would keep the sockets from being read. */
 const MAX_PASSES = 16
 
+/** Of a log that is replayed; the module reads 16 kB in each pass. */
+const RECORDS_AT_ONCE = 1_000
+
 /** Of the replication stream in one pass; beyond 16 MB the module would keep a part for the next. */
 const MOST_STREAM_BYTES = 8_000_000
 
@@ -82,13 +85,14 @@ export class EmbeddedValkey extends ValkeyBase {
     const errorsBefore = this.#countErrors()
     const answers: Buffer[] = []
     const connection = this.#connect((bytes) => answers.push(bytes))
-    const send = (bytes: Buffer): void => {
-      connection.chunks.push(bytes)
+    const send = (...bytes: Buffer[]): void => {
+      connection.chunks.push(...bytes)
       while (connection.chunks.length > 0 && !connection.eof) this.#run()
     }
     send(encodeCommand(['CLIENT', 'REPLY', 'OFF']))
     send(encodeCommand(['SELECT', String(database)]))
-    for (const bytes of stream) send(bytes)
+    for (let from = 0; from < stream.length; from += RECORDS_AT_ONCE)
+      send(...stream.slice(from, from + RECORDS_AT_ONCE))
     send(encodeCommand(['CLIENT', 'REPLY', 'ON']))
     this.#disconnect(connection)
     // The one answer that comes: all before it was whole commands.

@@ -42,13 +42,16 @@ export function createWasiHost(directory: string): WasiHost {
     path_open(...words: unknown[]): number
   }
   let memory: WebAssembly.Memory | undefined
+  let view = new DataView(new ArrayBuffer(0))
   let clock: 'before' | 'frozen' | 'released' = 'before'
   return {
     imports: {
       ...wasi.wasiImport,
       clock_time_get(id: number, precision: bigint, pointer: number) {
         if (clock !== 'frozen' || id !== REALTIME) return readClock(id, precision, pointer)
-        new DataView(memory!.buffer).setBigUint64(pointer, FROZEN_NS, true)
+        // A new one whenever the memory has grown.
+        if (view.buffer !== memory!.buffer) view = new DataView(memory!.buffer)
+        view.setBigUint64(pointer, FROZEN_NS, true)
         return 0
       },
       path_open(directory: number, flags: number, pointer: number, length: number, ...more: unknown[]) {

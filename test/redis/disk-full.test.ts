@@ -1,0 +1,65 @@
+/** A disk that is full, for real: a small file system in memory, which only root may mount. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { FSYNC_POLICIES } from '../../src/redis/embedded/write-ahead-log.ts'
+import { eventually } from '../setup/eventually.ts'
+import { createTestValkey } from './test-valkey.ts'
+
+const VALUE = 'x'.repeat(100_000)
+
+describe('on a full disk the embedded Valkey', () => {
+  test.for(FSYNC_POLICIES)(
+    'refuses writes, goes on reading, and loses nothing that it acknowledged, with fsync %s',
+    async (fsync, { skip }) => {
+      const disk = mountSmallDisk('24m')
+      if (disk === undefined) return skip('only root may mount the small disk that this needs')
+      const ballast = join(disk, 'ballast')
+      writeFileSync(ballast, Buffer.alloc(12_000_000))
+      const valkey = await createTestValkey(disk, fsync)
+      onTestFinished(() => valkey.close())
+      await valkey.start()
+      const redis = await valkey.connect()
+
+      const acknowledged = new Set<string>()
+      const add = async (key: string): Promise<void> => {
+        await redis.set(key, VALUE)
+        acknowledged.add(key)
+      }
+      let refusal: Error | undefined
+      for (let i = 0; refusal === undefined; i += 1)
+        await add(`full${i}`).catch((error: Error) => {
+          refusal = error
+        })
+      expect(refusal.message).toMatch(/^MISCONF/)
+      expect(acknowledged.size).toBeGreaterThan(50)
+      expect(await redis.get('full7')).toBe(VALUE)
+      await expect(redis.eval("return redis.call('INCR', KEYS[1])", 1, 'n')).rejects.toThrow(/MISCONF/)
+      expect(valkey.printed()).toContain('ENOSPC')
+
+      // With room again it goes on by itself.
+      rmSync(ballast)
+      await eventually(() => add('again'))
+      await valkey.kill()
+      expect((await valkey.start()).notes).toEqual([])
+      for (const key of acknowledged) expect((await redis.get(key)) === VALUE).toBe(true)
+      expect(await redis.exists('n')).toBe(0)
+    },
+  )
+})
+
+/** Undefined where that is not allowed. Gone after the test. */
+function mountSmallDisk(size: string): string | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const directory = mkdtempSync(join(tmpdir(), 'tierline-disk-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', directory], { stdio: 'pipe' })
+  } catch {
+    return undefined
+  }
+  onTestFinished(() => void execFileSync('umount', ['-l', directory]))
+  return directory
+}
