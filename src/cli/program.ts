@@ -8,6 +8,7 @@ import { addDemo } from './commands/demo.ts'
 import { addGet } from './commands/get.ts'
 import { addList } from './commands/list.ts'
 import { addModels } from './commands/models.ts'
+import { addMove } from './commands/move.ts'
 import { addPause } from './commands/pause.ts'
 import { addResume } from './commands/resume.ts'
 import { addRetry } from './commands/retry.ts'
@@ -41,7 +42,7 @@ export function createProgram(cli: Cli): Command {
     .addHelpText('after', EXAMPLES)
 
   program.commandsGroup('Run:')
-  for (const add of [addUp, addServe, addWorker, addDemo]) add(program, cli)
+  for (const add of [addUp, addServe, addWorker, addDemo, addMove]) add(program, cli)
   program.commandsGroup('Tasks:')
   for (const add of [addSubmit, addWatch, addGet, addList, addCancel, addRetry, addDelete]) add(program, cli)
   program.commandsGroup('Routing:')

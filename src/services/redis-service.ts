@@ -119,6 +119,12 @@ export function embeddedValkey(place: Place): RedisService {
   }
 }
 
+/** Where the Redis that would be started has its data; undefined: it has none. */
+export function redisDataDirectory(dataDir: string): string | undefined {
+  if (hasValkeyData(dataDir)) return valkeyDirectory(dataDir)
+  return hasRedisData(dataDir) ? join(dataDir, 'redis') : undefined
+}
+
 /** Redis 7 and newer keep a directory, older ones a file. */
 function hasRedisData(dataDir: string): boolean {
   return ['appendonlydir', 'appendonly.aof'].some((name) => existsSync(join(dataDir, 'redis', name)))

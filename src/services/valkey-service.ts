@@ -50,6 +50,6 @@ export function introduceValkey(directory: string, fsync: FsyncPolicy, output: u
   const size = `${(bytes / 1e6).toFixed(1)} MB`
   return (
     `Redis is the embedded Valkey in "${directory}" (${size}, fsync ${fsync}; at most 3 GB, no replicas). ` +
-    'For several machines, more data or steady load set REDIS_URL to a Redis of its own'
+    'For several machines, more data or steady load take a Redis of its own: "tierline move --to redis://…" carries everything over'
   )
 }

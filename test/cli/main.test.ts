@@ -10,6 +10,7 @@ const COMMANDS = [
   ['serve'],
   ['worker'],
   ['demo'],
+  ['move'],
   ['submit'],
   ['watch'],
   ['get'],

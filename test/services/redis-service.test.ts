@@ -57,7 +57,7 @@ describe('redisService()', () => {
     expect(says).toContain(
       `embedded Valkey in "${join(directory, 'valkey')}" (0.0 MB, fsync always; at most 3 GB, no replicas)`,
     )
-    expect(says).toContain('set REDIS_URL')
+    expect(says).toContain('tierline move --to redis://')
     expect(warnings).toEqual([])
 
     const redis = await connectRedis(url, { name: 'test', whenAway: 'wait' })
