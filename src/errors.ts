@@ -55,6 +55,7 @@ export const ERRORS = {
   // How a task may end other than well.
   cancelled: { title: 'Cancelled', status: 409, retryable: false },
   task_timeout: { title: 'Task timed out', status: 504, retryable: true },
+  queue_timeout: { title: 'Waited too long in the queue', status: 504, retryable: true },
   retry_timeout: { title: 'Provider failed for too long', status: 504, retryable: true },
   stream_silent: { title: 'Stream silent', status: 504, retryable: true },
   too_many_steps: { title: 'Too many steps', status: 502, retryable: false },

@@ -73,6 +73,7 @@ export interface Limits {
   /** Wall clock of a task that names none. */
   timeoutMs: number
   /** The others are those of `TaskLimits`, where the route of a task says nothing. */
+  queueTimeoutMs: number
   maxSteps: number
   silenceMs: number
   retryWaitMs: number
@@ -309,12 +310,14 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   async function startMaintaining(): Promise<{ close(): Promise<void> }> {
     const [patient] = await connectAll(redisUrl, [to('maintenance', 'wait')])
     const patientQueues = createTaskQueues({ redis: patient, keys })
-    const { records: patientRecords } = recordsOn(patient, patientQueues)
+    const { records: patientRecords, gates: patientGates } = recordsOn(patient, patientQueues)
     const maintenance = startMaintenance({
       redis: patient,
       keys,
       records: patientRecords,
       queues: patientQueues,
+      queueTimeoutMs: () => config.limits().queueTimeoutMs,
+      leaveGates: (record) => patientGates.leave(patientGates.gatesOf(record), record.id, true),
       name,
       everyMs: MAINTENANCE_MS,
       missingMs: MISSING_MS,

@@ -36,6 +36,7 @@ export interface Limits {
   /** Wall clock of a task, where neither it nor its route names one. */
   readonly timeoutMs: number
   /** As in `RouteRule`, where the route says nothing. */
+  readonly queueTimeoutMs: number
   readonly maxSteps: number
   readonly silenceMs: number
   readonly retryWaitMs: number

@@ -26,6 +26,10 @@ const Count = z.int().min(1).max(1_000_000)
 const Usd = z.number().min(0).max(1_000_000)
 const TimeoutMs = z.int().min(SECOND).max(DAY)
 const RetryWaitMs = z.int().min(0).max(DAY)
+const QueueTimeoutMs = z
+  .int()
+  .min(SECOND)
+  .max(365 * DAY)
 const Steps = z.int().min(1).max(10_000)
 
 const Tier = z.strictObject({
@@ -44,6 +48,7 @@ const Rule = z
     timeoutMs: TimeoutMs.optional().meta({
       description: 'Wall clock of these tasks from their first start, where the task names none.',
     }),
+    queueTimeoutMs: QueueTimeoutMs.optional().meta({ description: 'Instead of `tasks.queueTimeoutMs`.' }),
     maxSteps: Steps.optional().meta({ description: 'Instead of `tasks.maxSteps`.' }),
     silenceMs: TimeoutMs.optional().meta({ description: 'Instead of `tasks.silenceMs`.' }),
     retryWaitMs: RetryWaitMs.optional().meta({ description: 'Instead of `tasks.retryWaitMs`.' }),
@@ -132,6 +137,9 @@ const withDefaults = {
     .strictObject({
       timeoutMs: TimeoutMs.default(30 * MINUTE).meta({
         description: 'Wall clock of a task from its first start, where neither it nor its route names one.',
+      }),
+      queueTimeoutMs: QueueTimeoutMs.default(7 * DAY).meta({
+        description: 'How long a task may wait for its first start, its own delay left out: `queue_timeout`.',
       }),
       maxSteps: Steps.default(50).meta({
         description: 'Steps of the model in one turn; one that wants more is aborted: `too_many_steps`.',

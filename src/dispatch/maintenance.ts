@@ -1,9 +1,11 @@
 /** What must be done now and then by somebody: one process at a time, elected by a key with expiry. */
 import { deliveryOf } from '../operations/submit.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
-import type { RecordStore } from '../records/record-store.ts'
+import type { LiveTask, RecordStore } from '../records/record-store.ts'
+import type { TaskRecord } from '../records/task-record.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { queueTimeout } from '../runner/failure.ts'
 
 const CHUNK = 500
 /** A worker gives a sign of life every few seconds; one that was killed leaves its name. */
@@ -20,6 +22,10 @@ export interface MaintenanceOptions {
   everyMs: number
   /** How long a live task may be without a job before it gets one. */
   missingMs: number
+  /** How long a task may wait for its first start that names no time itself. */
+  queueTimeoutMs(): number
+  /** A task that is over waits nowhere any more. */
+  leaveGates(record: TaskRecord): Promise<void>
   retention(): { taskAgeMs: number; maxFinishedTasks: number }
   now(): number
   /** Looks after what was aborted and may run again. */
@@ -82,13 +88,28 @@ export function startMaintenance(options: MaintenanceOptions): {
     }
   }
 
+  /** Fails what has waited too long without ever being started. Gives the others. */
+  async function expire(live: readonly LiveTask[]): Promise<LiveTask[]> {
+    const expired = new Set<string>()
+    for (const { id, queue, waitsSince, queueTimeoutMs = options.queueTimeoutMs() } of live) {
+      if (waitsSince === undefined || now() - waitsSince <= queueTimeoutMs) continue
+      if (!(await records.expire(id, now(), queueTimeout(queueTimeoutMs)))) continue
+      expired.add(id)
+      await queues.withdraw(queue, id)
+      const record = await records.read(id)
+      if (record !== undefined) await options.leaveGates(record)
+    }
+    return live.filter(({ id }) => !expired.has(id))
+  }
+
   /** The sweeper: a live record that has had no job for a while gets one again. */
   async function redeliver(): Promise<void> {
     const seen = new Map<string, number>()
     let cursor: string | undefined
     for (;;) {
       const ids = await records.ids(['waiting', 'delayed', 'running'], cursor, CHUNK)
-      const lost = await queues.undelivered(await records.liveQueues(ids))
+      const live = await expire(await records.liveQueues(ids))
+      const lost = await queues.undelivered(live)
       const overdue: string[] = []
       for (const id of lost) {
         const since = missing.get(id) ?? now()

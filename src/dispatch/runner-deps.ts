@@ -6,14 +6,14 @@ import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { costMicroUsd, effectivePrice } from '../routing/cost.ts'
 import { resolveAtDispatch } from '../routing/dispatch.ts'
-import type { RoutingTable } from '../routing/table.ts'
 import type { RetryPolicy } from '../runner/retry-policy.ts'
-import type { RunnerDeps, TaskLimits } from '../runner/run-task.ts'
+import type { RunnerDeps } from '../runner/run-task.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { chooseModel, modelsLeft } from './choose-model.ts'
+import { type LimitsConfig, limitsOf } from './limits-of.ts'
 
 /** OpenCode's own default agent. */
 const DEFAULT_AGENT = 'build'
@@ -21,7 +21,7 @@ const DEFAULT_AGENT = 'build'
 export interface RunnerDepsOptions {
   records: RecordStore
   backends: readonly SessionBackend[]
-  config: { table(): RoutingTable; limits(): TaskLimits }
+  config: LimitsConfig
   catalog: CatalogCache
   bury: RunnerDeps['bury']
   worktrees: RunnerDeps['worktrees']
@@ -90,18 +90,6 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     return [model, ...chain]
   }
 
-  /** The task's own limit beats that of its route, and that the one of all tasks. */
-  function limitsOf({ input, type }: TaskRecord): TaskLimits {
-    const rule = type === null ? undefined : config.table().routes.get(type)
-    const general = config.limits()
-    return {
-      timeoutMs: input.timeoutMs ?? rule?.timeoutMs ?? general.timeoutMs,
-      maxSteps: rule?.maxSteps ?? general.maxSteps,
-      silenceMs: rule?.silenceMs ?? general.silenceMs,
-      retryWaitMs: rule?.retryWaitMs ?? general.retryWaitMs,
-    }
-  }
-
   return {
     write: records.write,
     bury: options.bury,
@@ -113,7 +101,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     price,
     defaultAgent: DEFAULT_AGENT,
     modelsOf,
-    limitsOf,
+    limitsOf: (record) => limitsOf(record, config),
     isCooling: cooldowns.isCooling,
     cool: cooldowns.cool,
     probe,

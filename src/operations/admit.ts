@@ -118,7 +118,9 @@ export function createAdmit(deps: AdmitDeps) {
   ): Promise<Admitted> {
     await checkFiles(input)
     const route = await routeOf(input, asked, directory ?? undefined)
-    return { input, route, queue: queueOf(route), directory }
+    const rule = input.type === undefined ? undefined : table().routes.get(input.type)
+    const queueTimeoutMs = input.queueTimeoutMs ?? rule?.queueTimeoutMs ?? null
+    return { input, route, queue: queueOf(route), directory, queueTimeoutMs }
   }
 
   /** Asks the server again, then the directory's own catalog, before a name counts as unknown. */

@@ -42,6 +42,8 @@ export interface Admitted {
   /** See `TaskRecord`. */
   exclusiveBelow?: string | null
   keepsWorktree?: boolean
+  /** How long it may wait for its first start; absent: as all tasks. */
+  queueTimeoutMs?: number | null
 }
 
 export type Submit = ReturnType<typeof createSubmit>
@@ -130,7 +132,15 @@ export function deliveryOf(id: string, { input, route, queue }: Admitted): Deliv
 /** A task as it is when it is accepted. */
 export function newRecord(
   id: string,
-  { input, route, queue, directory, exclusiveBelow = null, keepsWorktree = false }: Admitted,
+  {
+    input,
+    route,
+    queue,
+    directory,
+    exclusiveBelow = null,
+    keepsWorktree = false,
+    queueTimeoutMs = null,
+  }: Admitted,
   createdAt: number,
 ): TaskRecord {
   const delayMs = input.delayMs ?? 0
@@ -157,6 +167,7 @@ export function newRecord(
     depth: 1,
     isParent: false,
     liveChildren: 0,
+    queueTimeoutMs,
     startedAt: null,
     finishedAt: null,
     cancelAt: null,
@@ -173,7 +184,7 @@ export function newRecord(
 
 /** What of a new record differs from an empty hash. */
 export function fieldsOf(record: TaskRecord): RecordFields {
-  const { input, route, queue, createdAt, directory, delayUntil } = record
+  const { input, route, queue, createdAt, directory, delayUntil, queueTimeoutMs } = record
   const fields: Record<string, string | number> = {
     input: JSON.stringify(input),
     route: JSON.stringify(route),
@@ -184,6 +195,7 @@ export function fieldsOf(record: TaskRecord): RecordFields {
   if (record.exclusiveBelow !== null) fields.exclusiveBelow = record.exclusiveBelow
   if (record.keepsWorktree) fields.keepsWorktree = 1
   if (delayUntil > 0) fields.delayUntil = delayUntil
+  if (queueTimeoutMs !== null) fields.queueTimeoutMs = queueTimeoutMs
   return fields
 }
 

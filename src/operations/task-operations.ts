@@ -79,7 +79,13 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     // It worked in a worktree of its own, which is gone.
     const directory = before.input.isolation === 'worktree' && { directory: admitted.directory ?? '' }
     const below = before.exclusiveBelow !== null && { exclusiveBelow: admitted.exclusiveBelow ?? '' }
-    const fields = { route: JSON.stringify(route), queue, model: route.model, ...directory, ...below }
+    const fields = {
+      ...{ route: JSON.stringify(route), queue, model: route.model },
+      ...directory,
+      ...below,
+      // As after a delay: its time in the queue begins anew.
+      delayUntil: now(),
+    }
     const { status } = await records.retry(id, now(), fields)
     if (status === 'gone') throw taskNotFound(id)
     if (status === 'unfinished') throw notFinished('retry', id, 'running')

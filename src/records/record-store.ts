@@ -45,6 +45,17 @@ export interface Write {
 
 export type WriteResult = { status: 'written'; seq: number; cancelRequested: boolean } | { status: 'stale' }
 
+export interface LiveTask {
+  id: string
+  queue: string
+  state: TaskState
+  /** Epoch ms; `undefined`: it has started. */
+  waitsSince: number | undefined
+  queueTimeoutMs: number | undefined
+}
+
+const LIVE_FIELDS = ['state', 'queue', 'startedAt', 'createdAt', 'delayUntil', 'queueTimeoutMs'] as const
+
 export type RecordStore = ReturnType<typeof createRecordStore>
 
 /** See `RecordStore`; the factory opens nothing and needs no close. */
@@ -145,6 +156,22 @@ export function createRecordStore(options: RecordStoreOptions) {
     return statusOf(reply)
   }
 
+  /** Fails a task that waits and never started. `false`: there is no such task. */
+  async function expire(id: string, now: number, error: TaskFailure): Promise<boolean> {
+    const reply = await scripts('expire-task', [
+      keys.task(id),
+      keys.log(id),
+      keys.live,
+      keys.ended('failed'),
+      keys.finished,
+      id,
+      now,
+      keys.channel(id),
+      JSON.stringify(error),
+    ])
+    return reply === 1
+  }
+
   /** Puts a finished task back to waiting, with `fields` (its new route). */
   async function retry(
     id: string,
@@ -229,17 +256,21 @@ export function createRecordStore(options: RecordStoreOptions) {
     return redis.zrange(keys.children(id), '0', '-1')
   }
 
-  /** Of those tasks, the ones that are not over, with the queue each waits in. One round trip. */
-  async function liveQueues(
-    ids: readonly string[],
-  ): Promise<{ id: string; queue: string; state: TaskState }[]> {
+  /**
+   * Of those tasks, the ones that are not over, with the queue each waits in. `waitsSince`: of one that never
+   * started; `queueTimeoutMs`: its own. One round trip.
+   */
+  async function liveQueues(ids: readonly string[]): Promise<LiveTask[]> {
     const pipeline = redis.pipeline()
-    for (const id of ids) pipeline.hmget(keys.task(id), 'state', 'queue')
+    for (const id of ids) pipeline.hmget(keys.task(id), ...LIVE_FIELDS)
     const replies = (await pipeline.exec()) ?? []
     return replies.flatMap(([error, reply], index) => {
       if (error) throw error
-      const [state, queue] = reply as [TaskState | null, string]
-      return state === null || isTerminal(state) ? [] : [{ id: ids[index]!, queue, state }]
+      const [state, queue, startedAt, createdAt, delayUntil, queueTimeoutMs] = reply as (string | null)[]
+      if (state === null || isTerminal(state as TaskState)) return []
+      const live = { id: ids[index]!, queue: queue!, state: state as TaskState }
+      const waitsSince = startedAt ? undefined : Math.max(Number(createdAt), Number(delayUntil))
+      return [{ ...live, waitsSince, queueTimeoutMs: queueTimeoutMs ? Number(queueTimeoutMs) : undefined }]
     })
   }
 
@@ -295,6 +326,7 @@ export function createRecordStore(options: RecordStoreOptions) {
     claim,
     write,
     cancel,
+    expire,
     retry,
     remove,
     setWaitingFor,

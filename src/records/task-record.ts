@@ -84,6 +84,8 @@ export interface TaskRecord {
   isParent: boolean
   /** Children that are not over; counted by `read` and `readMany`, of a running parent only. */
   liveChildren: number
+  /** How long it may wait for its first start; `null`: as all tasks. */
+  queueTimeoutMs: number | null
   startedAt: number | null
   finishedAt: number | null
   cancelAt: number | null
@@ -131,6 +133,7 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     depth: Number(hash.depth ?? 1),
     isParent: hash.children !== undefined,
     liveChildren: 0,
+    queueTimeoutMs: numberOrNull(hash.queueTimeoutMs),
     startedAt: numberOrNull(hash.startedAt),
     finishedAt: numberOrNull(hash.finishedAt),
     cancelAt: numberOrNull(hash.cancelAt),

@@ -16,6 +16,7 @@ const SCRIPTS = {
   'write-task': 5,
   'cancel-task': 6,
   'retry-task': 6,
+  'expire-task': 5,
   'remove-task': 7,
   'enter-gate': 3,
   'join-line': 3,

@@ -3,8 +3,17 @@ import type { ModelID } from '../tasks/model-id.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 
 /** Why a task did not end well, where no provider is to blame. */
-export function failure(code: 'cancelled' | 'task_timeout' | 'turn_aborted', message: string): TaskFailure {
+export function failure(
+  code: 'cancelled' | 'queue_timeout' | 'task_timeout' | 'turn_aborted',
+  message: string,
+): TaskFailure {
   return { code, message, retryable: ERRORS[code].retryable }
+}
+
+/** A task that was not started in time. */
+export function queueTimeout(queueTimeoutMs: number): TaskFailure {
+  const seconds = Math.round(queueTimeoutMs / 1000)
+  return failure('queue_timeout', `Cannot start the task: it has waited for more than ${seconds} s`)
 }
 
 /** An error of ours keeps its words. @throws any other: that is a mistake in the code, not an end of the task. */

@@ -15,7 +15,7 @@ import type { ModelID } from '../tasks/model-id.ts'
 import type { MessageResult, TaskFailure } from '../tasks/task.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { afterFailure, nextModel } from './after-failure.ts'
-import { failure, failureOf } from './failure.ts'
+import { failure, failureOf, queueTimeout } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal } from './journal.ts'
 import { type OpenSessionDeps, openSession } from './open-session.ts'
@@ -53,6 +53,8 @@ export interface RunnerDeps extends OpenSessionDeps {
 export interface TaskLimits {
   /** Wall clock from the first start of the task. */
   timeoutMs: number
+  /** From the submit, or the end of its delay, to the first start. */
+  queueTimeoutMs: number
   /** Of the model, in one turn. */
   maxSteps: number
   /** Of the stream, while the model is to speak. */
@@ -122,6 +124,9 @@ export async function runTask(
     const messages = messagesOf(record.input)
     if (interruption.reason() !== undefined || record.checkpoint?.abort) return interrupted()
     const takenOver = record.attempt > 1 && record.checkpoint !== null
+    const waitedMs = (record.startedAt ?? 0) - Math.max(record.createdAt, record.delayUntil)
+    if (record.sessionID === null && waitedMs > limits.queueTimeoutMs)
+      return fail(queueTimeout(limits.queueTimeoutMs))
     if (record.sessionID === null) await openSession(record, deps, journal, interruption.signal)
     const log = takenOver ? await deps.readLog(id) : []
 

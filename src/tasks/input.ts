@@ -88,6 +88,12 @@ export const TaskInput = z
       .min(0)
       .max(365 * DAY_MS)
       .optional(),
+    queueTimeoutMs: z
+      .int()
+      .min(1000)
+      .max(365 * DAY_MS)
+      .optional()
+      .meta({ description: 'Longest time to wait for the first start, `delayMs` left out.' }),
     timeoutMs: z
       .int()
       .min(1000)

@@ -75,6 +75,34 @@ describe('silenceMs', () => {
   })
 })
 
+describe('queueTimeoutMs', () => {
+  test('fails what a worker takes too late, and spends nothing', async ({ core: { start, backend } }) => {
+    const config = createMemoryConfig({ queueTimeoutMs: 50 })
+    const orchestrator = await start({ config })
+    const { id } = await orchestrator.tasks.submit({ prompt: 'Hello' })
+    const { createdAt } = await orchestrator.tasks.get(id)
+    await eventually(() => expect(Date.now() - createdAt).toBeGreaterThan(50))
+
+    await orchestrator.startWorker()
+
+    expect(await finished(orchestrator, id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'queue_timeout', retryable: true },
+    })
+    expect(backend.sessions).toEqual([])
+  })
+
+  test('leaves the delay of a task out, and begins anew at a retry', async ({ core: { startWorking } }) => {
+    const orchestrator = await startWorking({ config: createMemoryConfig({ queueTimeoutMs: 1_000 }) })
+
+    const task = await run(orchestrator, { prompt: 'Hello', delayMs: 1_200 })
+    expect(task).toMatchObject({ state: 'succeeded' })
+
+    await orchestrator.tasks.retry(task.id)
+    expect(await finished(orchestrator, task.id)).toMatchObject({ state: 'succeeded' })
+  })
+})
+
 describe('a limit of the route', () => {
   test('beats the general one', async ({ core: { startWorking, config } }) => {
     const rule: RouteRule = { tier: 'fast', model: null, timeoutMs: null, maxCostMicroUsd: null, maxSteps: 3 }

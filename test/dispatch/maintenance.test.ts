@@ -3,7 +3,7 @@ import { type MaintenanceOptions, startMaintenance } from '../../src/dispatch/ma
 import { createTaskQueues, type TaskQueues } from '../../src/queues/task-queues.ts'
 import { CANCELLED } from '../records/records-test.ts'
 import { startRedisProxy } from '../redis/redis-proxy.ts'
-import { test as coreTest, finished, run } from '../setup/core-test.ts'
+import { test as coreTest, finished, itemsOf, run } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
 interface MaintenanceFixture {
@@ -33,6 +33,8 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
           name: 'maintainer',
           everyMs: NEVER_MS,
           missingMs: 0,
+          queueTimeoutMs: () => NEVER_MS,
+          leaveGates: async () => {},
           retention: () => ({ taskAgeMs: NEVER_MS, maxFinishedTasks: 1_000 }),
           now: Date.now,
           abortRevived: async () => {},
@@ -51,6 +53,57 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
     for (const maintenance of started) await maintenance.close()
     await queues.close()
   },
+})
+
+describe('the time in the queue', () => {
+  test('ends a task that no worker takes; what has started is left alone', async ({ core, maintenance }) => {
+    const orchestrator = await core.startWorking()
+    await orchestrator.routing.pauseTier('powerful')
+    const own = await orchestrator.tasks.submit({ tier: 'powerful', prompt: 'x', queueTimeoutMs: 1_000 })
+    const general = await orchestrator.tasks.submit({ tier: 'powerful', prompt: 'x' })
+    const delayed = await orchestrator.tasks.submit({
+      tier: 'powerful',
+      prompt: 'x',
+      delayMs: 3_600_000,
+      queueTimeoutMs: 1_000,
+    })
+    const running = await orchestrator.tasks.submit({ prompt: '@hold:here', queueTimeoutMs: 1_000 })
+    await core.backend.holds.held('here')
+    let now = Date.now()
+    const left: string[] = []
+    const { look } = maintenance.start({
+      now: () => now,
+      queueTimeoutMs: () => 60_000,
+      leaveGates: async ({ id }) => void left.push(id),
+    })
+    const states = async () =>
+      (await core.records.readMany([own.id, general.id, delayed.id, running.id])).map((one) => one!.state)
+
+    await look()
+    expect(await states()).toEqual(['waiting', 'waiting', 'delayed', 'running'])
+    now += 2_000
+    await look()
+    expect(await states()).toEqual(['failed', 'waiting', 'delayed', 'running'])
+    now += 60_000
+    await look()
+    expect(await states()).toEqual(['failed', 'failed', 'delayed', 'running'])
+    now += 3_600_000
+    await look()
+    expect(await states()).toEqual(['failed', 'failed', 'failed', 'running'])
+
+    expect(left).toEqual([own.id, general.id, delayed.id])
+    expect(await orchestrator.tasks.get(own.id)).toMatchObject({ error: { code: 'queue_timeout' } })
+    expect((await itemsOf(orchestrator, own.id)).map(({ type }) => type)).toEqual([
+      'task-queued',
+      'task-routed',
+      'task-finished',
+      'end',
+    ])
+    const [, powerful] = orchestrator.board.queues()
+    expect(await powerful!.counts()).toMatchObject({ waiting: 0, delayed: 0 })
+    core.backend.holds.release('here')
+    await finished(orchestrator, running.id)
+  })
 })
 
 describe('the sweeper', () => {

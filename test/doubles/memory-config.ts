@@ -11,6 +11,7 @@ export const MEMORY_LIMITS: Limits = {
   maxWaitingTasks: 10_000,
   maxPromptBytes: 1024 * 1024,
   timeoutMs: 60_000,
+  queueTimeoutMs: 60_000,
   maxSteps: 50,
   silenceMs: 60_000,
   retryWaitMs: 60_000,

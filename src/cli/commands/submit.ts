@@ -35,6 +35,7 @@ export function addSubmit(program: Command, cli: Cli): void {
     .option('--agent <name>', 'agent of OpenCode')
     .option('--priority <number>', '0 runs first, 9 last', numberArgument)
     .option('--delay <duration>', 'start no sooner: 30s, 5m', durationArgument)
+    .option('--queue-timeout <duration>', 'longest time to wait for the start: 5m, 2h', durationArgument)
     .option('--timeout <duration>', 'longest time from start to end: 90s, 10m', durationArgument)
     .option('--metadata <key=value>', 'something of your own (repeatable)', collectMetadata)
     .option('--idempotency-key <key>', 'submitted again with it, it is the same task')

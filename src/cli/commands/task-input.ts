@@ -21,6 +21,7 @@ export interface InputFlags {
   /** Milliseconds. */
   delay?: number
   /** Milliseconds. */
+  queueTimeout?: number
   timeout?: number
   metadata?: Record<string, string>
   idempotencyKey?: string
@@ -37,6 +38,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     file,
     message = [],
     delay,
+    queueTimeout,
     timeout,
     type,
     tier,
@@ -71,6 +73,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     agent,
     priority,
     delayMs: delay,
+    queueTimeoutMs: queueTimeout,
     timeoutMs: timeout,
     metadata,
     idempotencyKey,
