@@ -1,0 +1,119 @@
+/** Reads the evidence of a run and says what is wrong with it. Pure. */
+import type { Task, TaskEvent } from '../../src/client/index.ts'
+import type { LedgerEntry } from '../provider/ledger.ts'
+import type { Followed } from './follow.ts'
+import type { ChaosTask } from './tasks.ts'
+
+export interface TaskEvidence {
+  planned: ChaosTask
+  id: string
+  task: Task
+  /** What a reader saw that was there from the submit on. */
+  live: Followed
+  /** What a reader sees now. */
+  replay: Followed
+}
+
+/** A time when something was broken that may cost a turn without any fault of tierline's. */
+export interface Outage {
+  what: 'opencode killed' | 'opencode cut off from its provider'
+  from: number
+  to: number
+}
+
+export interface Evidence {
+  tasks: readonly TaskEvidence[]
+  ledger: readonly LedgerEntry[]
+  outages: readonly Outage[]
+  /** Sessions of the OpenCode server with the task that is named in their metadata. */
+  sessions: readonly {
+    id: string
+    taskID: string | undefined
+    parentID: string | undefined
+    messages: number
+  }[]
+  /** Tasks that tierline lists, beyond those that the submits gave. */
+  unknownTasks: readonly string[]
+}
+
+export interface Verdict {
+  problems: string[]
+  /** Steps streamed to their end a second time because OpenCode or its connection to the provider died. */
+  lostByOpenCode: number
+  /** Sessions that no task knows and that never spent anything. */
+  emptyStrays: number
+}
+
+export function check(evidence: Evidence): Verdict {
+  const problems = evidence.tasks.flatMap((one) =>
+    problemsOf(one).map((problem) => `${nameOf(one)}: ${problem}`),
+  )
+  for (const id of evidence.unknownTasks) problems.push(`${id}: nobody submitted it, or it was made twice`)
+  const { unexcused, excused } = paidTwice(evidence)
+  problems.push(...unexcused)
+  const strays = straysOf(evidence)
+  problems.push(...strays.spent.map((id) => `session ${id}: it belongs to no task and has messages`))
+  return { problems, lostByOpenCode: excused, emptyStrays: strays.empty }
+}
+
+function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
+  const problems: string[] = []
+  if (!planned.mayEnd.includes(task.state))
+    problems.push(`ended ${task.state} (${task.error?.code}: ${task.error?.message})`)
+  problems.push(...live.wrong.map((wrong) => `reader: ${wrong}`))
+  problems.push(...replay.wrong.map((wrong) => `replay: ${wrong}`))
+  if (live.end !== task.state) problems.push(`the reader was told ${live.end}, the task is ${task.state}`)
+  if (JSON.stringify(live.events) !== JSON.stringify(replay.events))
+    problems.push(`reader and log differ: ${difference(live.events, replay.events)}`)
+  const ends = replay.events.filter(({ type }) => type === 'task-finished')
+  if (ends.length !== 1) problems.push(`ended ${ends.length} times`)
+  if (replay.events.at(-1)?.type !== 'task-finished') problems.push('something came after the end')
+  for (const { messageID, text } of task.result?.messages ?? []) {
+    const applied = [...(live.texts.get(messageID)?.values() ?? [])]
+      .filter((part) => part !== '')
+      .join('\n\n')
+    if (applied !== text) problems.push(`the reader holds "${applied}", the answer is "${text}"`)
+  }
+  return problems
+}
+
+/** The same step of the same turn, streamed to its end more than once. */
+function paidTwice({ ledger, outages }: Evidence): { unexcused: string[]; excused: number } {
+  const paid = Map.groupBy(
+    ledger.filter(({ kind, streamedToEnd, marker }) => kind === 'answer' && streamedToEnd && marker !== null),
+    ({ promptHash, step, model }) => `${promptHash} ${step} ${model}`,
+  )
+  const unexcused: string[] = []
+  let excused = 0
+  for (const entries of paid.values()) {
+    const [first, ...others] = entries
+    for (const other of others) {
+      const outage = outages.find(({ from, to }) => from <= other.at && to >= first!.at)
+      if (outage !== undefined) excused += 1
+      else unexcused.push(`${first!.marker}: step ${first!.step} paid twice, ${first!.id} and ${other.id}`)
+    }
+  }
+  return { unexcused, excused }
+}
+
+function straysOf({ sessions, tasks }: Evidence): { spent: string[]; empty: number } {
+  const known = new Set(tasks.map(({ task }) => task.sessionID))
+  const strays = sessions.filter(
+    ({ id, parentID, taskID }) => parentID === undefined && taskID !== undefined && !known.has(id),
+  )
+  return {
+    spent: strays.filter(({ messages }) => messages > 0).map(({ id }) => id),
+    empty: strays.filter(({ messages }) => messages === 0).length,
+  }
+}
+
+function difference(live: readonly TaskEvent[], replay: readonly TaskEvent[]): string {
+  const at = replay.findIndex((event, index) => JSON.stringify(event) !== JSON.stringify(live[index]))
+  return at === -1
+    ? `${live.length} and ${replay.length} events`
+    : `at ${at + 1}: ${JSON.stringify(live[at])} and ${JSON.stringify(replay[at])}`
+}
+
+function nameOf({ planned, id }: TaskEvidence): string {
+  return `${planned.marker} (${planned.kind}, ${id})`
+}

@@ -1,0 +1,183 @@
+/** Runs a plan on a stage and gathers the evidence. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Task } from '../../src/client/index.ts'
+import type { Evidence, Outage, TaskEvidence } from './check.ts'
+import { type Followed, follow } from './follow.ts'
+import { inflict } from './inflict.ts'
+import type { Fault, Plan } from './plan.ts'
+import type { Stage } from './stage.ts'
+import type { ChaosTask } from './tasks.ts'
+
+export interface RunReport {
+  evidence: Evidence
+  /** Faults by name, as they were carried out. */
+  faults: Record<string, number>
+  kills: number
+  missed: number
+  durationMs: number
+}
+
+export interface Progress {
+  tasksOver: number
+  tasks: number
+  faultsDone: number
+  faults: number
+  now: string
+}
+
+/** Tasks under way at a time: enough to keep every worker busy. */
+const WIDTH = 40
+
+export async function runPlan(
+  plan: Plan,
+  stage: Stage,
+  onProgress: (progress: Progress) => void,
+): Promise<RunReport> {
+  const startedAt = Date.now()
+  const outages: Outage[] = []
+  const faults: Record<string, number> = {}
+  let kills = 0
+  let missed = 0
+  let over = 0
+  let done = 0
+  let waiters: { at: number; resolve(): void }[] = []
+  let now = 'starting'
+  const report = () =>
+    onProgress({
+      tasksOver: over,
+      tasks: plan.tasks.length,
+      faultsDone: done,
+      faults: plan.faults.length,
+      now,
+    })
+
+  const untilOver = (at: number) =>
+    over >= at ? Promise.resolve() : new Promise<void>((resolve) => waiters.push({ at, resolve }))
+
+  const gathered: { planned: ChaosTask; id: string; live: Followed }[] = []
+  const queue = [...plan.tasks]
+  const lane = async () => {
+    for (let planned = queue.shift(); planned !== undefined; planned = queue.shift()) {
+      gathered.push(await runTask(planned, stage))
+      over += 1
+      report()
+      for (const { resolve } of waiters.filter(({ at }) => at <= over)) resolve()
+      waiters = waiters.filter(({ at }) => at > over)
+    }
+  }
+
+  const breakThings = async () => {
+    for (const { afterTasks, fault } of plan.faults) {
+      await untilOver(afterTasks)
+      now = describe(fault)
+      report()
+      const from = Date.now()
+      const outcome = await inflict(fault, stage)
+      const what = outageOf(fault)
+      if (what !== undefined) outages.push({ what, from, to: Date.now() + 5_000 })
+      if (outcome === 'missed') missed += 1
+      else {
+        faults[fault.do] = (faults[fault.do] ?? 0) + 1
+        if (fault.do === 'kill' || fault.do === 'kill at') kills += 1
+      }
+      done += 1
+      now = 'healing'
+      report()
+    }
+  }
+
+  await Promise.all([breakThings(), ...Array.from({ length: WIDTH }, lane)])
+  return {
+    evidence: await gather(gathered, stage, outages),
+    faults,
+    kills,
+    missed,
+    durationMs: Date.now() - startedAt,
+  }
+}
+
+/** Submits it, reads it to its end, and cancels it if that is planned. */
+async function runTask(
+  planned: ChaosTask,
+  { client }: Stage,
+): Promise<{ planned: ChaosTask; id: string; live: Followed }> {
+  const { id } = await patiently(() => client.enqueue({ ...planned.input, idempotencyKey: planned.marker }))
+  const cancelling =
+    planned.cancelAfterMs === undefined
+      ? undefined
+      : sleep(planned.cancelAfterMs).then(() => patiently(() => client.cancel(id)))
+  const live = await follow(client, id)
+  await cancelling
+  return { planned, id, live }
+}
+
+async function gather(
+  gathered: { planned: ChaosTask; id: string; live: Followed }[],
+  { client, provider, openCode }: Stage,
+  outages: Outage[],
+): Promise<Evidence> {
+  const tasks: TaskEvidence[] = []
+  for (const one of gathered) {
+    const task = await patiently(() => client.get(one.id))
+    tasks.push({ ...one, task, replay: await follow(client, one.id) })
+  }
+  const submitted = new Set(gathered.map(({ id }) => id))
+  const listed: Task[] = []
+  for (let cursor: string | undefined, more = true; more; ) {
+    const page = await client.list({ limit: 200, ...(cursor && { cursor }) })
+    listed.push(...page.data)
+    cursor = page.nextCursor ?? undefined
+    more = cursor !== undefined
+  }
+  return {
+    tasks,
+    ledger: provider.ledger.entries(),
+    outages,
+    sessions: await sessionsOf(openCode),
+    unknownTasks: listed.filter(({ id }) => !submitted.has(id)).map(({ id }) => id),
+  }
+}
+
+interface WireSession {
+  id: string
+  parentID?: string
+  metadata?: { tierline?: { taskID?: string } }
+}
+
+async function sessionsOf({ url, username, password }: Stage['openCode']): Promise<Evidence['sessions']> {
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  const get = async <Body>(path: string) =>
+    (await (await fetch(`${url}${path}`, { headers: { authorization } })).json()) as Body
+  const sessions = await get<WireSession[]>('/session?limit=100000')
+  return Promise.all(
+    sessions.map(async ({ id, parentID, metadata }) => ({
+      id,
+      parentID,
+      taskID: metadata?.tierline?.taskID,
+      messages: (await get<unknown[]>(`/session/${id}/message?limit=2`)).length,
+    })),
+  )
+}
+
+/** As a producer would: again, until it is taken. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if ((error as { retryable?: boolean }).retryable !== true) throw error
+      await sleep(200)
+    }
+  }
+}
+
+function outageOf(fault: Fault): Outage['what'] | undefined {
+  if (fault.do === 'kill' && fault.who === 'opencode') return 'opencode killed'
+  if ('link' in fault && fault.link === 'opencode->provider') return 'opencode cut off from its provider'
+  return undefined
+}
+
+export function describe(fault: Fault): string {
+  const { do: what, ...rest } = fault
+  return `${what} ${Object.values(rest).join(' ')}`
+}
