@@ -40,6 +40,8 @@ export interface Verdict {
   problems: string[]
   /** Steps streamed to their end a second time because OpenCode or its connection to the provider died. */
   lostByOpenCode: number
+  /** The same for answers that the provider billed although they were broken. */
+  brokenAndBilled: number
   /** Sessions that no task knows and that never spent anything. */
   emptyStrays: number
 }
@@ -49,11 +51,11 @@ export function check(evidence: Evidence): Verdict {
     problemsOf(one).map((problem) => `${nameOf(one)}: ${problem}`),
   )
   for (const id of evidence.unknownTasks) problems.push(`${id}: nobody submitted it, or it was made twice`)
-  const { unexcused, excused } = paidTwice(evidence)
+  const { unexcused, lostByOpenCode, brokenAndBilled } = paidTwice(evidence)
   problems.push(...unexcused)
   const strays = straysOf(evidence)
   problems.push(...strays.spent.map((id) => `session ${id}: it belongs to no task and has messages`))
-  return { problems, lostByOpenCode: excused, emptyStrays: strays.empty }
+  return { problems, lostByOpenCode, brokenAndBilled, emptyStrays: strays.empty }
 }
 
 function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
@@ -78,22 +80,23 @@ function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
 }
 
 /** The same step of the same turn, streamed to its end more than once. */
-function paidTwice({ ledger, outages }: Evidence): { unexcused: string[]; excused: number } {
+function paidTwice({ tasks, ledger, outages }: Evidence) {
+  const broken = new Set(tasks.flatMap(({ planned }) => (planned.billsBrokenAnswer ? [planned.marker] : [])))
   const paid = Map.groupBy(
     ledger.filter(({ kind, streamedToEnd, marker }) => kind === 'answer' && streamedToEnd && marker !== null),
     ({ promptHash, step, model }) => `${promptHash} ${step} ${model}`,
   )
   const unexcused: string[] = []
-  let excused = 0
-  for (const entries of paid.values()) {
-    const [first, ...others] = entries
+  let lostByOpenCode = 0
+  let brokenAndBilled = 0
+  for (const [first, ...others] of paid.values()) {
     for (const other of others) {
-      const outage = outages.find(({ from, to }) => from <= other.at && to >= first!.at)
-      if (outage !== undefined) excused += 1
+      if (broken.has(first!.marker!)) brokenAndBilled += 1
+      else if (outages.some(({ from, to }) => from <= other.at && to >= first!.at)) lostByOpenCode += 1
       else unexcused.push(`${first!.marker}: step ${first!.step} paid twice, ${first!.id} and ${other.id}`)
     }
   }
-  return { unexcused, excused }
+  return { unexcused, lostByOpenCode, brokenAndBilled }
 }
 
 function straysOf({ sessions, tasks }: Evidence): { spent: string[]; empty: number } {

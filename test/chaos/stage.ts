@@ -45,8 +45,13 @@ export interface Stage {
   close(): Promise<void>
 }
 
+export interface StageOptions {
+  /** `embedded`: not the Redis of the PATH. Default `any`. */
+  engine?: 'any' | 'embedded'
+}
+
 /** Everything up and ready. */
-export async function openStage(): Promise<Stage> {
+export async function openStage({ engine = 'any' }: StageOptions = {}): Promise<Stage> {
   const home = await createHome(CONFIG)
   const closers: (() => Promise<unknown>)[] = [() => home.remove()]
   const close = async () => {
@@ -55,7 +60,7 @@ export async function openStage(): Promise<Stage> {
   try {
     const provider = await startScriptedProvider()
     closers.push(() => provider.close())
-    const redis = await startChaosRedis(join(home.dir, 'redis'))
+    const redis = await startChaosRedis(join(home.dir, 'redis'), engine)
     closers.push(() => redis.stop())
     const apiPort = await freePort()
     const links = {} as Record<LinkName, Link>
@@ -79,7 +84,7 @@ export async function openStage(): Promise<Stage> {
     const startProcess = async (who: Worker | 'api') => {
       said.set(who, chatter(who))
       const started = await startTierline(home, who === 'api' ? ['serve'] : ['worker'], {
-        REDIS_URL: `redis://127.0.0.1:${links[`${who}->redis`].port}`,
+        REDIS_URL: redis.urlAt(links[`${who}->redis`].port),
         OPENCODE_URL: `main=http://127.0.0.1:${links[`${who}->opencode`].port}`,
         OPENCODE_SERVER_PASSWORD: openCode.password,
         TIERLINE_NAMESPACE: 'chaos',

@@ -12,6 +12,8 @@ export interface ChaosTask {
   mayEnd: readonly TaskState[]
   /** Set: somebody cancels it that long after its submit. */
   cancelAfterMs?: number
+  /** The provider bills an answer that is broken, so asking again costs again. */
+  billsBrokenAnswer?: true
 }
 
 type Make = (marker: string, random: Random) => Omit<ChaosTask, 'marker' | 'kind'>
@@ -60,8 +62,8 @@ const KINDS: Record<string, { weight: number; make: Make }> = {
   'rate limit': kind(4, () => '@status:429,1 @ra:1 @words:15 @chunk:20'),
   'provider fails': kind(4, () => '@status:500,1 @words:15 @chunk:20'),
   'half a stream': kind(4, () => '@words:10 @chunk:20 @drop:1 @words:10'),
-  'malformed frame': kind(3, () => '@words:10 @chunk:20 @malformed:1 @words:10'),
-  'no finish': kind(3, () => '@words:10 @chunk:20 @nofinish:1'),
+  'malformed frame': broken(3, '@words:10 @chunk:20 @malformed:1 @words:10'),
+  'no finish': broken(3, '@words:10 @chunk:20 @nofinish:1'),
   'no answer': kind(2, () => '@hang:1 @words:10'),
   'stream stalls': kind(2, () => '@words:6 @chunk:20 @stall:1 @words:6'),
   cancelled: {
@@ -89,6 +91,10 @@ export function planTasks(count: number, random: Random): ChaosTask[] {
 
 function kind(weight: number, script: (random: Random) => string): { weight: number; make: Make } {
   return { weight, make: (marker, random) => ends(`#${marker} ${script(random)}`) }
+}
+
+function broken(weight: number, script: string): { weight: number; make: Make } {
+  return { weight, make: (marker) => ({ ...ends(`#${marker} ${script}`), billsBrokenAnswer: true }) }
 }
 
 function ends(prompt: string, more: Partial<TaskInput> = {}): Omit<ChaosTask, 'marker' | 'kind'> {

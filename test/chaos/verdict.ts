@@ -1,0 +1,43 @@
+/** The whole of a chaos run: stage, plan, evidence, and what is left when all has ended. */
+import { processesOf } from '../setup/processes.ts'
+import { check, type Verdict } from './check.ts'
+import { keysLeft, leakedFiles, openFiles } from './leftovers.ts'
+import type { Plan } from './plan.ts'
+import { type Progress, type RunReport, runPlan } from './run-plan.ts'
+import { openStage, type StageOptions } from './stage.ts'
+
+export interface ChaosResult extends Verdict {
+  report: RunReport
+  /** Which Redis it ran on. */
+  redis: string
+}
+
+/** Ends everything it started, however it goes. */
+export async function runChaos(
+  plan: Plan,
+  options: StageOptions,
+  onProgress: (progress: Progress) => void = () => {},
+): Promise<ChaosResult> {
+  const stage = await openStage(options)
+  const problems: string[] = []
+  try {
+    const filesAtFirst = openFiles(stage)
+    const report = await runPlan(plan, stage, onProgress)
+    const verdict = check(report.evidence)
+    problems.push(...verdict.problems)
+    problems.push(
+      ...(await keysLeft(
+        stage,
+        report.evidence.tasks.map(({ id }) => id),
+      )),
+    )
+    problems.push(...(await leakedFiles(filesAtFirst, stage)))
+    for (const [who, code] of Object.entries(await stage.endTierline()))
+      if (code !== 0) problems.push(`${who} ended with ${code} when it was asked to stop`)
+    return { ...verdict, problems, report, redis: stage.redis.engine }
+  } finally {
+    const { dir } = stage.home
+    await stage.close()
+    for (const { command } of processesOf(dir)) problems.push(`a process is left: ${command}`)
+  }
+}
