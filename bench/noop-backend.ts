@@ -40,6 +40,8 @@ export function createNoopBackend(): SessionBackend {
   let sessions = 0
   return {
     server: 'noop',
+    openedSince: async () => [],
+    removeEmpty: async () => false,
     async openSession() {
       sessions += 1
       return { sessionID: `ses_${sessions}` }

@@ -10,6 +10,7 @@ import { startMaintenance } from './dispatch/maintenance.ts'
 import { createRunnerDeps } from './dispatch/runner-deps.ts'
 import { trackRunningTasks } from './dispatch/running-tasks.ts'
 import { seldom } from './dispatch/seldom.ts'
+import { createStraySweeper } from './dispatch/sweep-strays.ts'
 import { sweepWorktrees } from './dispatch/sweep-worktrees.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
 import { followCooldowns, readCooldowns } from './limits/cooldowns.ts'
@@ -326,6 +327,16 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       abortRevived: () => abortRevived(createTombstoneStore({ redis: patient, keys }), revived, now()),
       sweepWorktrees: () =>
         sweepWorktrees(createWorktreeStore({ redis: patient, keys }), patientRecords, backends),
+      sweepStrays: createStraySweeper({
+        backends,
+        records: patientRecords,
+        now,
+        onSwept: ({ sessionID, taskID }, server) =>
+          log.warn(
+            { task: taskID, session: sessionID, server },
+            'an empty session that no task uses was removed',
+          ),
+      }),
       onSwept: (id) => log.warn({ task: id }, 'a live task had no job for a while and was delivered again'),
       onError,
     })

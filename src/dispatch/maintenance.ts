@@ -30,6 +30,8 @@ export interface MaintenanceOptions {
   now(): number
   /** Looks after what was aborted and may run again. */
   abortRevived(): Promise<void>
+  /** Removes sessions that no task uses. */
+  sweepStrays(): Promise<void>
   /** Removes worktrees of tasks that are over. */
   sweepWorktrees(): Promise<void>
   onSwept(taskID: string): void
@@ -65,6 +67,7 @@ export function startMaintenance(options: MaintenanceOptions): {
     await options.sweepWorktrees()
     await letGo()
     await redeliver()
+    await options.sweepStrays()
   }
 
   async function elected(): Promise<boolean> {

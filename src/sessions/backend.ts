@@ -21,6 +21,20 @@ export interface SessionBackend {
    */
   openSession(request: OpenSession, signal: AbortSignal): Promise<{ sessionID: string }>
 
+  /**
+   * Sessions opened for tasks from then on (epoch ms), in all directories; the newest thousand.
+   *
+   * @throws {TierlineError} `opencode_unavailable`
+   */
+  openedSince(sinceMs: number): Promise<OpenedSession[]>
+
+  /**
+   * Deletes a session in which nothing was ever asked; `false`: something was, and it stays. Safe on an unknown one.
+   *
+   * @throws {TierlineError} `opencode_unavailable`
+   */
+  removeEmpty(session: SessionRef): Promise<boolean>
+
   /** What the server knows of a session; `undefined`: it has none such. @throws `opencode_unavailable`. */
   findSession(sessionID: string, signal?: AbortSignal): Promise<SessionFacts | undefined>
 
@@ -85,6 +99,12 @@ export interface SessionRef {
   sessionID: string
   /** Absolute; `undefined`: the server's own working directory. */
   directory: string | undefined
+}
+
+export interface OpenedSession extends SessionRef {
+  /** As `openSession` was told. */
+  taskID: string
+  createdAt: number
 }
 
 export interface SessionFacts extends SessionRef {

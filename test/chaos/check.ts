@@ -42,8 +42,6 @@ export interface Verdict {
   lostByOpenCode: number
   /** The same for answers that the provider billed although they were broken. */
   brokenAndBilled: number
-  /** Sessions that no task knows and that never spent anything. */
-  emptyStrays: number
 }
 
 export function check(evidence: Evidence): Verdict {
@@ -53,9 +51,9 @@ export function check(evidence: Evidence): Verdict {
   for (const id of evidence.unknownTasks) problems.push(`${id}: nobody submitted it, or it was made twice`)
   const { unexcused, lostByOpenCode, brokenAndBilled } = paidTwice(evidence)
   problems.push(...unexcused)
-  const strays = straysOf(evidence)
-  problems.push(...strays.spent.map((id) => `session ${id}: it belongs to no task and has messages`))
-  return { problems, lostByOpenCode, brokenAndBilled, emptyStrays: strays.empty }
+  for (const { id, messages } of straysOf(evidence))
+    problems.push(`session ${id}: it belongs to no task, and has ${messages} messages`)
+  return { problems, lostByOpenCode, brokenAndBilled }
 }
 
 function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
@@ -99,15 +97,12 @@ function paidTwice({ tasks, ledger, outages }: Evidence) {
   return { unexcused, lostByOpenCode, brokenAndBilled }
 }
 
-function straysOf({ sessions, tasks }: Evidence): { spent: string[]; empty: number } {
+/** Sessions that were opened for a task and are not the one it has. */
+export function straysOf({ sessions, tasks }: Pick<Evidence, 'sessions' | 'tasks'>): Evidence['sessions'] {
   const known = new Set(tasks.map(({ task }) => task.sessionID))
-  const strays = sessions.filter(
+  return sessions.filter(
     ({ id, parentID, taskID }) => parentID === undefined && taskID !== undefined && !known.has(id),
   )
-  return {
-    spent: strays.filter(({ messages }) => messages > 0).map(({ id }) => id),
-    empty: strays.filter(({ messages }) => messages === 0).length,
-  }
 }
 
 function difference(live: readonly TaskEvent[], replay: readonly TaskEvent[]): string {

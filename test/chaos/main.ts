@@ -62,7 +62,6 @@ const figures = {
   attempts: report.evidence.tasks.reduce((sum, { task }) => sum + task.attempt, 0),
   paidTwiceSinceOpenCodeLostIt: result.lostByOpenCode,
   paidTwiceSinceTheAnswerWasBroken: result.brokenAndBilled,
-  emptySessionsLeft: result.emptyStrays,
   problems: problems.length,
 }
 console.log(JSON.stringify(figures, null, 2))

@@ -1,7 +1,7 @@
 /** Runs a plan on a stage and gathers the evidence. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Task } from '../../src/client/index.ts'
-import type { Evidence, Outage, TaskEvidence } from './check.ts'
+import { type Evidence, type Outage, straysOf, type TaskEvidence } from './check.ts'
 import { type Followed, follow } from './follow.ts'
 import { inflict } from './inflict.ts'
 import type { Fault, Plan } from './plan.ts'
@@ -133,7 +133,7 @@ async function gather(
     tasks,
     ledger: provider.ledger.entries(),
     outages,
-    sessions: await sessionsOf(openCode),
+    sessions: await sessionsOnceSwept(openCode, tasks),
     unknownTasks: listed.filter(({ id }) => !submitted.has(id)).map(({ id }) => id),
   }
 }
@@ -142,6 +142,19 @@ interface WireSession {
   id: string
   parentID?: string
   metadata?: { tierline?: { taskID?: string } }
+}
+
+/** Maintenance removes strays when they are a minute old, and looks once a minute. */
+const SWEEP_PATIENCE_MS = 200_000
+
+async function sessionsOnceSwept(
+  openCode: Stage['openCode'],
+  tasks: readonly TaskEvidence[],
+): Promise<Evidence['sessions']> {
+  for (const deadline = Date.now() + SWEEP_PATIENCE_MS; ; await sleep(2_000)) {
+    const sessions = await sessionsOf(openCode)
+    if (straysOf({ sessions, tasks }).length === 0 || Date.now() > deadline) return sessions
+  }
 }
 
 async function sessionsOf({ url, username, password }: Stage['openCode']): Promise<Evidence['sessions']> {

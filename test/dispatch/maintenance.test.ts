@@ -39,6 +39,7 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
           now: Date.now,
           abortRevived: async () => {},
           sweepWorktrees: async () => {},
+          sweepStrays: async () => {},
           onSwept: (id) => swept.push(id),
           onError: (error) => {
             throw error

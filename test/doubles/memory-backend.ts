@@ -38,6 +38,7 @@ export interface MemoryBackend extends SessionBackend {
 
 export interface MemorySession extends OpenSession {
   sessionID: string
+  createdAt: number
   messageIDs: string[]
 }
 
@@ -125,10 +126,30 @@ export function createMemoryBackend({
       assertHere()
       const known = request.mayExist && sessions.find(({ taskID }) => taskID === request.taskID)
       if (known) return { sessionID: known.sessionID }
-      const session = { ...request, sessionID: `ses_${sessions.length + 1}`, messageIDs: [] }
+      const session = {
+        ...request,
+        sessionID: `ses_${sessions.length + 1}`,
+        createdAt: Date.now(),
+        messageIDs: [],
+      }
       sessions.push(session)
       byID.set(session.sessionID, session)
       return { sessionID: session.sessionID }
+    },
+
+    async openedSince(sinceMs) {
+      assertHere()
+      return sessions.filter(({ createdAt }) => createdAt >= sinceMs)
+    },
+
+    async removeEmpty({ sessionID }) {
+      assertHere()
+      const session = byID.get(sessionID)
+      if (session === undefined) return true
+      if (session.messageIDs.length > 0) return false
+      byID.delete(sessionID)
+      sessions.splice(sessions.indexOf(session), 1)
+      return true
     },
 
     async findSession(sessionID) {

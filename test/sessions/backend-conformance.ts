@@ -47,6 +47,27 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
       expect(await newSession(stage.backend, { taskID, mayExist: true })).toBe(first)
     })
 
+    test('openedSince() names the sessions of tasks, and removeEmpty() those that were never asked', async () => {
+      const before = Date.now()
+      const [empty, asked] = [newTaskID(), newTaskID()]
+      const [emptyID, askedID] = [
+        await newSession(stage.backend, { taskID: empty }),
+        await newSession(stage.backend, { taskID: asked }),
+      ]
+      await run(stage.backend, turnOf(askedID, 'Hello'))
+
+      const opened = await stage.other.openedSince(before)
+      const idOf = (taskID: string) => opened.find((session) => session.taskID === taskID)?.sessionID
+      expect([idOf(empty), idOf(asked)]).toEqual([emptyID, askedID])
+      expect(opened.every(({ createdAt }) => createdAt >= before)).toBe(true)
+      for (const session of opened.filter(({ taskID }) => [empty, asked].includes(taskID)))
+        expect(await stage.other.removeEmpty(session)).toBe(session.taskID === empty)
+
+      expect(await stage.backend.findSession(emptyID)).toBeUndefined()
+      expect(await stage.backend.findSession(askedID)).toBeDefined()
+      expect(await stage.backend.removeEmpty({ sessionID: emptyID, directory: undefined })).toBe(true)
+    })
+
     test('findSession() tells where a session is, and knows no other', async () => {
       const taskID = newTaskID()
       const sessionID = await newSession(stage.backend, { taskID })

@@ -7,6 +7,7 @@ import { catalogOf } from './catalog.ts'
 import { createDirectoryPool } from './directory-pool.ts'
 import { createOpenCodeHttp, type OpenCodeAddress } from './http.ts'
 import { openSession } from './open-session.ts'
+import { openedSince, removeEmpty } from './opened-sessions.ts'
 import { patiently } from './patience.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import { runTurn } from './run-turn.ts'
@@ -77,6 +78,9 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
         release()
       }
     },
+
+    openedSince: (sinceMs) => orUnavailable(() => openedSince(http, sinceMs)),
+    removeEmpty: (session) => orUnavailable(() => removeEmpty(http, session)),
 
     findSession(sessionID, signal) {
       return orUnavailable(async () => {

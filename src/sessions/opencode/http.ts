@@ -63,6 +63,9 @@ export interface OpenCodeHttp {
   createSession(directory: Directory, body: SessionBody, signal: AbortSignal): Promise<{ id: string }>
   /** Root sessions whose title holds `text`, newest first. */
   searchSessions(directory: Directory, text: string, signal: AbortSignal): Promise<SessionInfo[]>
+  /** Of all directories, updated since then, newest first. `search`: part of the title. */
+  sessionsSince(start: number, search: string): Promise<SessionInfo[]>
+  removeSession(sessionID: string, directory: Directory): Promise<void>
   session(sessionID: string, directory: Directory, signal?: AbortSignal): Promise<SessionInfo>
   /** All of the session, oldest first. */
   messages(sessionID: string, directory: Directory, signal: AbortSignal): Promise<Messages>
@@ -164,6 +167,14 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
       read('session', Created, { method: 'post', directory, json, signal }),
     searchSessions: (directory, search, signal) =>
       read('session', SessionList, { directory, query: { roots: 'true', limit: '1000', search }, signal }),
+    sessionsSince: (start, search) =>
+      read('experimental/session', SessionList, {
+        query: { roots: 'true', limit: '1000', start: String(start), search },
+      }),
+    async removeSession(id, directory) {
+      const response = await call(`session/${id}`, { method: 'delete', directory })
+      await response.body?.cancel()
+    },
     session: (id, directory, signal) => read(`session/${id}`, SessionInfo, { directory, signal }),
     messages: (id, directory, signal) => read(`session/${id}/message`, MessageList, { directory, signal }),
     statuses: (directory, signal) => read('session/status', Statuses, { directory, signal }),

@@ -48,7 +48,9 @@ export async function openSession(
   }
 }
 
-function taskIDIn(metadata: Record<string, unknown> | undefined): unknown {
+/** The task that a session was opened for, if one was. */
+export function taskIDIn(metadata: Record<string, unknown> | undefined): string | undefined {
   const own = metadata?.tierline
-  return typeof own === 'object' && own !== null && 'taskID' in own ? own.taskID : undefined
+  const taskID = typeof own === 'object' && own !== null && 'taskID' in own ? own.taskID : undefined
+  return typeof taskID === 'string' ? taskID : undefined
 }
