@@ -1,4 +1,4 @@
-/** What tierline needs of the embedded Valkey: that BullMQ works on it, and that it stays small. */
+/** What tierline needs of the embedded Valkey beside BullMQ, which bullmq.test.ts tries, and its promise, which durability.test.ts does. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -34,77 +34,6 @@ const test = withOwnRedis.extend<{ bull: Bull }>({
 })
 
 describe('BullMQ on the embedded Valkey', () => {
-  test('runs jobs by priority, with result, progress and log', async ({ bull }) => {
-    for (const priority of [5, 1, 3])
-      await bull.queue.add('job', { priority }, { priority, jobId: `p${priority}` })
-    const order: number[] = []
-    await bull.work(async (job) => {
-      order.push(job.data.priority)
-      await job.updateProgress(50)
-      await job.log('hello')
-      return job.data.priority * 2
-    })
-
-    await expect.poll(() => bull.queue.getCompletedCount(), POLL).toBe(3)
-    expect(order).toEqual([1, 3, 5])
-    expect(await bull.queue.getJob('p3')).toMatchObject({ returnvalue: 6, progress: 50 })
-    expect((await bull.queue.getJobLogs('p3')).logs).toEqual(['hello'])
-  })
-
-  test('runs a delayed job when its time has come, and one that is promoted before', async ({ bull }) => {
-    await bull.work(async (job) => Date.now() - job.timestamp)
-    await bull.queue.add('job', {}, { delay: 300, jobId: 'late' })
-    const promoted = await bull.queue.add('job', {}, { delay: 3_600_000, jobId: 'early' })
-    await promoted.promote()
-
-    await expect.poll(() => bull.queue.getCompletedCount(), POLL).toBe(2)
-    expect((await bull.queue.getJob('late'))?.returnvalue).toBeGreaterThanOrEqual(300)
-  })
-
-  test('gives the job of a worker that stalled to another', async ({ bull }) => {
-    await bull.queue.add('job', {})
-    const started = Promise.withResolvers<void>()
-    const never = Promise.withResolvers<void>()
-    const stalled = { lockDuration: 300, lockRenewTime: 3_600_000, stalledInterval: 100 }
-    await bull.work(async () => {
-      started.resolve()
-      await never.promise
-    }, stalled)
-    await started.promise
-    await bull.work(async () => 'taken over', { stalledInterval: 100 })
-
-    await expect.poll(async () => (await bull.queue.getCompleted())[0]?.returnvalue, POLL).toBe('taken over')
-    never.resolve()
-  })
-
-  test('tries again, pauses, and holds a global limit', async ({ bull }) => {
-    await bull.queue.setGlobalConcurrency(2)
-    await bull.queue.pause()
-    await bull.queue.addBulk(
-      Array.from({ length: 10 }, () => ({ name: 'job', data: {}, opts: { attempts: 2, backoff: 10 } })),
-    )
-    let running = 0
-    const seen: number[] = []
-    const twoAtOnce = Promise.withResolvers<void>()
-    await bull.work(
-      async (job) => {
-        seen.push(++running)
-        if (running === 2) twoAtOnce.resolve()
-        await twoAtOnce.promise
-        await job.updateProgress(1)
-        running -= 1
-        if (job.attemptsMade === 0) throw new Error('The first attempt fails')
-      },
-      { concurrency: 10 },
-    )
-    expect(await bull.queue.getJobCounts('waiting', 'active')).toEqual({ waiting: 10, active: 0 })
-    await bull.queue.resume()
-
-    await expect.poll(() => bull.queue.getCompletedCount(), POLL).toBe(10)
-    expect(seen).toHaveLength(20)
-    expect(Math.max(...seen)).toBe(2)
-  })
-
   test('is through with 20,000 jobs and holds none of their memory', { timeout: 180_000 }, async ({
     own,
     bull,
