@@ -1,5 +1,6 @@
 /** Reads the evidence of a run and says what is wrong with it. Pure. */
 import type { Task, TaskEvent } from '../../src/client/index.ts'
+import { isTerminal } from '../../src/tasks/state.ts'
 import type { LedgerEntry } from '../provider/ledger.ts'
 import type { Followed } from './follow.ts'
 import type { ChaosTask } from './tasks.ts'
@@ -57,6 +58,7 @@ export function check(evidence: Evidence): Verdict {
 }
 
 function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
+  if (!isTerminal(task.state)) return [`never ended: it is ${task.state} at attempt ${task.attempt}`]
   const problems: string[] = []
   if (!planned.mayEnd.includes(task.state))
     problems.push(`ended ${task.state} (${task.error?.code}: ${task.error?.message})`)

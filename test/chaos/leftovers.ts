@@ -28,7 +28,7 @@ export async function leakedFiles(before: OpenFiles, stage: Stage): Promise<stri
   }
 }
 
-/** Removes all tasks, then names the keys that still belong to one, and locks; those that expire are no leftover. */
+/** Removes these tasks, then names the keys that still belong to one, and locks; those that expire are no leftover. */
 export async function keysLeft(stage: Stage, ids: readonly string[]): Promise<string[]> {
   for (const id of ids) await stage.client.remove(id)
   const redis = new Redis(stage.redis.urlAt(stage.redis.port))
@@ -36,7 +36,7 @@ export async function keysLeft(stage: Stage, ids: readonly string[]): Promise<st
     const left: string[] = []
     for await (const keys of redis.scanStream({ count: 1_000 }))
       for (const key of keys as string[])
-        if (/tsk_|:lock$/.test(key) && (await redis.pttl(key)) === -1) left.push(key)
+        if (ids.some((id) => key.includes(id)) && (await redis.pttl(key)) === -1) left.push(key)
     return left.map((key) => `the key ${key} is left`)
   } finally {
     redis.disconnect()

@@ -25,6 +25,11 @@ export interface Progress {
   now: string
 }
 
+/** Nothing was over for so long, with all faults healed: what is not over by then never will be. */
+const STUCK_MS = 180_000
+
+const REPLAY_MS = 10_000
+
 /** Tasks under way at a time: enough to keep every worker busy. */
 const WIDTH = 40
 
@@ -51,6 +56,14 @@ export async function runPlan(
       now,
     })
 
+  const stuck = new AbortController()
+  let watchdog: NodeJS.Timeout | undefined
+  const watch = () => {
+    clearTimeout(watchdog)
+    watchdog = setTimeout(() => stuck.abort(), STUCK_MS)
+  }
+  watch()
+
   const untilOver = (at: number) =>
     over >= at ? Promise.resolve() : new Promise<void>((resolve) => waiters.push({ at, resolve }))
 
@@ -58,8 +71,9 @@ export async function runPlan(
   const queue = [...plan.tasks]
   const lane = async () => {
     for (let planned = queue.shift(); planned !== undefined; planned = queue.shift()) {
-      gathered.push(await runTask(planned, stage))
+      gathered.push(await runTask(planned, stage, stuck.signal))
       over += 1
+      watch()
       report()
       for (const { resolve } of waiters.filter(({ at }) => at <= over)) resolve()
       waiters = waiters.filter(({ at }) => at > over)
@@ -80,6 +94,7 @@ export async function runPlan(
         faults[fault.do] = (faults[fault.do] ?? 0) + 1
         if (fault.do === 'kill' || fault.do === 'kill at') kills += 1
       }
+      watch()
       done += 1
       now = 'healing'
       report()
@@ -87,6 +102,7 @@ export async function runPlan(
   }
 
   await Promise.all([breakThings(), ...Array.from({ length: WIDTH }, lane)])
+  clearTimeout(watchdog)
   return {
     evidence: await gather(gathered, stage, outages),
     faults,
@@ -100,13 +116,14 @@ export async function runPlan(
 async function runTask(
   planned: ChaosTask,
   { client }: Stage,
+  signal: AbortSignal,
 ): Promise<{ planned: ChaosTask; id: string; live: Followed }> {
   const { id } = await patiently(() => client.enqueue({ ...planned.input, idempotencyKey: planned.marker }))
   const cancelling =
     planned.cancelAfterMs === undefined
       ? undefined
       : sleep(planned.cancelAfterMs).then(() => patiently(() => client.cancel(id)))
-  const live = await follow(client, id)
+  const live = await follow(client, id, signal)
   await cancelling
   return { planned, id, live }
 }
@@ -119,7 +136,7 @@ async function gather(
   const tasks: TaskEvidence[] = []
   for (const one of gathered) {
     const task = await patiently(() => client.get(one.id))
-    tasks.push({ ...one, task, replay: await follow(client, one.id) })
+    tasks.push({ ...one, task, replay: await follow(client, one.id, AbortSignal.timeout(REPLAY_MS)) })
   }
   const submitted = new Set(gathered.map(({ id }) => id))
   const listed: Task[] = []

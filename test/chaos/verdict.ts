@@ -1,4 +1,5 @@
 /** The whole of a chaos run: stage, plan, evidence, and what is left when all has ended. */
+import { isTerminal } from '../../src/tasks/state.ts'
 import { processesOf } from '../setup/processes.ts'
 import { check, type Verdict } from './check.ts'
 import { keysLeft, leakedFiles, openFiles } from './leftovers.ts'
@@ -25,12 +26,8 @@ export async function runChaos(
     const report = await runPlan(plan, stage, onProgress)
     const verdict = check(report.evidence)
     problems.push(...verdict.problems)
-    problems.push(
-      ...(await keysLeft(
-        stage,
-        report.evidence.tasks.map(({ id }) => id),
-      )),
-    )
+    const over = report.evidence.tasks.filter(({ task }) => isTerminal(task.state)).map(({ id }) => id)
+    problems.push(...(await keysLeft(stage, over)))
     problems.push(...(await leakedFiles(filesAtFirst, stage)))
     for (const [who, code] of Object.entries(await stage.endTierline()))
       if (code !== 0) problems.push(`${who} ended with ${code} when it was asked to stop`)
