@@ -41,7 +41,9 @@ export interface Verdict {
   problems: string[]
   /** Steps streamed to their end a second time because OpenCode or its connection to the provider died. */
   lostByOpenCode: number
-  /** The same for answers that the provider billed although they were broken. */
+  /** Tasks that were given up because every worker that ran them was killed or frozen, five in a row. */
+  givenUp: number
+  /** Steps streamed to their end again after an answer that the provider billed although they were broken. */
   brokenAndBilled: number
 }
 
@@ -54,13 +56,22 @@ export function check(evidence: Evidence): Verdict {
   problems.push(...unexcused)
   for (const { id, messages } of straysOf(evidence))
     problems.push(`session ${id}: it belongs to no task, and has ${messages} messages`)
-  return { problems, lostByOpenCode, brokenAndBilled }
+  return {
+    problems,
+    lostByOpenCode,
+    brokenAndBilled,
+    givenUp: evidence.tasks.filter(({ task }) => isGivenUp(task)).length,
+  }
+}
+
+function isGivenUp({ error }: Task): boolean {
+  return error?.code === 'too_many_deliveries'
 }
 
 function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
   if (!isTerminal(task.state)) return [`never ended: it is ${task.state} at attempt ${task.attempt}`]
   const problems: string[] = []
-  if (!planned.mayEnd.includes(task.state))
+  if (!planned.mayEnd.includes(task.state) && !isGivenUp(task))
     problems.push(`ended ${task.state} (${task.error?.code}: ${task.error?.message})`)
   problems.push(...live.wrong.map((wrong) => `reader: ${wrong}`))
   problems.push(...replay.wrong.map((wrong) => `replay: ${wrong}`))

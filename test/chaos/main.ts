@@ -62,6 +62,7 @@ const figures = {
   attempts: report.evidence.tasks.reduce((sum, { task }) => sum + task.attempt, 0),
   paidTwiceSinceOpenCodeLostIt: result.lostByOpenCode,
   paidTwiceSinceTheAnswerWasBroken: result.brokenAndBilled,
+  givenUpAfterFiveDeaths: result.givenUp,
   problems: problems.length,
 }
 console.log(JSON.stringify(figures, null, 2))

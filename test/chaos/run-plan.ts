@@ -32,6 +32,8 @@ const REPLAY_MS = 10_000
 
 /** Tasks under way at a time: enough to keep every worker busy. */
 const WIDTH = 40
+/** How many faults the tasks may run ahead of. */
+const AHEAD = 2
 
 export async function runPlan(
   plan: Plan,
@@ -45,7 +47,8 @@ export async function runPlan(
   let missed = 0
   let over = 0
   let done = 0
-  let waiters: { at: number; resolve(): void }[] = []
+  let started = 0
+  let waiters: { isTrue(): boolean; resolve(): void }[] = []
   let now = 'starting'
   const report = () =>
     onProgress({
@@ -64,25 +67,33 @@ export async function runPlan(
   }
   watch()
 
-  const untilOver = (at: number) =>
-    over >= at ? Promise.resolve() : new Promise<void>((resolve) => waiters.push({ at, resolve }))
+  const until = (isTrue: () => boolean) =>
+    isTrue() ? Promise.resolve() : new Promise<void>((resolve) => waiters.push({ isTrue, resolve }))
+  const onChange = () => {
+    watch()
+    const ready = waiters.filter(({ isTrue }) => isTrue())
+    waiters = waiters.filter((waiter) => !ready.includes(waiter))
+    for (const { resolve } of ready) resolve()
+    report()
+  }
+  /** The faults that come soon shall find tasks under way. */
+  const mayStart = () => started < (plan.faults[done + AHEAD]?.afterTasks ?? Number.POSITIVE_INFINITY) + WIDTH
 
   const gathered: { planned: ChaosTask; id: string; live: Followed }[] = []
   const queue = [...plan.tasks]
   const lane = async () => {
     for (let planned = queue.shift(); planned !== undefined; planned = queue.shift()) {
+      await until(mayStart)
+      started += 1
       gathered.push(await runTask(planned, stage, stuck.signal))
       over += 1
-      watch()
-      report()
-      for (const { resolve } of waiters.filter(({ at }) => at <= over)) resolve()
-      waiters = waiters.filter(({ at }) => at > over)
+      onChange()
     }
   }
 
   const breakThings = async () => {
     for (const { afterTasks, fault } of plan.faults) {
-      await untilOver(afterTasks)
+      await until(() => over >= afterTasks)
       now = describe(fault)
       report()
       const from = Date.now()
@@ -94,10 +105,9 @@ export async function runPlan(
         faults[fault.do] = (faults[fault.do] ?? 0) + 1
         if (fault.do === 'kill' || fault.do === 'kill at') kills += 1
       }
-      watch()
       done += 1
       now = 'healing'
-      report()
+      onChange()
     }
   }
 
