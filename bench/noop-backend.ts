@@ -1,4 +1,5 @@
 /** A server of sessions that answers at once: what is left is what tierline itself costs. */
+import { Readable } from 'node:stream'
 import type { CatalogSnapshot } from '../src/catalog/catalog.ts'
 import type { SessionBackend, Turn, TurnEvent } from '../src/sessions/backend.ts'
 import type { Usage } from '../src/tasks/usage.ts'
@@ -66,6 +67,24 @@ export function createNoopBackend(): SessionBackend {
     async running() {
       return []
     },
+    async answerTo({ sessionID }, messageID) {
+      return {
+        info: { id: `${messageID}_answer`, sessionID, role: 'assistant', parentID: messageID },
+        parts: [{ type: 'text', text: TEXT }],
+      }
+    },
+    async forward({ method, path }) {
+      if (method === 'POST') sessions += 1
+      const text = JSON.stringify({ id: `ses_${sessions}`, path })
+      return {
+        status: 200,
+        headers: { 'content-type': 'application/json' },
+        isJson: true,
+        body: Readable.from([text]),
+        json: async () => JSON.parse(text) as unknown,
+      }
+    },
+    async *events() {},
     async abort() {},
     async openWorktree() {
       return { root: '/', directory: '/', base: null }

@@ -20,6 +20,9 @@ import { findSession } from './operations/find-session.ts'
 import { createHealth } from './operations/health.ts'
 import { listTasks } from './operations/list-tasks.ts'
 import { createRoutingOperations } from './operations/routing-operations.ts'
+import { createAcceptMessage } from './operations/sessions/accept-message.ts'
+import { createSessionNotices } from './operations/sessions/session-notices.ts'
+import { createSessionOperations } from './operations/sessions/session-operations.ts'
 import { createSubmit } from './operations/submit.ts'
 import { createSubmitOnce } from './operations/submit-once.ts'
 import { createTaskGates, type TaskGatesDeps } from './operations/task-gates.ts'
@@ -40,6 +43,7 @@ import { connectAll } from './redis/connect-all.ts'
 import { createKeys } from './redis/keys.ts'
 import { defineScripts } from './redis/scripts.ts'
 import { withRedisErrors } from './redis/with-redis-errors.ts'
+import { peekModel } from './routing/resolve.ts'
 import type { RoutingTable } from './routing/table.ts'
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './runner/retry-policy.ts'
 import { runTask } from './runner/run-task.ts'
@@ -150,7 +154,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   // Ends what reads and waits here when the orchestrator is closed.
   const closed = new AbortController()
 
-  const { admit, parse, admitParsed, readmit } = createAdmit({
+  const { admit, parse, admitParsed, admitToSession, routeFor, readmit } = createAdmit({
     table: config.table,
     catalog,
     maxPromptBytes: () => config.limits().maxPromptBytes,
@@ -162,23 +166,15 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   })
   const { maxWaitingTasks } = limits
   const deliverNew = createDeliverNew({ records, queues, gates })
-  const submitOnce = createSubmitOnce({
+  const storing = { records, deliverNew, maxWaitingTasks, now }
+  const once = {
+    ...storing,
     once: createOnceStore({ redis, scripts: defineScripts(redis), keys, maxWaitingTasks }),
-    parse,
-    admitParsed,
-    deliverNew,
-    maxWaitingTasks,
     ageMs: () => config.limits().idempotencyAgeMs,
-    now,
-  })
-  const submitting = createSubmit({
-    records,
-    admit,
-    submitOnce,
-    deliverNew,
-    maxWaitingTasks,
-    now,
-  })
+  }
+  const submitOnce = createSubmitOnce({ ...once, parse, admitParsed })
+  const submitting = createSubmit({ ...storing, admit, submitOnce })
+  const notices = createSessionNotices({ redis, keys, hub })
   const operations = createTaskOperations({
     records,
     queues,
@@ -187,7 +183,11 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       backends
         .find((backend) => backend.server === server)
         ?.abort({ sessionID: sessionID!, directory: directory ?? undefined }),
-    leaveGates: (record) => gates.leave(gates.gatesOf(record), record.id, true),
+    async leaveGates(record) {
+      await gates.leave(gates.gatesOf(record), record.id, true)
+      const { sessionID } = record.input
+      if (sessionID !== undefined) notices.tell({ type: 'withdrawn', sessionID, directory: record.directory })
+    },
     now,
   })
   const revived = {
@@ -198,6 +198,9 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const readEvents = createEventReader({ redis, keys, hub })
   const { record } = operations
 
+  const waitFor = (id: string, waitMs: number, signal: AbortSignal) =>
+    whenFinished({ hub, keys, record }, id, waitMs, AbortSignal.any([signal, closed.signal]))
+
   const tasks = withRedisErrors({
     submit: submitting.submit,
     accept: submitting.accept,
@@ -206,8 +209,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     children: operations.children,
     list: (query: ListQuery) => listTasks(records, query, now()),
     async whenFinished(id: string, waitMs: number, signal: AbortSignal) {
-      const over = AbortSignal.any([signal, closed.signal])
-      return viewTask(await whenFinished({ hub, keys, record }, id, waitMs, over), now())
+      return viewTask(await waitFor(id, waitMs, signal), now())
     },
     events: (id: string, { after, signal }: ReadOptions) =>
       readEvents(id, { after, signal: AbortSignal.any([signal, closed.signal]) }),
@@ -216,6 +218,27 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     remove: operations.remove,
     promote: operations.promote,
   })
+  const sessions = withRedisErrors(
+    createSessionOperations({
+      backends,
+      records,
+      gates,
+      routeFor,
+      peekModel: (asked) => peekModel(asked, config.table(), catalog.peek()),
+      checkDirectory: options.checkDirectory,
+      checkFile: options.checkFile,
+      notices,
+      acceptMessage: createAcceptMessage({
+        ...storing,
+        once,
+        gates,
+        admitToSession,
+        maxPromptBytes: () => config.limits().maxPromptBytes,
+      }),
+      whenFinished: waitFor,
+      cancel: operations.cancel,
+    }),
+  )
   const routing = withRedisErrors(
     createRoutingOperations({
       config,
@@ -347,6 +370,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
 
   return {
     tasks,
+    sessions,
     routing,
     health,
     board,

@@ -38,6 +38,10 @@ export interface Turnstile extends Gate {
    * With `onlyIfFree` it gets none, and `occupied`, when anybody is there. One round trip.
    */
   join(taskID: string, options?: { onlyIfFree?: boolean }): Promise<Entry | 'occupied'>
+  /** How many wait. One round trip. */
+  waits(): Promise<number>
+  /** Who holds it, then who waits, in their order. One round trip. */
+  tasks(): Promise<string[]>
 }
 
 /** A lost wake costs at most this long for each who waits before it. */
@@ -51,6 +55,7 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
   const { redis, scripts, keys } = deps
   const { name, reason, heldFor, capacity, isStrict, detail } = options
   const { holding, waiting } = keys.gate(name)
+  const line = [holding, waiting, keys.gateOrder, keys.gateLines]
   const strict = isStrict ? 1 : 0
 
   async function enter(task: TaskRecord): Promise<Entry> {
@@ -73,21 +78,20 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
 
   async function ask({ id, createdAt }: TaskRecord): Promise<[1] | [0, number, string[], string]> {
     const order = isStrict ? '' : createdAt
-    const reply = await scripts('enter-gate', [
-      holding,
-      waiting,
-      keys.gateOrder,
-      id,
-      capacity,
-      strict,
-      order,
-      AGE_MS,
-    ])
+    const reply = await scripts('enter-gate', [...line, id, capacity, strict, order, AGE_MS, name])
     return reply as [1] | [0, number, string[], string]
   }
 
   async function leave(taskID: string): Promise<readonly string[]> {
-    return (await scripts('leave-gate', [holding, waiting, taskID, capacity, strict])) as string[]
+    return (await scripts('leave-gate', [
+      holding,
+      waiting,
+      keys.gateLines,
+      taskID,
+      capacity,
+      strict,
+      name,
+    ])) as string[]
   }
 
   return {
@@ -101,14 +105,19 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
       // Who is woken leaves the line, but where it is strict.
       return place === null || (isStrict && place < capacity - held)
     },
+    waits: () => redis.zcard(waiting),
+    async tasks() {
+      const replies = await redis.pipeline().smembers(holding).zrange(waiting, '0', '-1').exec()
+      return replies!.flatMap(([, reply]) => reply as string[])
+    },
     async join(taskID, { onlyIfFree = false } = {}) {
-      const line = [holding, waiting, keys.gateOrder]
       const before = (await scripts('join-line', [
         ...line,
         taskID,
         capacity,
         onlyIfFree ? 1 : 0,
         AGE_MS,
+        name,
       ])) as number
       if (before === -1) return 'occupied'
       return before === 0 ? { status: 'open' } : shutAt(before)

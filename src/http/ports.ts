@@ -1,5 +1,6 @@
 /** What the HTTP server needs of the rest, as narrow interfaces; `orchestrator.ts` satisfies them. */
 
+import type { Readable } from 'node:stream'
 import type { StreamItem } from '../tasks/event.ts'
 import type { BatchItem, ChildrenQuery, ListQuery, TaskPage } from '../tasks/list-query.ts'
 import type { Task } from '../tasks/task.ts'
@@ -7,6 +8,7 @@ import type { Explanation, ModelView, Readiness, RoutesView, TierView } from '..
 
 export interface HttpPorts {
   tasks: TaskPort
+  sessions: SessionPort
   routing: RoutingPort
   health: HealthPort
   board: BoardPort
@@ -36,6 +38,51 @@ export interface TaskPort {
   /** Removes record, log and job. @throws {TierlineError} `not_finished`. */
   remove(id: string): Promise<void>
 }
+
+/** OpenCode's sessions and the rest of its API, as far as that is passed on. */
+export interface SessionPort {
+  /** Opens a session with the model it asks for, in any spelling. @throws {TierlineError} before OpenCode is asked. */
+  create(body: unknown, directory: string | undefined): Promise<PassedAnswer>
+  /** Accepts a message as a task. @throws {TierlineError} `session_not_found`, `session_busy`, what a submit throws. */
+  send(sessionID: string, body: unknown, caller: string | null): Promise<Task>
+  /** OpenCode's `{ info, parts }` once the task is over; `undefined` when `signal` aborts before. */
+  answer(taskID: string, signal: AbortSignal): Promise<object | undefined>
+  /** Cancels what runs and what waits in the session, then passes the request on. */
+  abort(sessionID: string, request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer>
+  /** The same before the session is deleted. */
+  remove(sessionID: string, request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer>
+  patch(sessionID: string, body: unknown, request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer>
+  /** To the server of the session, or of the directory. */
+  pass(request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer>
+  /** To whichever server knows what is named in the path. */
+  passToAny(request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer>
+  /** OpenCode's events of a directory, as JSON objects, until `signal` aborts or the server ends them. */
+  events(directory: string | undefined, signal: AbortSignal): AsyncIterable<object>
+  /** The real path. @throws {TierlineError} when it may not be used. */
+  checkDirectory(directory: string, field: string): Promise<string>
+  checkFile(url: string, field: string): Promise<string>
+}
+
+export interface PassedRequest {
+  method: string
+  /** Encoded, without the query. */
+  path: string
+  query: URLSearchParams
+  /** JSON. */
+  body?: string | undefined
+  /** In the path; else the directory says which server it goes to. */
+  sessionID?: string | undefined
+  /** Real path. */
+  directory?: string | undefined
+  /** What the answer is, where it is changed before it is passed on. */
+  shape?: 'session' | 'sessions' | 'messages' | 'status' | undefined
+}
+
+/** `json` where it was changed, else `raw` as it came. */
+export type PassedAnswer = { status: number; headers: Readonly<Record<string, string>> } & (
+  | { json: unknown }
+  | { raw: Readable }
+)
 
 export interface RoutingPort {
   routes(): Promise<RoutesView>

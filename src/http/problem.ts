@@ -15,6 +15,8 @@ export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
   logger: HttpLogger,
+  /** What the body has beside, for clients of another API. */
+  beside?: (status: number, message: string) => object,
 ): FastifyReply {
   const known = translated(error, request)
   const instance = pathOf(request)
@@ -34,7 +36,10 @@ export function sendProblem(
     reply.header('www-authenticate', 'Basic realm="tierline", charset="UTF-8", Bearer realm="tierline"')
   if (problem.status === 429 || problem.status === 503)
     reply.header('retry-after', retryAfterSeconds(known as TierlineError))
-  return reply.code(problem.status).type(PROBLEM_JSON).send(JSON.stringify(problem))
+  return reply
+    .code(problem.status)
+    .type(PROBLEM_JSON)
+    .send(JSON.stringify({ ...problem, ...beside?.(problem.status, problem.detail) }))
 }
 
 /** The path as it was asked for, without the query. */

@@ -21,6 +21,8 @@ import { registerTaskEventsRoute } from './routes/task-events.ts'
 import { registerTaskResultRoute } from './routes/task-result.ts'
 import { registerTaskRoutes } from './routes/tasks.ts'
 import { registerTierRoutes } from './routes/tiers.ts'
+import type { Patience } from './session-api/long-answer.ts'
+import { registerSessionApi } from './session-api/session-api.ts'
 import { DEFAULT_SSE, type SseOptions } from './sse.ts'
 import { refuseWhatNobodyReads, validateWithZod } from './validation.ts'
 import { createWaitingRequests } from './waiting-requests.ts'
@@ -40,6 +42,8 @@ export interface HttpServerOptions extends AccessOptions {
   logger: HttpLogger
   ports: HttpPorts
   sse?: SseOptions
+  /** When a message that takes long is answered with blanks. */
+  sessionPatience?: Patience
 }
 
 export interface HttpServer {
@@ -85,6 +89,19 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     registerTierRoutes(scope, ports.routing)
     registerHealthRoutes(scope, { health: ports.health, version })
   })
+  app.register(async (scope: HttpApp) => {
+    scope.addHook('onRequest', (_request, reply, done) => {
+      reply.header('cache-control', 'no-store')
+      done()
+    })
+    const { sessionPatience: patience } = options
+    await registerSessionApi(scope, {
+      sessions: ports.sessions,
+      waiting,
+      logger,
+      ...(patience && { patience }),
+    })
+  })
   app.register(registerApiDocs)
   if (options.board) app.register(registerBoard, { ports, logger })
   app.register(refuseRest)
@@ -118,7 +135,7 @@ async function closeWithin(app: FastifyInstance, timeoutMs: number): Promise<voi
 function corsOptions(origins: readonly string[]) {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
-    methods: ['GET', 'HEAD', 'POST', 'DELETE'],
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID', 'X-Request-ID'],
     exposedHeaders: ['Location', 'Retry-After', 'X-Request-ID'],
     maxAge: 600,

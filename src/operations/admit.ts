@@ -125,7 +125,7 @@ export function createAdmit(deps: AdmitDeps) {
 
   /** Asks the server again, then the directory's own catalog, before a name counts as unknown. */
   async function routeOf(
-    input: ParsedTaskInput,
+    input: Pick<ParsedTaskInput, 'agent' | 'messages'>,
     asked: RouteRequest,
     directory: string | undefined,
   ): Promise<Route> {
@@ -142,7 +142,11 @@ export function createAdmit(deps: AdmitDeps) {
     return decide(input, asked, await catalog.refresh(directory))
   }
 
-  function decide(input: ParsedTaskInput, asked: RouteRequest, snapshot: CatalogSnapshot): Route {
+  function decide(
+    input: Pick<ParsedTaskInput, 'agent' | 'messages'>,
+    asked: RouteRequest,
+    snapshot: CatalogSnapshot,
+  ): Route {
     const { type, tier, model } = asked
     const route = resolveRoute(
       { ...(type && { type }), ...(tier && { tier }), ...(model && { model }) },
@@ -166,7 +170,16 @@ export function createAdmit(deps: AdmitDeps) {
     }
   }
 
-  return { admit, parse, admitParsed, readmit }
+  /** The route of what names nothing but this: a session's default. */
+  async function routeFor(
+    asked: RouteRequest,
+    agent: string | undefined,
+    directory: string | undefined,
+  ): Promise<Route> {
+    return routeOf({ ...(agent !== undefined && { agent }) }, asked, directory)
+  }
+
+  return { admit, parse, admitParsed, admitToSession, routeFor, readmit }
 }
 
 function sessionOfParent(sessionID: string, taskID: string): TierlineError {

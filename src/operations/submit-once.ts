@@ -17,6 +17,7 @@ export interface SubmitOnceDeps {
   deliverNew: DeliverNew
   maxWaitingTasks: number
   ageMs(): number
+  newID?: () => string
   now(): number
 }
 
@@ -25,7 +26,7 @@ export interface SubmitOnceDeps {
  * delivery waits for that answer, so that a repeat leaves none behind.
  */
 export function createSubmitOnce(deps: SubmitOnceDeps) {
-  const { once, parse, admitParsed, deliverNew, maxWaitingTasks, ageMs, now } = deps
+  const { once, parse, admitParsed, deliverNew, maxWaitingTasks, ageMs, newID = createTaskID, now } = deps
 
   /** @throws {TierlineError} `idempotency_key_reused`, and all that a submit throws. */
   return async (raw: unknown, caller: string | null): Promise<Accepted> => {
@@ -41,7 +42,7 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
       })
       if ('fingerprint' in admitted) return repeated(admitted)
 
-      const record = newRecord(createTaskID(), admitted, now())
+      const record = newRecord(newID(), admitted, now())
       const { id, createdAt, route, queue, directory } = record
       const answer: FirstAnswer = { id, fingerprint, createdAt, route, queue, directory }
       const { parentTaskID } = input

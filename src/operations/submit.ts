@@ -23,6 +23,7 @@ export interface SubmitDeps {
   submitOnce(input: unknown, caller: string | null): Promise<Accepted>
   deliverNew: DeliverNew
   maxWaitingTasks: number
+  newID?: () => string
   now(): number
 }
 
@@ -50,7 +51,7 @@ export type Submit = ReturnType<typeof createSubmit>
 
 /** See the two functions it returns. */
 export function createSubmit(deps: SubmitDeps) {
-  const { records, admit, submitOnce, deliverNew, maxWaitingTasks, now } = deps
+  const { records, admit, submitOnce, deliverNew, maxWaitingTasks, newID = createTaskID, now } = deps
   /**
    * Resolves when the task is in Redis: the record first, then its delivery. Two round trips; records that come
    * together are written together. A record whose delivery got lost in between is delivered by maintenance.
@@ -58,8 +59,8 @@ export function createSubmit(deps: SubmitDeps) {
   async function submit(raw: unknown): Promise<Task> {
     if (hasKey(raw)) return (await submitOnce(raw, null)).task
     const admitted = await admit(raw)
-    if (admitted.input.parentTaskID !== undefined) return submitChild(createTaskID(), admitted)
-    const record = newRecord(createTaskID(), admitted, now())
+    if (admitted.input.parentTaskID !== undefined) return submitChild(newID(), admitted)
+    const record = newRecord(newID(), admitted, now())
     try {
       const { status } = await records.create(record.id, record.state as 'waiting', fieldsOf(record))
       if (status === 'full') throw queueFull(maxWaitingTasks)

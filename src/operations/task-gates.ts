@@ -23,6 +23,7 @@ type GatedTask = Pick<TaskRecord, 'input' | 'directory' | 'exclusiveBelow'>
 
 export type TaskGates = ReturnType<typeof createTaskGates>
 
+const SESSION = 'session:'
 const NONE: readonly Gate[] = []
 
 /** On one connection; opens nothing. */
@@ -39,7 +40,7 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
   /** One message of a session at a time, in the order they were sent, a retried one last. */
   const sessionTurn = (sessionID: string) =>
     createTurnstile(deps, {
-      name: `session:${sessionID}`,
+      name: `${SESSION}${sessionID}`,
       reason: 'session',
       heldFor: 'task',
       capacity: 1,
@@ -84,6 +85,12 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
   return {
     ...createGatekeeper({ gatesOf: allGatesOf, wake }),
     wake,
+    sessionTurn,
+    /** The ids of the sessions in whose lines anybody is. One round trip. */
+    async busySessions(): Promise<string[]> {
+      const names = await redis.smembers(keys.gateLines)
+      return names.flatMap((name) => (name.startsWith(SESSION) ? [name.slice(SESSION.length)] : []))
+    },
     /** The line a new task takes its place in when it is submitted. A delayed one does so when its time has come. */
     lineOf({ input, delayUntil }: TaskRecord): Turnstile | undefined {
       return input.sessionID === undefined || delayUntil > 0 ? undefined : sessionTurn(input.sessionID)

@@ -22,6 +22,8 @@ export interface Keys {
   readonly worktrees: string
   /** Channel: `cancel <id>` and `parent <id>` (it has a child now) to all workers. */
   readonly control: string
+  /** Channel: messages of sessions that were accepted, or withdrawn, between API processes. */
+  readonly sessionNotices: string
   /** Sorted set of all task ids, score 0: lexicographic order is order of creation. */
   readonly tasks: string
   /** Sorted set of the ids that are not over, score 0. */
@@ -46,6 +48,8 @@ export interface Keys {
   readonly coolingChannel: string
   /** Counter: places given in the lines of all strict gates. */
   readonly gateOrder: string
+  /** Set: names of the strict gates where anybody holds or waits. */
+  readonly gateLines: string
   /** Sorted set of worker processes, score epoch ms of their last sign of life. */
   readonly workers: string
 }
@@ -66,6 +70,7 @@ export function createKeys(namespace: string | undefined): Keys {
     children: (id) => `${root}:children:${id}`,
     worktrees: `${root}:worktrees`,
     control: `${root}:control`,
+    sessionNotices: `${root}:session-notices`,
     tasks: `${root}:tasks`,
     live: `${root}:live`,
     ended: (state) => `${root}:ended:${state}`,
@@ -81,6 +86,7 @@ export function createKeys(namespace: string | undefined): Keys {
     cooling: `${root}:cooling`,
     coolingChannel: `${root}:cooling-changed`,
     gateOrder: `${root}:gate-order`,
+    gateLines: `${root}:gate-lines`,
     workers: `${root}:workers`,
   }
 }

@@ -60,6 +60,20 @@ export function isPinned(route: Route): boolean {
   return !route.steps.some(({ step }) => step === CANDIDATE)
 }
 
+/** The model of a request by what is known; `undefined` when nothing is, or it leads nowhere. */
+export function peekModel(
+  request: RouteRequest,
+  table: RoutingTable,
+  catalog: CatalogSnapshot | undefined,
+): ModelID | undefined {
+  if (request.model !== undefined) return request.model
+  try {
+    return catalog && resolveRoute(request, table, catalog).model
+  } catch {
+    return undefined
+  }
+}
+
 function decide(request: RouteRequest, table: RoutingTable, catalog: CatalogSnapshot): Decision {
   const { type, tier, model } = request
   if (model !== undefined) return pinByTask(request, model, table, catalog)

@@ -5,6 +5,7 @@
  * takes over repeats the same request, which costs nothing (docs/architecture.md "Take-over").
  */
 import { isTierlineError } from '../errors.ts'
+import { messageIDAt } from '../records/message-id.ts'
 import { openingEvents } from '../records/opening-events.ts'
 import type { RecordFields } from '../records/record-fields.ts'
 import type { Write, WriteResult } from '../records/record-store.ts'
@@ -24,7 +25,7 @@ import { discardAll, type PartTexts, partsInLog } from './part-texts.ts'
 import { backoffMs, type RetryPolicy } from './retry-policy.ts'
 import { ABORT_PATIENCE_MS, type RunOutcome, runTurn } from './run-turn.ts'
 import type { Failing } from './turn-guard.ts'
-import { messageIDAt, turnOf } from './turn-of.ts'
+import { turnOf } from './turn-of.ts'
 import { withinMs } from './within-ms.ts'
 
 export interface RunnerDeps extends OpenSessionDeps {

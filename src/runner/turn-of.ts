@@ -1,15 +1,7 @@
 import type { Checkpoint, TaskRecord } from '../records/task-record.ts'
 import type { Turn } from '../sessions/backend.ts'
 import { messagesOf, partsOf } from '../tasks/input.ts'
-import { messageIDOf, partIDOf } from '../tasks/task-id.ts'
-
-/** The id of the message in flight: on the first try the client's own, where it gave one. */
-export function messageIDAt({ id, input }: TaskRecord, checkpoint: Checkpoint): string {
-  const { messageID } = messagesOf(input)[checkpoint.index]!
-  return checkpoint.try === 0 && messageID !== undefined
-    ? messageID
-    : messageIDOf(id, checkpoint.index, checkpoint.try)
-}
+import { partIDOf } from '../tasks/task-id.ts'
 
 /** The request for one message: the same, byte for byte, whoever builds it from the same checkpoint. */
 export function turnOf(
@@ -27,6 +19,7 @@ export function turnOf(
     agent: message.agent ?? record.input.agent ?? defaultAgent,
     system: message.system && withTaskID(message.system, record.id),
     ...(message.variant !== undefined && { variant: message.variant }),
+    ...(message.isAttended && { isAttended: true }),
     ...(message.tools !== undefined && { tools: message.tools }),
     parts: partsOf(message).map((part, index) => ({
       ...(part.type === 'text' ? { ...part, text: withTaskID(part.text, record.id) } : part),

@@ -4,6 +4,7 @@
  * Written before its adapter (`opencode/`), so that another dialect of OpenCode, or a double in a
  * test, can take its place: all of them pass `test/sessions/backend-conformance.ts`.
  */
+import type { Readable } from 'node:stream'
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import type { AnyPart } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
@@ -86,6 +87,21 @@ export interface SessionBackend {
   /** Removes it with its branch and all that is in it. Safe when it is gone. @throws `opencode_unavailable`. */
   removeWorktree(request: OpenWorktree): Promise<void>
 
+  /**
+   * The last answer to a message, `{ info, parts }` as the server has it: what it cost and which model gave it.
+   * `undefined`: there is none, or the session is gone. @throws {TierlineError} `opencode_unavailable`.
+   */
+  answerTo(session: SessionRef, messageID: string, signal: AbortSignal): Promise<object | undefined>
+
+  /**
+   * Asks the server in its own words, and nothing is understood of the answer; whether that is allowed is the
+   * caller's to know. @throws {TierlineError} `opencode_unavailable`, the reason of `signal` when that aborts.
+   */
+  forward(request: ForwardRequest, signal: AbortSignal): Promise<ForwardedAnswer>
+
+  /** The server's events of a directory as they are, until it ends them or `signal` aborts. @throws as `forward`. */
+  events(directory: string | undefined, signal: AbortSignal): AsyncIterable<object>
+
   /** Models, prices and agents this server offers in a directory; `undefined`: its own working directory. */
   catalog(directory: string | undefined, signal?: AbortSignal): Promise<CatalogSnapshot>
 
@@ -132,6 +148,26 @@ export interface Worktree {
   base: string | null
 }
 
+export interface ForwardRequest {
+  method: string
+  /** Encoded, with its query: `/session/ses_1?directory=%2Fwork`. */
+  path: string
+  /** JSON. */
+  body?: string | undefined
+  /** True: the answer is a stream of events, which may be silent. */
+  isStream?: boolean
+}
+
+export interface ForwardedAnswer {
+  status: number
+  /** Those that mean something to a client. */
+  headers: Readonly<Record<string, string>>
+  isJson: boolean
+  /** Read this or call `json`, not both. */
+  body: Readable
+  json(): Promise<unknown>
+}
+
 export interface OpenSession {
   taskID: string
   /** Never empty: OpenCode pays for a title of its own otherwise. */
@@ -148,6 +184,8 @@ export interface Turn extends TurnRef {
   agent: string
   system: string | undefined
   variant?: string
+  /** True: a client of the session answers permissions and questions; else they are turned down. */
+  isAttended?: boolean
   /** Instead of the permissions of the session, for this message. */
   tools?: Readonly<Record<string, boolean>>
   /** Each with a fixed id derived from `messageID`: a repeat without them doubles the prompt. */

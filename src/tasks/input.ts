@@ -139,6 +139,8 @@ export interface SessionExtras {
   /** The client's own; its parts may have ids too. */
   messageID?: string
   variant?: string
+  /** Whoever sent it answers what is asked in it. */
+  isAttended?: true
   tools?: Readonly<Record<string, boolean>>
 }
 

@@ -48,6 +48,14 @@ const SessionBody = z.strictObject({
   permission: z.array(z.unknown()).optional(),
 })
 
+const PatchBody = z.strictObject({
+  ...routeFields,
+  title: z.string().min(1).max(200).optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  permission: z.array(z.unknown()).optional(),
+  time: z.strictObject({ archived: z.number().optional() }).optional(),
+})
+
 const PartID = z
   .string()
   .regex(/^prt[\w-]{1,128}$/, 'must be a part id: "prt_…"')
@@ -101,6 +109,13 @@ export function parseSessionInput(body: unknown): SessionInput {
   const parsed = parseWith(SessionBody, body ?? {}, 'Cannot open the session')
   const { providerID, modelID, model, tier, type, busy, ...rest } = parsed
   return { route: routeIn(parsed, 'Cannot open the session'), busy, rest }
+}
+
+/** Body of `PATCH /session/:id`. @throws as above. */
+export function parseSessionPatch(body: unknown) {
+  const parsed = parseWith(PatchBody, body, 'Cannot change the session')
+  const { providerID, modelID, model, tier, type, busy, ...rest } = parsed
+  return { route: routeIn(parsed, 'Cannot change the session'), busy, rest }
 }
 
 /** Body of `POST /session/:id/message` and `…/prompt_async`. @throws as above. */

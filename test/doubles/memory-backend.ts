@@ -6,13 +6,20 @@
  */
 import type { CatalogSnapshot } from '../../src/catalog/catalog.ts'
 import { TierlineError } from '../../src/errors.ts'
-import type { OpenSession, SessionBackend, Turn, TurnEvent } from '../../src/sessions/backend.ts'
+import type {
+  ForwardRequest,
+  OpenSession,
+  SessionBackend,
+  Turn,
+  TurnEvent,
+} from '../../src/sessions/backend.ts'
 import { type ModelID, splitModelID } from '../../src/tasks/model-id.ts'
 import { NO_USAGE } from '../../src/tasks/usage.ts'
 import { parseScript } from '../provider/directives.ts'
 import { createHolds, type Holds } from '../provider/holds.ts'
 import { createLedger, type Ledger } from '../provider/ledger.ts'
 import { priceOf, SCRIPTED_MODELS } from '../provider/models.ts'
+import { forwardInMemory } from './memory-forward.ts'
 import { type MemoryTurn, startMemoryTurn } from './memory-turn.ts'
 
 export interface MemoryBackend extends SessionBackend {
@@ -24,6 +31,8 @@ export interface MemoryBackend extends SessionBackend {
   readonly sessions: readonly MemorySession[]
   /** Every turn that was started or joined, as given. */
   readonly turns: readonly Turn[]
+  /** What was passed on, in order. */
+  readonly forwarded: readonly ForwardRequest[]
   /** Sessions that `abort` was called for, in order. */
   readonly aborts: readonly string[]
   /** Names of the worktrees there are; whatever lies below `/plain` is no repository. */
@@ -40,6 +49,9 @@ export interface MemorySession extends OpenSession {
   sessionID: string
   createdAt: number
   messageIDs: string[]
+  /** Of one that was opened by an OpenCode client. */
+  parentID?: string | undefined
+  metadata?: Record<string, unknown>
 }
 
 export interface MemoryBackendOptions {
@@ -78,6 +90,8 @@ export function createMemoryBackend({
   const byID = new Map<string, MemorySession>()
   const turns: Turn[] = []
   const aborts: string[] = []
+  const forwarded: ForwardRequest[] = []
+  const nextSession = () => sessions.length + 1
   const running = new Map<string, MemoryTurn>()
   const worktrees = new Set<string>()
   let away = false
@@ -120,6 +134,7 @@ export function createMemoryBackend({
     turns,
     aborts,
     worktrees,
+    forwarded,
 
     async openSession(request, signal) {
       signal.throwIfAborted()
@@ -156,8 +171,30 @@ export function createMemoryBackend({
       assertHere()
       const session = byID.get(sessionID)
       if (session === undefined) return undefined
-      const { taskID, directory } = session
-      return { sessionID, directory, parentID: undefined, metadata: { tierline: { taskID } } }
+      const { taskID, directory, parentID, metadata = { tierline: { taskID } } } = session
+      return { sessionID, directory, parentID, metadata }
+    },
+
+    async answerTo({ sessionID }, messageID) {
+      assertHere()
+      return answerOf(running.get(`${sessionID} ${messageID}`), sessionID, messageID)
+    },
+
+    async forward(request) {
+      assertHere()
+      forwarded.push(request)
+      const add = (created: Omit<MemorySession, 'sessionID' | 'messageIDs'>) => {
+        const session = { ...created, sessionID: `ses_${nextSession()}`, messageIDs: [] }
+        sessions.push(session)
+        byID.set(session.sessionID, session)
+        return session
+      }
+      return forwardInMemory(request, { sessions, add, remove: (id) => byID.delete(id) })
+    },
+
+    async *events(_directory, signal) {
+      yield { id: 'evt_1', type: 'server.connected', properties: {} }
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
     },
 
     async *runTurn(turn, signal) {
@@ -304,4 +341,24 @@ function failed(
     type: 'turn-ended',
     outcome: { status: 'failed', model, usage: NO_USAGE, costMicroUsd: 0, steps: 0, error },
   }
+}
+
+/** As OpenCode would show it. */
+function answerOf(played: MemoryTurn | undefined, sessionID: string, messageID: string): object | undefined {
+  const outcome = played?.outcome()
+  if (outcome === undefined) return undefined
+  const info = {
+    id: `${messageID}_answer`,
+    sessionID,
+    role: 'assistant',
+    parentID: messageID,
+    ...splitModelID(outcome.model),
+  }
+  if (outcome.status === 'finished')
+    return { info: { ...info, finish: outcome.finish }, parts: [{ type: 'text', text: outcome.text }] }
+  const error =
+    outcome.status === 'aborted'
+      ? { name: 'MessageAbortedError', data: { message: 'Aborted' } }
+      : { name: 'APIError', data: { message: outcome.error.message } }
+  return { info: { ...info, error }, parts: [] }
 }

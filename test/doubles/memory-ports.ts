@@ -3,7 +3,14 @@
  * what becomes of them. Input is parsed as the real ports do.
  */
 import { TierlineError } from '../../src/errors.ts'
-import type { BoardJob, BoardQueue, BoardState, HttpPorts, TaskPort } from '../../src/http/ports.ts'
+import type {
+  BoardJob,
+  BoardQueue,
+  BoardState,
+  HttpPorts,
+  SessionPort,
+  TaskPort,
+} from '../../src/http/ports.ts'
 import type { StreamItem, TaskEvent } from '../../src/tasks/event.ts'
 import type { ParsedTaskInput } from '../../src/tasks/input.ts'
 import { parseTaskInput } from '../../src/tasks/parse-input.ts'
@@ -287,6 +294,12 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
     readers: () => readers,
     pulled: () => pulled,
     tasks,
+    // Tested with the whole core behind it: test/http/session-api.
+    sessions: new Proxy({} as SessionPort, {
+      get: () => () => {
+        throw new Error('There are no sessions in these ports')
+      },
+    }),
     routing: {
       routes: async () => ({
         generation: 1,

@@ -1,10 +1,11 @@
 -- Lets a task through a gate, or records it as one that waits there. Atomic; a second time it changes nothing.
--- KEYS: holding, waiting, order
--- ARGV: id, most that may hold it at once, strict, order of submit, age of the keys in ms
+-- KEYS: holding, waiting, order, lines
+-- ARGV: id, most that may hold it at once, strict, order of submit, age of the keys in ms, name of the gate
 -- strict is 1 where only the first in line may enter; the order is '' where the gate counts by itself.
 -- Returns {1} when it holds the gate; else {0, its place in line from 1, who holds it, who is first in line}.
 local holds = redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1
 local score, held = redis.call('ZSCORE', KEYS[2], ARGV[1]), redis.call('SCARD', KEYS[1])
+if ARGV[3] == '1' then redis.call('SADD', KEYS[4], ARGV[6]) end
 local first = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
 local isFirst = first == ARGV[1] or not first
 if holds or (held < tonumber(ARGV[2]) and (ARGV[3] == '0' or isFirst)) then

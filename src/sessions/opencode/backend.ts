@@ -2,9 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TierlineError } from '../../errors.ts'
 import type { SessionBackend } from '../backend.ts'
+import { answerTo } from './answer-to.ts'
 import type { BackendLogger } from './asks.ts'
 import { catalogOf } from './catalog.ts'
 import { createDirectoryPool } from './directory-pool.ts'
+import { createForwarder } from './forward.ts'
+import { forwardEvents } from './forward-events.ts'
 import { createOpenCodeHttp, type OpenCodeAddress } from './http.ts'
 import { openSession } from './open-session.ts'
 import { openedSince, removeEmpty } from './opened-sessions.ts'
@@ -47,6 +50,7 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
     logger,
   } = options
   const http = createOpenCodeHttp(options)
+  const forwarder = createForwarder(options)
   const directories = createDirectoryPool({ http, lingerMs, silenceMs, logger })
   /** Opened here and not yet used: whatever is sent there first was sent by nobody before. */
   const unused = new Set<string>()
@@ -134,6 +138,12 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
 
     running: (turns) => orUnavailable(() => runningTurns(http, turns)),
 
+    answerTo: (session, messageID, signal) => orUnavailable(() => answerTo(http, session, messageID, signal)),
+
+    forward: forwarder.forward,
+
+    events: (directory, signal) => forwardEvents(forwarder, directory, signal),
+
     catalog(directory, signal) {
       return orUnavailable(async () => {
         const [providers, agents, config] = await Promise.all([
@@ -147,6 +157,9 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
 
     check: (signal) => orUnavailable(() => http.health(signal)),
 
-    close: () => directories.close(),
+    async close() {
+      forwarder.close()
+      await directories.close()
+    },
   }
 }

@@ -22,7 +22,12 @@ export interface DirectoryWatch {
   /** Resolves while events come in. @throws {TierlineError} `opencode_unavailable` after the patience. */
   connected(patienceMs: number, signal: AbortSignal): Promise<void>
   /** Tells `listener` all that concerns the session, until the returned function is called. */
-  listen(sessionID: string, listener: (notice: Notice) => void): () => void
+  listen(
+    sessionID: string,
+    listener: (notice: Notice) => void,
+    /** Asks of an attended session are left to its client. */
+    options?: { isAttended: boolean },
+  ): () => void
   /** Tells the listeners of a session something that does not come from the server. */
   tell(sessionID: string, notice: Notice): void
   close(): Promise<void>
@@ -41,13 +46,14 @@ export function watchDirectory(
 ): DirectoryWatch {
   const closing = new AbortController()
   const listeners = new Map<string, Set<(notice: Notice) => void>>()
+  const attended = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   let polling: Promise<void> = Promise.resolve()
 
   const net: AskNet = createAskNet({
     http,
     directory,
-    isOurs: (sessionID) => listeners.has(sessionID),
+    isOurs: (sessionID) => listeners.has(sessionID) && !attended.has(sessionID),
     signal: closing.signal,
     logger,
   })
@@ -97,14 +103,17 @@ export function watchDirectory(
 
   return {
     connected: (patienceMs, signal) => feed.connected(patienceMs, signal),
-    listen(sessionID, listener) {
+    listen(sessionID, listener, { isAttended } = { isAttended: false }) {
       const known = listeners.get(sessionID) ?? new Set()
       listeners.set(sessionID, known)
       known.add(listener)
+      if (isAttended) attended.add(sessionID)
       schedule()
       return () => {
         known.delete(listener)
-        if (known.size === 0 && listeners.get(sessionID) === known) listeners.delete(sessionID)
+        if (known.size > 0 || listeners.get(sessionID) !== known) return
+        listeners.delete(sessionID)
+        attended.delete(sessionID)
       }
     },
     tell,

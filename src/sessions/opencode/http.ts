@@ -16,6 +16,7 @@ import {
   type Messages,
   Paths,
   Providers,
+  RawMessages,
   SessionInfo,
   SessionList,
   Statuses,
@@ -69,6 +70,13 @@ export interface OpenCodeHttp {
   session(sessionID: string, directory: Directory, signal?: AbortSignal): Promise<SessionInfo>
   /** All of the session, oldest first. */
   messages(sessionID: string, directory: Directory, signal: AbortSignal): Promise<Messages>
+  /** The newest of the session, oldest first, whole as they are. */
+  rawMessages(
+    sessionID: string,
+    directory: Directory,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<RawMessages>
   /** Sessions that do something now; one that is not in it is idle, or was asked just now. */
   statuses(directory: Directory, signal: AbortSignal): Promise<Statuses>
   /** Returns when the server has taken the message, not when it has answered it. */
@@ -177,6 +185,8 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
     },
     session: (id, directory, signal) => read(`session/${id}`, SessionInfo, { directory, signal }),
     messages: (id, directory, signal) => read(`session/${id}/message`, MessageList, { directory, signal }),
+    rawMessages: (id, directory, limit, signal) =>
+      read(`session/${id}/message`, RawMessages, { directory, query: { limit: String(limit) }, signal }),
     statuses: (directory, signal) => read('session/status', Statuses, { directory, signal }),
     prompt: (id, directory, json, signal) => post(`session/${id}/prompt_async`, directory, json, signal),
     abort: (id, directory) => post(`session/${id}/abort`, directory),

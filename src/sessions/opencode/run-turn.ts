@@ -50,7 +50,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   let stepsAtRepeat = 0
 
   const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
-  const stopListening = watch.listen(sessionID, inbox.push)
+  const stopListening = watch.listen(sessionID, inbox.push, { isAttended: turn.isAttended ?? false })
   try {
     yield* run()
   } catch (error) {

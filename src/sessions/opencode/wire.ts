@@ -103,6 +103,10 @@ export type WireMessage = z.infer<typeof WireMessage>
 export const MessageList = z.array(WireMessage)
 export type Messages = z.infer<typeof MessageList>
 
+/** The same, with all that is in them. */
+export const RawMessages = z.array(z.looseObject({ info: z.looseObject({ id: Text }) }))
+export type RawMessages = z.infer<typeof RawMessages>
+
 /** `next`: epoch ms of the next try. */
 export const SessionStatus = z.discriminatedUnion('type', [
   z.object({ type: z.literal('idle') }),

@@ -1,0 +1,168 @@
+/**
+ * OpenCode's own API at the root of the server, so that any of its clients may point its base URL here: sessions
+ * with a model of their own, every message a task, and the rest passed on as far as the allow list goes.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { TierlineError } from '../../errors.ts'
+import type { Task } from '../../tasks/task.ts'
+import type { HttpApp } from '../app.ts'
+import type { HttpLogger } from '../logger.ts'
+import type { PassedAnswer, PassedRequest, SessionPort } from '../ports.ts'
+import { pathOf, sendProblem } from '../problem.ts'
+import type { WaitingRequests } from '../waiting-requests.ts'
+import { ALLOWED, type AllowedRoute, OPENCODE_SEGMENTS } from './allow-list.ts'
+import { streamEvents } from './event-stream.ts'
+import { DEFAULT_PATIENCE, type Patience, sendWhenReady } from './long-answer.ts'
+import { maskedConfig } from './mask-config.ts'
+import { failedAnswer, openCodeErrorOf } from './opencode-error.ts'
+import { checkFileIn, placeOf } from './request-place.ts'
+
+export interface SessionApiOptions {
+  sessions: SessionPort
+  waiting: WaitingRequests
+  logger: HttpLogger
+  patience?: Patience
+}
+
+type Params = Record<string, string>
+type Request = FastifyRequest<{ Params: Params }>
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+const HIDDEN = { schema: { hide: true } } as const
+
+export async function registerSessionApi(
+  app: HttpApp,
+  { sessions, waiting, logger, patience = DEFAULT_PATIENCE }: SessionApiOptions,
+): Promise<void> {
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, logger, openCodeErrorOf))
+
+  app.post('/session', HIDDEN, async (request: Request, reply) => {
+    const { directory } = await placeOf(request, sessions)
+    const { directory: _, ...body } = (request.body ?? {}) as { directory?: unknown }
+    return send(reply, await sessions.create(body, directory))
+  })
+
+  app.post('/session/:sessionID/message', HIDDEN, async (request: Request, reply) => {
+    const { sessionID, task } = await accept(request, reply)
+    const signal = waiting.signalFor(reply.raw)
+    await sendWhenReady(reply, sessions.answer(task.id, signal), patience, (error) =>
+      failedAnswer(sessionID, error),
+    )
+    return reply
+  })
+
+  app.post('/session/:sessionID/prompt_async', HIDDEN, async (request: Request, reply) => {
+    await accept(request, reply)
+    return reply.code(204).send()
+  })
+
+  app.post('/session/:sessionID/abort', HIDDEN, (request: Request, reply) =>
+    toSession(request, reply, (id, passed, signal) => sessions.abort(id, passed, signal)),
+  )
+
+  app.delete('/session/:sessionID', HIDDEN, (request: Request, reply) =>
+    toSession(request, reply, (id, passed, signal) => sessions.remove(id, passed, signal)),
+  )
+
+  app.patch('/session/:sessionID', HIDDEN, (request: Request, reply) =>
+    toSession(request, reply, (id, passed, signal) =>
+      sessions.patch(id, request.body, { ...passed, shape: 'session' }, signal),
+    ),
+  )
+
+  app.get('/event', { ...HIDDEN, exposeHeadRoute: false }, async (request: Request, reply) => {
+    const { directory } = await placeOf(request, sessions)
+    const signal = waiting.signalFor(reply.raw)
+    return streamEvents(reply, sessions.events(directory, signal), signal, (error) =>
+      logger.warn({ requestID: request.id, err: error }, 'Event stream of OpenCode was cut'),
+    )
+  })
+
+  for (const route of ALLOWED)
+    app.route({
+      ...HIDDEN,
+      method: route.method,
+      url: route.path,
+      handler: async (request, reply) => passOn(route, request as Request, reply),
+    })
+
+  for (const segment of OPENCODE_SEGMENTS)
+    for (const url of [`/${segment}`, `/${segment}/*`])
+      app.route({
+        ...HIDDEN,
+        method: METHODS.filter((method) => !app.hasRoute({ method, url })),
+        url,
+        exposeHeadRoute: false,
+        // Before the body is read: nothing is done with it.
+        onRequest: async (request) => refuse(request),
+        handler: async () => {},
+      })
+
+  async function accept(request: Request, reply: FastifyReply): Promise<{ sessionID: string; task: Task }> {
+    await placeOf(request, sessions)
+    const sessionID = sessionIDOf(request)
+    const { directory: _, ...body } = (request.body ?? {}) as { directory?: unknown }
+    const task = await sessions.send(sessionID, body, request.caller)
+    reply.header('location', task.links.self).header('x-tierline-task', task.id)
+    return { sessionID, task }
+  }
+
+  async function passOn(route: AllowedRoute, request: Request, reply: FastifyReply): Promise<FastifyReply> {
+    const passed = await passedRequest(request)
+    if (route.file !== undefined) await checkFileIn(passed.query, route.file, passed.directory, sessions)
+    const isPage = passed.query.has('before')
+    const shape = route.shape === 'masked' || (route.shape === 'messages' && isPage) ? undefined : route.shape
+    const ask = route.to === 'any' ? sessions.passToAny : sessions.pass
+    const answer = await ask({ ...passed, shape }, waiting.signalFor(reply.raw))
+    return route.shape === 'masked' ? sendMasked(reply, answer) : send(reply, answer)
+  }
+
+  async function toSession(
+    request: Request,
+    reply: FastifyReply,
+    act: (sessionID: string, passed: PassedRequest, signal: AbortSignal) => Promise<PassedAnswer>,
+  ): Promise<FastifyReply> {
+    const passed = await passedRequest(request)
+    return send(reply, await act(passed.sessionID!, passed, waiting.signalFor(reply.raw)))
+  }
+
+  async function passedRequest(request: Request): Promise<PassedRequest> {
+    const { directory, query } = await placeOf(request, sessions)
+    const sessionID = request.params.sessionID === undefined ? undefined : sessionIDOf(request)
+    return {
+      method: request.method,
+      path: pathOf(request),
+      query,
+      body: request.body === undefined ? undefined : JSON.stringify(request.body),
+      sessionID,
+      directory,
+    }
+  }
+}
+
+function send(reply: FastifyReply, answer: PassedAnswer): FastifyReply {
+  reply.code(answer.status).headers(answer.headers)
+  return 'json' in answer ? reply.send(JSON.stringify(answer.json)) : reply.send(answer.raw)
+}
+
+async function sendMasked(reply: FastifyReply, answer: PassedAnswer): Promise<FastifyReply> {
+  if ('json' in answer) return send(reply, { ...answer, json: maskedConfig(answer.json) })
+  const chunks: Buffer[] = []
+  for await (const chunk of answer.raw) chunks.push(chunk as Buffer)
+  const text = Buffer.concat(chunks).toString()
+  return send(reply, { ...answer, json: maskedConfig(text === '' ? null : JSON.parse(text)) })
+}
+
+/** @throws {TierlineError} `session_not_found` for what cannot be an id, which OpenCode answers with a 500. */
+function sessionIDOf({ params }: Request): string {
+  const id = params.sessionID!
+  if (/^ses_[\w-]{1,128}$/.test(id)) return id
+  throw new TierlineError('session_not_found', `Session not found: ${id}`)
+}
+
+function refuse(request: FastifyRequest): never {
+  throw new TierlineError(
+    'not_proxied',
+    `Cannot pass on "${request.method} ${pathOf(request)}": it is not in the allow list, see docs/session-api.md`,
+  )
+}

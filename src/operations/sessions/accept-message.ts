@@ -1,0 +1,101 @@
+/** A message of an OpenCode client becomes a task of its session. */
+import { TierlineError } from '../../errors.ts'
+import { NESTED_QUEUE } from '../../routing/queue-of.ts'
+import { type ParsedTaskInput, promptBytes } from '../../tasks/input.ts'
+import { sessionDefaultOf } from '../../tasks/session-default.ts'
+import { parseMessageInput } from '../../tasks/session-input.ts'
+import type { Task } from '../../tasks/task.ts'
+import { createTaskID } from '../../tasks/task-id.ts'
+import type { FoundSession } from '../find-session.ts'
+import { type Admitted, createSubmit, type SubmitDeps } from '../submit.ts'
+import { createSubmitOnce, type SubmitOnceDeps } from '../submit-once.ts'
+import type { TaskGates } from '../task-gates.ts'
+
+export interface AcceptMessageDeps extends Omit<SubmitDeps, 'admit' | 'submitOnce'> {
+  once: Omit<SubmitOnceDeps, 'parse' | 'admitParsed'>
+  gates: TaskGates
+  admitToSession(input: ParsedTaskInput, session: FoundSession): Promise<Admitted>
+  maxPromptBytes(): number
+}
+
+/**
+ * Resolves when the message is in Redis, in its place among those of its session.
+ *
+ * @throws {TierlineError} that names what is wrong with it; `session_busy` where it was not to wait.
+ */
+export function createAcceptMessage(deps: AcceptMessageDeps) {
+  const { gates, once, admitToSession, maxPromptBytes } = deps
+
+  return async (session: FoundSession, body: unknown, caller: string | null): Promise<Task> => {
+    const { sessionID, metadata } = session
+    const { busy, messageID, input } = readMessage(session, body)
+    checkLength(input, maxPromptBytes())
+    const admit = async (): Promise<Admitted> => {
+      const admitted = await admitToSession(input, session)
+      return (await isOfRunning(session)) ? { ...admitted, queue: NESTED_QUEUE } : admitted
+    }
+    if ((busy ?? busyOf(metadata)) !== 'reject') return submit(createTaskID())
+
+    // Its place is taken before anything is written, so that of two such messages one is refused.
+    const id = createTaskID()
+    const turn = gates.sessionTurn(sessionID)
+    if ((await turn.join(id, { onlyIfFree: true })) === 'occupied') throw sessionBusy(sessionID)
+    let accepted: Task | undefined
+    try {
+      accepted = await submit(id)
+      return accepted
+    } finally {
+      if (accepted?.id !== id) await turn.leave(id)
+    }
+
+    async function submit(id: string): Promise<Task> {
+      const newID = () => id
+      const parse = (raw: unknown) => raw as ParsedTaskInput
+      const submitOnce = createSubmitOnce({ ...once, newID, parse, admitParsed: admit })
+      const { accept } = createSubmit({ ...deps, newID, admit, submitOnce })
+      const key = messageID === undefined ? {} : { idempotencyKey: `${sessionID}/${messageID}` }
+      return (await accept({ ...input, ...key }, caller)).task
+    }
+  }
+
+  /** A child of a session that runs something: whoever runs there may wait for it. */
+  async function isOfRunning({ parentID }: FoundSession): Promise<boolean> {
+    return parentID !== undefined && (await gates.sessionTurn(parentID).tasks()).length > 0
+  }
+}
+
+function readMessage({ sessionID, metadata }: FoundSession, body: unknown) {
+  const { route, busy, messageID, message } = parseMessageInput(body)
+  const isDefault = Object.keys(route).length === 0
+  const variant = message.variant ?? (isDefault ? sessionDefaultOf(metadata).variant : undefined)
+  const input: ParsedTaskInput = {
+    sessionID,
+    ...(route.type !== undefined && { type: route.type }),
+    ...(route.tier !== undefined && { tier: route.tier }),
+    ...(route.model !== undefined && { model: route.model }),
+    messages: [{ ...message, isAttended: true, ...(variant !== undefined && { variant }) }],
+  }
+  return { busy, messageID, input }
+}
+
+function busyOf({ tierline }: FoundSession['metadata']): unknown {
+  return typeof tierline === 'object' && tierline !== null && 'busy' in tierline ? tierline.busy : undefined
+}
+
+function checkLength(input: ParsedTaskInput, most: number): void {
+  const bytes = promptBytes(input)
+  if (bytes <= most) return
+  throw new TierlineError(
+    'too_large',
+    `Cannot send the message: it has ${bytes} bytes, at most ${most} are allowed`,
+    { errors: [{ field: 'parts', message: `must have at most ${most} bytes`, given: bytes }] },
+  )
+}
+
+function sessionBusy(sessionID: string): TierlineError {
+  return new TierlineError(
+    'session_busy',
+    `Cannot send the message: the session "${sessionID}" is busy, and "busy" says "reject"`,
+    { errors: [{ field: 'busy', message: 'is "reject", and a message runs or waits', given: 'reject' }] },
+  )
+}

@@ -1,0 +1,36 @@
+import type { SessionBackend } from '../../sessions/backend.ts'
+import { findSession } from '../find-session.ts'
+
+/** Which server has a session, and in which directory it is: neither ever changes. */
+export interface SessionPlace {
+  backend: SessionBackend
+  /** Real path; `undefined`: the server's own. */
+  directory: string | undefined
+}
+
+export interface LocateDeps {
+  backends: readonly SessionBackend[]
+  /** @throws {TierlineError} when the session is in a directory that nobody may use. */
+  checkDirectory(directory: string, field: string): Promise<string>
+}
+
+const MOST_REMEMBERED = 10_000
+
+export type LocateSession = ReturnType<typeof createLocateSession>
+
+/** Remembers where sessions are, so that what is passed on costs no request more. */
+export function createLocateSession({ backends, checkDirectory }: LocateDeps) {
+  const places = new Map<string, SessionPlace>()
+
+  /** @throws {TierlineError} `session_not_found`, `directory_not_allowed`, `opencode_unavailable`. */
+  return async function locate(sessionID: string): Promise<SessionPlace> {
+    const known = places.get(sessionID)
+    if (known !== undefined) return known
+    const { backend, directory: given } = await findSession(backends, sessionID)
+    const directory = given === undefined ? undefined : await checkDirectory(given, 'sessionID')
+    if (places.size >= MOST_REMEMBERED) for (const oldest of places.keys()) if (places.delete(oldest)) break
+    const place = { backend, directory }
+    places.set(sessionID, place)
+    return place
+  }
+}

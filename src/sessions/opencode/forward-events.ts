@@ -1,0 +1,29 @@
+import { createParser } from 'eventsource-parser'
+import { TierlineError } from '../../errors.ts'
+import type { Forwarder } from './forward.ts'
+
+/** OpenCode's events of a directory as they come, over a connection of their own, which ends with the iteration. */
+export async function* forwardEvents(
+  { forward }: Forwarder,
+  directory: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<object> {
+  const query = directory === undefined ? '' : `?${new URLSearchParams({ directory })}`
+  const answer = await forward({ method: 'GET', path: `/event${query}`, isStream: true }, signal)
+  if (answer.status !== 200)
+    throw new TierlineError(
+      'opencode_unavailable',
+      `Cannot follow the events of OpenCode: it answered ${answer.status}`,
+    )
+  const heard: object[] = []
+  const parser = createParser({
+    onEvent({ data }) {
+      heard.push(JSON.parse(data) as object)
+    },
+  })
+  const decoder = new TextDecoder()
+  for await (const chunk of answer.body) {
+    parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }))
+    yield* heard.splice(0)
+  }
+}
