@@ -1,8 +1,10 @@
 /** The session API before a real OpenCode, spoken to by curl-like requests and by OpenCode's own SDK, both versions. */
 
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { createOpencodeClient } from '@opencode-ai/sdk'
 import { createOpencodeClient as createV2Client } from '@opencode-ai/sdk/v2/client'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
@@ -113,6 +115,21 @@ describe('the three options of anomalyco/opencode#3517', { timeout: 120_000 }, (
   })
 })
 
+test('README.md shows lines that work', { timeout: 120_000 }, async () => {
+  const section = /## Sessions over HTTP[\s\S]*?```sh\n([\s\S]*?)```/.exec(
+    readFileSync('README.md', 'utf8'),
+  )![1]!
+  const lines = section
+    .replaceAll('http://127.0.0.1:4400', url)
+    .replaceAll('"anthropic"', '"acme"')
+    .replaceAll('claude-haiku-4-5', 'nano')
+    .replaceAll('claude-opus-4-8', 'big')
+
+  const { stdout } = await promisify(execFile)('sh', ['-ec', lines], { cwd: directory })
+
+  expect(stdout.trim().split('\n')).toEqual(['nano', 'big', 'nano'])
+})
+
 describe('@opencode-ai/sdk', { timeout: 120_000 }, () => {
   test('v1 opens, prompts, lists, aborts and deletes unchanged', async () => {
     const client = createOpencodeClient({ baseUrl: url, directory, throwOnError: true })
@@ -175,7 +192,7 @@ describe('@opencode-ai/sdk', { timeout: 120_000 }, () => {
       parts: [
         {
           type: 'text',
-          text: `@tool question ${JSON.stringify(question)}\n@tool webfetch {"url":"http://127.0.0.1:9/","format":"text"}\n@say: Done`,
+          text: `@tool question ${JSON.stringify(question)}\n@tool webfetch {"url":"http://127.0.0.1:9/","format":"text","timeout":5}\n@say: Done`,
         },
       ],
     })

@@ -1,17 +1,29 @@
 import type { Command } from 'commander'
-import type { ModelView } from '../../client/index.ts'
+import type { ModelView, TierlineClient } from '../../client/index.ts'
 import { type Cli, connect, type ServerFlags } from '../cli.ts'
+import { EXIT } from '../exit-code.ts'
 import { formatCount } from '../format/count.ts'
-import { formatPrice } from '../format/money.ts'
+import { formatMicroUsd, formatPrice } from '../format/money.ts'
 import { renderColumns } from '../format/table.ts'
+import { type Probe, probeModels } from './probe-models.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
+
+interface ModelsFlags extends ServerFlags {
+  tier?: string
+  probe?: boolean
+}
 
 export function addModels(program: Command, cli: Cli): void {
   const command = program
     .command('models')
     .description('the models there are, their tiers and prices')
-    .action(async (flags: ServerFlags) => {
-      const models = await connect(cli, flags).models()
+    .option('--tier <tier>', 'only those of this tier')
+    .option('--probe', 'ask each for one token: how fast, how dear, what error')
+    .action(async (flags: ModelsFlags) => {
+      const client = connect(cli, flags)
+      const { tier } = flags
+      const models = (await client.models()).filter(({ tiers }) => tier === undefined || tiers.includes(tier))
+      if (flags.probe) return probe(cli, client, models, flags)
       if (flags.json) cli.terminal.printJson({ data: models })
       else if (models.length === 0) cli.terminal.note('No models: OpenCode has no provider with credentials.')
       else cli.terminal.print(renderModels(models))
@@ -20,7 +32,45 @@ export function addModels(program: Command, cli: Cli): void {
   addExamples(
     command,
     'tierline models',
+    'tierline models --probe --tier fast',
     `tierline models --json | jq -r '.data[] | select(.tools) | .model'`,
+  )
+}
+
+/** One that the server does not offer cannot be asked. */
+async function probe(
+  cli: Cli,
+  client: TierlineClient,
+  models: readonly ModelView[],
+  { json }: ModelsFlags,
+): Promise<void> {
+  const { terminal } = cli
+  const offered = models.filter(({ state }) => state !== 'unknown').map(({ model }) => model)
+  if (!json) terminal.note(`Asking ${offered.length} models for one token each`)
+  const probes = await probeModels(client, offered, ({ model, error }) => {
+    if (!json) terminal.note(error === null ? `${model} answers` : `${model}: ${error.message}`)
+  })
+  if (json) terminal.printJson({ data: probes })
+  else terminal.print(renderProbes(probes))
+  if (probes.some(({ error }) => error !== null)) cli.exitCode = EXIT.taskFailed
+}
+
+export function renderProbes(probes: readonly Probe[]): string {
+  return renderColumns(
+    [
+      { title: 'MODEL' },
+      { title: 'FIRST TOKEN', align: 'right' },
+      { title: 'TOTAL', align: 'right' },
+      { title: 'COST', align: 'right' },
+      { title: 'RESULT' },
+    ],
+    probes.map(({ model, firstTokenMs, totalMs, costMicroUsd, error }) => [
+      model,
+      firstTokenMs === null ? '-' : `${firstTokenMs} ms`,
+      totalMs === null ? '-' : `${totalMs} ms`,
+      formatMicroUsd(costMicroUsd),
+      error === null ? 'ok' : error.code,
+    ]),
   )
 }
 
