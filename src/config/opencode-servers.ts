@@ -10,6 +10,8 @@ export interface OpenCodeServer {
   readonly username: string
   /** `null`: the server asks for none. */
   readonly password: string | null
+  /** Of a server that `tierline up` started: where its tap listens. */
+  readonly tapUrl?: string | undefined
 }
 
 /**

@@ -45,8 +45,8 @@ export async function connectRuntime({
   const services = findServices(settings, { openCodeGiven: given !== undefined })
   const backends =
     given ??
-    services.openCode.map(({ name, url, username, password }) =>
-      createOpenCodeBackend({ server: name, url, username, password: password ?? undefined, logger }),
+    services.openCode.map(({ name, password, ...address }) =>
+      createOpenCodeBackend({ ...address, server: name, password: password ?? undefined, logger }),
     )
   const config = await createLiveConfig({
     config: settings.config,

@@ -17,7 +17,7 @@ const HEADLESS = {
 
 /**
  * The configuration of a server of our own: the user's `OPENCODE_CONFIG_CONTENT`, then what headless work
- * needs, then `extra`; later ones win, key by key.
+ * needs, then `extra`; later ones win, key by key. Plugins add up.
  *
  * @throws {TierlineError} `invalid_config` when `inherited` is no JSON object; its text is not repeated.
  */
@@ -29,6 +29,10 @@ function merge(base: Json, over: Json): Json {
   const merged: Record<string, unknown> = { ...base }
   for (const [key, value] of Object.entries(over)) {
     const below = merged[key]
+    if (key === 'plugin' && Array.isArray(below) && Array.isArray(value)) {
+      merged[key] = [...below, ...value]
+      continue
+    }
     merged[key] = isObject(below) && isObject(value) ? merge(below, value) : value
   }
   return merged

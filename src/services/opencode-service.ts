@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { extname, join } from 'node:path'
 import { findOpenCode } from './find-opencode.ts'
 import { freePort } from './free-port.ts'
 import { headlessConfig } from './headless-config.ts'
+import { hasDependencies, pretendDependencies } from './opencode-dependencies.ts'
 import { RESTART, type ServiceSpec } from './service-spec.ts'
 import type { OpenCodeServer } from './services-file.ts'
 
@@ -45,15 +47,20 @@ const NOT_ISOLATED = /^OPENCODE_/
 export async function openCodeService(options: OpenCodeServiceOptions): Promise<OpenCodeService> {
   const { dataDir, projectDir, environment, isolatedDir, name = 'local' } = options
   const command = findOpenCode([projectDir, import.meta.dirname], environment.PATH)
-  const port = await freePort()
+  const [port, tapPort] = await Promise.all([freePort(), freePort()])
   const password = randomBytes(24).toString('hex')
   const url = `http://127.0.0.1:${port}`
   const inherited = isolatedDir === undefined ? environment.OPENCODE_CONFIG_CONTENT : undefined
+  // Not at the price of an npm install that the first task would wait for.
+  const hasTap = isolatedDir !== undefined || configDirectories(environment).every(hasDependencies)
   const env = {
     ...passedOn(environment, isolatedDir !== undefined),
     ...(isolatedDir !== undefined && isolated(isolatedDir)),
     OPENCODE_CLIENT: 'tierline',
-    OPENCODE_CONFIG_CONTENT: JSON.stringify(headlessConfig(inherited, options.config ?? {})),
+    OPENCODE_CONFIG_CONTENT: JSON.stringify(
+      headlessConfig(inherited, hasTap ? withTap(options.config) : (options.config ?? {})),
+    ),
+    ...(hasTap && { TIERLINE_TAP_PORT: String(tapPort) }),
     OPENCODE_SERVER_USERNAME: USERNAME,
     OPENCODE_SERVER_PASSWORD: password,
     // Bun answers no more than 256 requests to models at a time otherwise.
@@ -61,7 +68,10 @@ export async function openCodeService(options: OpenCodeServiceOptions): Promise<
     BUN_TMPDIR: emptied(join(dataDir, 'tmp', `opencode-${name}`)),
   }
   return {
-    server: { name, url, username: USERNAME, password },
+    server: {
+      ...{ name, url, username: USERNAME, password },
+      ...(hasTap && { tapUrl: `http://127.0.0.1:${tapPort}` }),
+    },
     spec: {
       name: `opencode-${name}`,
       command,
@@ -75,6 +85,13 @@ export async function openCodeService(options: OpenCodeServiceOptions): Promise<
       restart: RESTART,
     },
   }
+}
+
+/** The plugin lies beside this file, in the sources and in the package. */
+function withTap(config: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+  const tap = new URL(`./opencode-tap${extname(import.meta.filename)}`, import.meta.url).href
+  const plugins = Array.isArray(config.plugin) ? config.plugin : []
+  return { ...config, plugin: [...plugins, tap] }
 }
 
 function passedOn(
@@ -99,7 +116,20 @@ function isolated(directory: string): Record<string, string> {
   }
   const env = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, join(directory, kind)]))
   for (const path of Object.values(env)) mkdirSync(path, { recursive: true, mode: 0o700 })
+  const configDir = join(env.XDG_CONFIG_HOME!, 'opencode')
+  if (!hasDependencies(configDir)) pretendDependencies(configDir)
   return env
+}
+
+/** Of the user, for all projects. */
+function configDirectories({
+  HOME = homedir(),
+  ...environment
+}: OpenCodeServiceOptions['environment']): string[] {
+  const own = environment.OPENCODE_CONFIG_DIR
+  const base = environment.XDG_CONFIG_HOME || join(HOME, '.config')
+  // The first is made where there is none.
+  return [join(base, 'opencode'), ...[join(HOME, '.opencode'), own ?? ''].filter(existsSync)]
 }
 
 /** Every server unpacks a library of 5 MB and leaves it behind: here they do not add up. */

@@ -10,6 +10,8 @@ const OpenCodeServer = z.strictObject({
   url: z.url(),
   username: z.string(),
   password: z.string(),
+  /** Where its tap listens (`opencode-tap.ts`). */
+  tapUrl: z.url().optional(),
 })
 
 /** Where the services of a running `up` are found. Holds passwords. */

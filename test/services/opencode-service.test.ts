@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { pretendDependencies } from '../../src/services/opencode-dependencies.ts'
 import { openCodeService } from '../../src/services/opencode-service.ts'
 import { test } from './service-test.ts'
 
@@ -34,6 +35,7 @@ describe('openCodeService()', () => {
     })
     expect(await (await ask('/path', server.password)).json()).toMatchObject({ directory: projectDir })
     expect(existsSync(join(directory, 'opencode', 'data', 'opencode'))).toBe(true)
+    expect((await fetch(`${server.tapUrl}/session/ses_1`)).status).toBe(401)
   })
 
   test('passes on the keys of the user and nothing of ours', async ({ directory }) => {
@@ -43,6 +45,7 @@ describe('openCodeService()', () => {
       name: 's2',
       environment: {
         PATH: process.env.PATH,
+        HOME: directory,
         ANTHROPIC_API_KEY: 'key',
         XDG_DATA_HOME: '/home/user/.data',
         OPENCODE_CONFIG_CONTENT: '{"model": "acme/big"}',
@@ -54,6 +57,7 @@ describe('openCodeService()', () => {
 
     expect(spec.env).toEqual({
       PATH: process.env.PATH,
+      HOME: directory,
       ANTHROPIC_API_KEY: 'key',
       XDG_DATA_HOME: '/home/user/.data',
       OPENCODE_CLIENT: 'tierline',
@@ -65,6 +69,30 @@ describe('openCodeService()', () => {
     })
     expect(spec).toMatchObject({ name: 'opencode-s2', cwd: directory, secrets: [server.password] })
     expect(spec.args.join(' ')).not.toContain(server.password)
+  })
+
+  test('has a tap, unless OpenCode would have to install something for it', async ({ directory }) => {
+    const plugin = 'file:///of/the/user.js'
+    const options = {
+      dataDir: directory,
+      projectDir: directory,
+      environment: {
+        PATH: process.env.PATH,
+        HOME: directory,
+        OPENCODE_CONFIG_CONTENT: JSON.stringify({ plugin: [plugin] }),
+      },
+    }
+    const without = await openCodeService(options)
+    expect(without.server.tapUrl).toBeUndefined()
+    expect(JSON.parse(without.spec.env.OPENCODE_CONFIG_CONTENT!).plugin).toEqual([plugin])
+
+    pretendDependencies(join(directory, '.config', 'opencode'))
+    const { server, spec } = await openCodeService(options)
+
+    expect(server.tapUrl).toBe(`http://127.0.0.1:${spec.env.TIERLINE_TAP_PORT}`)
+    const { plugin: plugins } = JSON.parse(spec.env.OPENCODE_CONFIG_CONTENT!)
+    expect(plugins).toEqual([plugin, expect.stringMatching(/^file:.*opencode-tap\.ts$/)])
+    expect(existsSync(new URL(plugins[1]))).toBe(true)
   })
 
   test('has a directory for what it leaves behind, empty at each start', async ({ directory }) => {

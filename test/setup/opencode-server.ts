@@ -12,12 +12,15 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pretendDependencies } from '../../src/services/opencode-dependencies.ts'
 import { openCodeProviders } from '../provider/models.ts'
 
 export interface OpenCodeServer {
   readonly url: string
   readonly username: string
   readonly password: string
+  /** Where its tap listens; `undefined`: it has none. */
+  readonly tapUrl: string | undefined
   /** The server's own working directory; removed at `stop`. */
   readonly directory: string
   /** `kill -9`, as a crash; resolves when the process is gone. */
@@ -36,6 +39,8 @@ export interface OpenCodeServerOptions {
   config?: Record<string, unknown>
   /** What OpenCode takes itself to be run by; `cli` lets models ask questions. Default `tierline`. */
   client?: string
+  /** With the plugin that servers have which tierline starts. */
+  tap?: boolean
 }
 
 const START_DEADLINE_MS = 60_000
@@ -44,12 +49,14 @@ export async function startOpenCodeServer({
   providerUrl,
   config,
   client = 'tierline',
+  tap = false,
 }: OpenCodeServerOptions): Promise<OpenCodeServer> {
   const home = mkdtempSync(join(tmpdir(), 'tierline-opencode-'))
   const directory = join(home, 'work')
   mkdirSync(directory)
+  if (tap) pretendDependencies(join(home, 'config', 'opencode'))
   const password = randomBytes(16).toString('hex')
-  const port = await freePort()
+  const [port, tapPort] = await Promise.all([freePort(), freePort()])
   const url = `http://127.0.0.1:${port}`
   const log = join(home, 'output.log')
   const content = {
@@ -61,6 +68,7 @@ export async function startOpenCodeServer({
     snapshot: false,
     share: 'disabled',
     autoupdate: false,
+    ...(tap && { plugin: [new URL('../../src/services/opencode-tap.ts', import.meta.url).href] }),
     ...config,
   }
   const environment = {
@@ -74,6 +82,7 @@ export async function startOpenCodeServer({
     OPENCODE_CONFIG_CONTENT: JSON.stringify(content),
     OPENCODE_CLIENT: client,
     OPENCODE_DISABLE_MODELS_FETCH: '1',
+    ...(tap && { TIERLINE_TAP_PORT: String(tapPort) }),
     BUN_CONFIG_MAX_HTTP_REQUESTS: '1000',
     BUN_TMPDIR: home,
   }
@@ -117,6 +126,7 @@ export async function startOpenCodeServer({
   await start()
   return {
     url,
+    tapUrl: tap ? `http://127.0.0.1:${tapPort}` : undefined,
     username: 'opencode',
     password,
     directory,

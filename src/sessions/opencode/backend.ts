@@ -15,6 +15,7 @@ import { patiently } from './patience.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import { runTurn } from './run-turn.ts'
 import { runningTurns } from './running-turns.ts'
+import { createTap } from './tap.ts'
 import { openWorktree, removeWorktree, worktreeDiff } from './worktree.ts'
 
 const DEFAULT_PATIENCE_MS = 30_000
@@ -36,6 +37,8 @@ export interface OpenCodeBackendOptions extends OpenCodeAddress {
    */
   silenceMs?: number
   /** Providers whose price of 0 means free of charge; elsewhere it means that it is not known. */
+  /** Where the tap of a server that tierline started listens (docs/opencode.md "The tap"). */
+  tapUrl?: string | undefined
   freeProviders?: readonly string[]
   logger?: BackendLogger
 }
@@ -51,6 +54,7 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
   } = options
   const http = createOpenCodeHttp(options)
   const forwarder = createForwarder(options)
+  const tap = options.tapUrl === undefined ? undefined : createTap(options.tapUrl, options)
   const directories = createDirectoryPool({ http, lingerMs, silenceMs, logger })
   /** Opened here and not yet used: whatever is sent there first was sent by nobody before. */
   const unused = new Set<string>()
@@ -102,7 +106,8 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       signal.throwIfAborted()
       const { watch, release } = directories.use(turn.directory)
       try {
-        yield* runTurn(turn, { http, watch, patienceMs, isFirst: unused.delete(turn.sessionID) }, signal)
+        const isFirst = unused.delete(turn.sessionID)
+        yield* runTurn(turn, { http, watch, patienceMs, isFirst, tap }, signal)
       } finally {
         release()
       }

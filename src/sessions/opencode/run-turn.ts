@@ -12,6 +12,7 @@ import type { OpenCodeHttp, PromptBody } from './http.ts'
 import { createInbox } from './inbox.ts'
 import { patiently } from './patience.ts'
 import { OpenCodeRefusal } from './refusal.ts'
+import type { Tap, TapNotice } from './tap.ts'
 import { createTurnClock, PACE, type Pace } from './turn-clock.ts'
 import { isStackTrace, turnError } from './turn-error.ts'
 import { createTurnView } from './turn-view.ts'
@@ -32,9 +33,11 @@ export interface TurnDeps {
   /** Nobody can have sent this turn before: it goes out without a look. */
   isFirst: boolean
   pace?: Pace
+  /** Where text comes from that this reader did not see begin; `undefined`: from nowhere before its end. */
+  tap?: Tap | undefined
 }
 
-type News = Notice | { type: 'sent' } | { type: 'send-failed'; error: unknown }
+type News = Notice | TapNotice | { type: 'sent' } | { type: 'send-failed'; error: unknown }
 
 /** @throws the reason of `signal` when that aborts, `opencode_unavailable` when the patience is over. */
 export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal): AsyncGenerator<TurnEvent> {
@@ -45,6 +48,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   const inbox = createInbox<News>()
   let isBlind = false
   let aliveAt = 0
+  let tapping: Tapping = { state: 'none', stop() {} }
   let complaint: TurnError | undefined
   let repeats = 0
   let stepsAtRepeat = 0
@@ -59,6 +63,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     yield* end({ status: 'failed', error: refused(error) })
   } finally {
     stopListening()
+    tapping.stop()
   }
 
   async function* run(): AsyncGenerator<TurnEvent> {
@@ -106,9 +111,16 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     yield* view.list(messages)
     const verdict = view.verdict()
     yield* catchUp()
-    if (!isBlind) yield* view.settled()
+    if (!isBlind) yield* settled()
     if (verdict.state !== 'over-if-idle') return verdict
     return (await isBusy()) ? { state: 'unfinished' } : { state: 'ended', ending: { status: 'aborted' } }
+  }
+
+  /** Parts that were not seen to begin: the tap may have their text, else readers are told to wait. */
+  function settled(): TurnEvent[] {
+    if (tapping.state === 'none' && deps.tap && view.hasUntoldBlind())
+      tapping = { state: 'asking', stop: deps.tap.follow(sessionID, inbox.push) }
+    return tapping.state === 'asking' ? [] : view.settled()
   }
 
   function* catchUp(): Generator<TurnEvent> {
@@ -126,7 +138,17 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
       case 'sent':
         clock.sent(now)
         return []
+      case 'tapped':
+        return view.tapped(news.partID, news.offset, news.text)
+      case 'tap-ready':
+      case 'tap-failed':
+        if (news.type === 'tap-failed') view.untapped()
+        tapping = { ...tapping, state: news.type === 'tap-failed' ? 'over' : 'ready' }
+        return isBlind ? [] : view.settled()
       case 'disconnected':
+        tapping.stop()
+        tapping = { state: 'none', stop() {} }
+        view.untapped()
         view.disconnected()
         isBlind = true
         return []
@@ -202,6 +224,12 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     yield* view.lost()
     yield { type: 'turn-ended', outcome: { ...view.tally(), ...ending } }
   }
+}
+
+/** How it stands with the tap since this reader is connected. */
+interface Tapping {
+  state: 'none' | 'asking' | 'ready' | 'over'
+  stop(): void
 }
 
 const LOST_AGAIN: TurnError = {

@@ -10,7 +10,7 @@ import type { TextPart } from './wire.ts'
 interface Part {
   kind: TextKind
   messageID: string
-  state: 'live' | 'blind' | 'ended' | 'discarded'
+  state: 'live' | 'blind' | 'tapped' | 'ended' | 'discarded'
   received: string
   /** UTF-16 units of `received` that were shown. */
   shown: number
@@ -30,6 +30,12 @@ export interface TextParts {
   discardHeard(reason: 'retry', messageID?: string): TurnEvent[]
   /** The connection broke: what comes after it fits no part that is open now. */
   disconnected(): void
+  /** Text of a part from another source, with its place: from the beginning, then what follows. */
+  tapped(partID: string, offset: number, text: string): TurnEvent[]
+  /** That source is gone. */
+  untapped(): void
+  /** True when an open part was not seen to begin, and nobody knows of that yet. */
+  hasUntoldBlind(): boolean
   /** Call when all that was heard before a list was taken has been told. */
   announceBlind(): TurnEvent[]
 }
@@ -46,14 +52,14 @@ export function createTextParts(): TextParts {
 
   function show(partID: string, part: Part): TurnEvent[] {
     const offset = part.shown
-    const end = part.state === 'live' ? wholeLength(part.received) : part.received.length
+    const end = isOpen(part) ? wholeLength(part.received) : part.received.length
     if (end <= offset) return []
     part.shown = end
     return [{ type: 'text', kind: part.kind, partID, offset, text: part.received.slice(offset, end) }]
   }
 
   function isOpen({ state }: Part): boolean {
-    return state === 'live' || state === 'blind'
+    return state === 'live' || state === 'blind' || state === 'tapped'
   }
 
   function discardAll(reason: 'retry' | 'resume', isMeant: (part: Part) => boolean): TurnEvent[] {
@@ -116,7 +122,7 @@ export function createTextParts(): TextParts {
       discardAll(
         reason,
         (part) =>
-          (part.state === 'live' || part.isAnnounced) &&
+          (part.state === 'live' || part.state === 'tapped' || part.isAnnounced) &&
           (messageID === undefined || part.messageID === messageID),
       ),
 
@@ -132,6 +138,30 @@ export function createTextParts(): TextParts {
         part.isAnnounced = false
       }
     },
+
+    tapped(partID, offset, text) {
+      const part = parts.get(partID)
+      if (part?.state === 'blind' && offset === 0) {
+        // What was shown of it before the connection broke is its beginning, or the end will say otherwise.
+        if (!text.startsWith(part.received)) return []
+        part.state = 'tapped'
+        part.received = ''
+      }
+      if (part?.state !== 'tapped' || offset > part.received.length) return []
+      part.received += text.slice(part.received.length - offset)
+      return show(partID, part)
+    },
+
+    untapped() {
+      for (const part of parts.values()) {
+        if (part.state !== 'tapped') continue
+        part.state = 'blind'
+        part.isAnnounced = false
+      }
+    },
+
+    hasUntoldBlind: () =>
+      [...parts.values()].some(({ state, isAnnounced }) => state === 'blind' && !isAnnounced),
 
     announceBlind() {
       return [...parts].flatMap(([partID, part]): TurnEvent[] => {

@@ -21,6 +21,10 @@ export interface TurnView {
   disconnected(): void
   /** Call once everything heard before a list was folded in after it. */
   settled(): TurnEvent[]
+  /** See `TextParts`. */
+  tapped(partID: string, offset: number, text: string): TurnEvent[]
+  untapped(): void
+  hasUntoldBlind(): boolean
   /** What was open belongs to no answer: the server has lost it. */
   lost(): TurnEvent[]
   verdict(): Verdict
@@ -121,6 +125,9 @@ export function createTurnView({ messageID, model }: Pick<Turn, 'messageID' | 'm
 
     disconnected: () => texts.disconnected(),
     settled: () => texts.announceBlind(),
+    tapped: texts.tapped,
+    untapped: texts.untapped,
+    hasUntoldBlind: texts.hasUntoldBlind,
     lost: () => texts.discard('resume'),
     verdict: () => judge(turn),
     tally: () => {
