@@ -37,6 +37,8 @@ export interface MemoryBackend extends SessionBackend {
   readonly aborts: readonly string[]
   /** Names of the worktrees there are; whatever lies below `/plain` is no repository. */
   readonly worktrees: ReadonlySet<string>
+  /** Tells whoever follows the events this one. */
+  say(event: object): void
   /** While away, everything throws `opencode_unavailable`. */
   setAway(away: boolean): void
   /** As if somebody sent a message again whose turn was aborted, not knowing that: it is answered anew. */
@@ -59,6 +61,8 @@ export interface MemoryBackendOptions {
   server?: string
   /** Answer of a prompt that says nothing else. Default `Done.` */
   text?: string
+  /** In the catalog, and not there when it is asked. */
+  refuses?: ModelID
   /** Default: what the scripted provider sells, and the agents `build` and `plan`. */
   catalog?: CatalogSnapshot
 }
@@ -82,6 +86,7 @@ export const MEMORY_CATALOG: CatalogSnapshot = {
 export function createMemoryBackend({
   server = 'memory',
   text = 'Done.',
+  refuses,
   catalog = MEMORY_CATALOG,
 }: MemoryBackendOptions = {}): MemoryBackend {
   const ledger = createLedger()
@@ -90,8 +95,10 @@ export function createMemoryBackend({
   const byID = new Map<string, MemorySession>()
   const turns: Turn[] = []
   const aborts: string[] = []
+  const followers = new Set<(event: object) => void>()
   const forwarded: ForwardRequest[] = []
-  const nextSession = () => sessions.length + 1
+  // Unique over servers, as OpenCode's are.
+  const nextSession = () => `ses_${server === 'memory' ? '' : server}${sessions.length + 1}`
   const running = new Map<string, MemoryTurn>()
   const worktrees = new Set<string>()
   let away = false
@@ -103,7 +110,7 @@ export function createMemoryBackend({
   function refusal(turn: Turn): TurnEvent | undefined {
     const session = byID.get(turn.sessionID)
     if (!session) return failed(turn, 'turn_failed', `Session not found: ${turn.sessionID}`)
-    if (!catalog.models.some(({ model }) => model === turn.model))
+    if (turn.model === refuses || !catalog.models.some(({ model }) => model === turn.model))
       return failed(turn, 'unknown_model', `Model not found: ${turn.model}.`)
     if (!catalog.agents.includes(turn.agent))
       return failed(turn, 'unknown_agent', `Agent not found: "${turn.agent}"`)
@@ -184,7 +191,7 @@ export function createMemoryBackend({
       assertHere()
       forwarded.push(request)
       const add = (created: Omit<MemorySession, 'sessionID' | 'messageIDs'>) => {
-        const session = { ...created, sessionID: `ses_${nextSession()}`, messageIDs: [] }
+        const session = { ...created, sessionID: nextSession(), messageIDs: [] }
         sessions.push(session)
         byID.set(session.sessionID, session)
         return session
@@ -194,7 +201,21 @@ export function createMemoryBackend({
 
     async *events(_directory, signal) {
       yield { id: 'evt_1', type: 'server.connected', properties: {} }
-      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      const said: object[] = []
+      let wake = () => {}
+      const hear = (event: object) => {
+        said.push(event)
+        wake()
+      }
+      followers.add(hear)
+      signal.addEventListener('abort', () => wake())
+      while (!signal.aborted) {
+        yield* said.splice(0)
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+      followers.delete(hear)
     },
 
     async *runTurn(turn, signal) {
@@ -257,6 +278,10 @@ export function createMemoryBackend({
 
     async close() {
       for (const played of running.values()) played.lose()
+    },
+
+    say(event) {
+      for (const hear of followers) hear(event)
     },
 
     setAway(next) {

@@ -68,7 +68,7 @@ function json(status: number, value: unknown): ForwardedAnswer {
     status,
     headers: { 'content-type': 'application/json' },
     isJson: true,
-    body: Readable.from([text]),
+    body: Readable.from([Buffer.from(text)]),
     json: async () => JSON.parse(text) as unknown,
   }
 }

@@ -80,6 +80,71 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
       expect(await stage.other.findSession('ses_0000000000000000000000none')).toBeUndefined()
     })
 
+    test('answerTo() gives the last answer to a message as the server has it, or nothing', async () => {
+      const { turn } = await newTurn('@say: The first', { model: 'globex/fast' })
+      const second = next(turn, '@say: The second', { model: 'acme/big' })
+      await run(stage.backend, turn)
+      await run(stage.backend, second)
+      const answer = (messageID: string) => stage.other.answerTo(turn, messageID, NEVER)
+
+      expect(await answer(turn.messageID)).toMatchObject({
+        info: {
+          role: 'assistant',
+          parentID: turn.messageID,
+          providerID: 'globex',
+          modelID: 'fast',
+          finish: 'stop',
+        },
+        parts: expect.arrayContaining([expect.objectContaining({ type: 'text', text: 'The first' })]),
+      })
+      expect(await answer(second.messageID)).toMatchObject({ info: { modelID: 'big' } })
+      expect(await answer('msg_none')).toBeUndefined()
+      expect(
+        await stage.other.answerTo(
+          { ...turn, sessionID: 'ses_0000000000000000000000none' },
+          turn.messageID,
+          NEVER,
+        ),
+      ).toBeUndefined()
+    })
+
+    test('forward() asks the server in its own words', async () => {
+      const taskID = newTaskID()
+      const sessionID = await newSession(stage.backend, { taskID })
+
+      const found = await stage.other.forward({ method: 'GET', path: `/session/${sessionID}` }, NEVER)
+      expect([found.status, found.isJson]).toEqual([200, true])
+      expect(await found.json()).toMatchObject({ id: sessionID })
+      const changed = await stage.other.forward(
+        {
+          method: 'PATCH',
+          path: `/session/${sessionID}`,
+          body: JSON.stringify({ metadata: { mine: 'Größe' } }),
+        },
+        NEVER,
+      )
+      expect(await changed.json()).toMatchObject({ metadata: { mine: 'Größe' } })
+      const none = await stage.other.forward({ method: 'GET', path: '/session/ses_none' }, NEVER)
+      expect([none.status, await none.json()]).toEqual([
+        404,
+        expect.objectContaining({ name: 'NotFoundError' }),
+      ])
+    })
+
+    test('events() begins at once, and ends with its signal', async () => {
+      const abort = new AbortController()
+      const types: string[] = []
+      await expect(
+        (async () => {
+          for await (const event of stage.backend.events(undefined, abort.signal)) {
+            types.push((event as { type: string }).type)
+            abort.abort()
+          }
+        })().catch(() => 'ended'),
+      ).resolves.toSatisfy((end) => end === undefined || end === 'ended')
+      expect(types[0]).toBe('server.connected')
+    })
+
     test('runTurn() streams the answer of the model that was asked', async () => {
       const { marker, turn } = await newTurn('@say: Hello there, friend', { model: 'globex/fast' })
       const { events, outcome } = await run(stage.backend, turn)

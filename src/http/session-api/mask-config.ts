@@ -1,6 +1,6 @@
 import { MASK, maskedText } from '../board/mask.ts'
 
-const SECRET_NAME = /key|token|password|secret|authorization|credential|cookie/i
+const SECRET_NAME = /((key|token|password|secret|authorization|credential|cookie)s?|access_?key_?id)$/i
 /** What people put secrets into, whatever they call them. */
 const SECRET_HOLDER = /^(headers|env|environment)$/i
 

@@ -42,7 +42,8 @@ export async function* sessionEvents(
     wake()
   }
   const stop = await notices.listen((notice) => {
-    if (directory === undefined || notice.directory === directory) push(notice)
+    // `null` is a server's own directory, by a name that nobody gave it.
+    if (directory === undefined || notice.directory === null || notice.directory === directory) push(notice)
   })
   follow().then(() => finish(), finish)
   try {

@@ -1,0 +1,114 @@
+import { createParser } from 'eventsource-parser'
+import { describe, expect } from 'vitest'
+import { eventually } from '../../setup/eventually.ts'
+import { say, test } from './session-test.ts'
+
+interface Heard {
+  type: string
+  properties: {
+    sessionID?: string
+    status?: { type: string }
+    info?: { id: string }
+    part?: { text: string }
+  }
+}
+
+describe('GET /event', () => {
+  test('tells of messages that wait, whichever API took them', async ({ api, core: { backend } }) => {
+    const [one, other] = [await api.start(), await api.start({ working: false })]
+    const id = await one.open()
+    const { heard, stop } = await follow(other.url)
+    await one.call('POST', `/session/${id}/prompt_async`, say('@hold:here'))
+    await backend.holds.held('here')
+
+    await one.call('POST', `/session/${id}/prompt_async`, say('Waits', { messageID: 'msg_waits' }))
+
+    await eventually(() => {
+      expect(heard).toContainEqual(
+        expect.objectContaining({
+          type: 'message.updated',
+          properties: expect.objectContaining({
+            info: expect.objectContaining({ id: 'msg_waits', role: 'user' }),
+          }),
+        }),
+      )
+      const part = heard.findLast(({ type }) => type === 'message.part.updated')
+      expect(part!.properties.part).toMatchObject({ type: 'text', text: 'Waits', messageID: 'msg_waits' })
+      expect(heard).toContainEqual(
+        expect.objectContaining({
+          type: 'session.status',
+          properties: { sessionID: id, status: { type: 'busy' } },
+        }),
+      )
+    })
+    backend.holds.release('here')
+    stop()
+  })
+
+  test('leaves the idle out that is between two messages', async ({ api, core: { backend } }) => {
+    const { url, call, open } = await api.start()
+    const id = await open()
+    const { heard, stop } = await follow(url)
+    await call('POST', `/session/${id}/prompt_async`, say('@hold:here'))
+    await backend.holds.held('here')
+    await call('POST', `/session/${id}/prompt_async`, say('Waits'))
+
+    // As OpenCode does at the end of each message.
+    backend.say({ type: 'session.idle', properties: { sessionID: id } })
+    backend.say({ type: 'marker', properties: {} })
+    await eventually(() => expect(heard.map(({ type }) => type)).toContain('marker'))
+    expect(heard.map(({ type }) => type)).not.toContain('session.idle')
+
+    backend.holds.release('here')
+    await eventually(async () => expect((await call('GET', '/session/status')).json).toEqual({}))
+    backend.say({ type: 'session.idle', properties: { sessionID: id } })
+    await eventually(() => expect(heard.at(-1)).toMatchObject({ type: 'session.idle' }))
+    stop()
+  })
+
+  test('says idle when the last message that waited is withdrawn', async ({ api }) => {
+    const { url, call, open, orchestrator } = await api.start({ working: false })
+    const id = await open()
+    const { heard, stop } = await follow(url)
+    const { headers } = await call('POST', `/session/${id}/prompt_async`, say('Waits'))
+
+    await orchestrator.tasks.cancel(headers.get('x-tierline-task')!)
+
+    await eventually(() =>
+      expect(heard.at(-1)).toMatchObject({ type: 'session.idle', properties: { sessionID: id } }),
+    )
+    stop()
+  })
+
+  test('shows the session’s own model', async ({ api, core: { backend } }) => {
+    const { url } = await api.start()
+    const { heard, stop } = await follow(url)
+
+    const info = {
+      id: 'ses_1',
+      metadata: { tierline: { model: 'acme/big' } },
+      model: { id: 'nano', providerID: 'acme' },
+    }
+    backend.say({ type: 'session.updated', properties: { sessionID: 'ses_1', info } })
+
+    await eventually(() =>
+      expect(heard.at(-1)!.properties.info).toEqual({ ...info, model: { id: 'big', providerID: 'acme' } }),
+    )
+    stop()
+  })
+})
+
+/** Resolves once events come in. */
+async function follow(url: string): Promise<{ heard: Heard[]; stop(): void }> {
+  const heard: Heard[] = []
+  const abort = new AbortController()
+  const response = await fetch(`${url}/event`, { signal: abort.signal })
+  expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
+  const parser = createParser({ onEvent: ({ data }) => void heard.push(JSON.parse(data)) })
+  const decoder = new TextDecoder()
+  void (async () => {
+    for await (const chunk of response.body!) parser.feed(decoder.decode(chunk, { stream: true }))
+  })().catch(() => {})
+  await eventually(() => expect(heard[0]).toMatchObject({ type: 'server.connected' }))
+  return { heard, stop: () => abort.abort() }
+}
