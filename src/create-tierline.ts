@@ -3,6 +3,7 @@ import type { TierlineError } from './errors.ts'
 import type { WorkerOptions } from './orchestrator.ts'
 import { connectRuntime } from './runtime/connect-runtime.ts'
 import type { SessionBackend } from './sessions/backend.ts'
+import type { CompareInput } from './tasks/compare-input.ts'
 import type { EnqueueResult, TaskHandle } from './tasks/handle.ts'
 import type { TaskInput } from './tasks/input.ts'
 import type { ListQuery, TaskPage } from './tasks/list-query.ts'
@@ -38,6 +39,11 @@ export interface Tierline {
   enqueue(input: TaskInput): Promise<TaskHandle>
   /** One answer per input, in order; a refused one keeps no other out. */
   enqueueMany(inputs: readonly TaskInput[]): Promise<EnqueueResult[]>
+  /**
+   * The same task on several models or tiers at once. The handle is of a task that waits for them: its result
+   * has the table, `children()` the tasks. @throws {TierlineError} as `enqueue`, and `unknown_verifier`.
+   */
+  compare(input: CompareInput): Promise<TaskHandle>
   /** A handle on a task that was queued before, by anybody. Asks nothing yet. */
   task(id: string): TaskHandle
   list(query?: Partial<ListQuery>): Promise<TaskPage>
@@ -88,6 +94,7 @@ export async function createTierline(options: TierlineOptions = {}): Promise<Tie
           : { status: 'refused', error: one.reason as TierlineError },
       )
     },
+    compare: async (input) => handle((await tasks.compare(input)).id),
     task: handle,
     list: (query = {}) => tasks.list({ limit: 50, ...query }),
     cancel: tasks.cancel,

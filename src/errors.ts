@@ -39,6 +39,7 @@ export const ERRORS = {
   unknown_type: { title: 'Unknown task type', status: 422, retryable: false },
   unknown_tier: { title: 'Unknown tier', status: 422, retryable: false },
   unknown_model: { title: 'Unknown model', status: 422, retryable: false },
+  unknown_verifier: { title: 'Unknown verifier', status: 422, retryable: false },
   not_a_git_repository: { title: 'Not a Git repository', status: 422, retryable: false },
   unknown_parent: { title: 'Unknown parent', status: 422, retryable: false },
   nested_too_deep: { title: 'Nested too deep', status: 422, retryable: false },

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { createCatalogCache } from './catalog/catalog-cache.ts'
 import { abortIfNobodys, abortRevived } from './dispatch/abort-revived.ts'
 import { closeConnections } from './dispatch/close-connections.ts'
+import { createCompareDeps } from './dispatch/compare-deps.ts'
 import { cooldownGate } from './dispatch/cooldown-gate.ts'
 import { createDeliveryHandler } from './dispatch/handle-delivery.ts'
 import { startMaintenance } from './dispatch/maintenance.ts'
@@ -24,6 +25,7 @@ import { createAcceptMessage } from './operations/sessions/accept-message.ts'
 import { createSessionNotices } from './operations/sessions/session-notices.ts'
 import { createSessionOperations } from './operations/sessions/session-operations.ts'
 import { createSubmit } from './operations/submit.ts'
+import { createSubmitCompare } from './operations/submit-compare.ts'
 import { createSubmitOnce } from './operations/submit-once.ts'
 import { createTaskGates, type TaskGatesDeps } from './operations/task-gates.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
@@ -45,7 +47,9 @@ import { defineScripts } from './redis/scripts.ts'
 import { withRedisErrors } from './redis/with-redis-errors.ts'
 import { peekModel } from './routing/resolve.ts'
 import type { RoutingTable } from './routing/table.ts'
+import type { RunVerifier } from './runner/judge.ts'
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './runner/retry-policy.ts'
+import { runCompare } from './runner/run-compare.ts'
 import { runTask } from './runner/run-task.ts'
 import type { SessionBackend } from './sessions/backend.ts'
 import { firstAnswer } from './sessions/first-answer.ts'
@@ -61,6 +65,11 @@ const DEFAULT_WORKER_CONCURRENCY = 10
 const MAINTENANCE_MS = 10_000
 const MISSING_MS = 30_000
 const REDIS_INFO_SECTIONS = ['server', 'clients', 'memory', 'stats'] as const
+
+const NO_VERIFIERS = {
+  names: () => [],
+  run: async () => ({ passed: false, detail: 'there are no verifiers' }),
+}
 
 /** The routing table and the limits in force, which may change while the process runs. */
 export interface ConfigSource {
@@ -99,6 +108,8 @@ export interface OrchestratorOptions {
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>
   checkRepository(directory: string): Promise<void>
+  /** Commands that judge compared tasks. Default: none. */
+  verifiers?: { names(): readonly string[]; run: RunVerifier }
   retry?: RetryPolicy
   /** Slots of a queue without a limit, in one process. Default 10. */
   workerConcurrency?: number
@@ -195,6 +206,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     onRevived: (id: string) =>
       log.warn({ task: id }, 'a turn that was aborted ran again and is aborted again'),
   }
+  const verifiers = options.verifiers ?? NO_VERIFIERS
   const readEvents = createEventReader({ redis, keys, hub })
   const { record } = operations
 
@@ -205,6 +217,12 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     submit: submitting.submit,
     accept: submitting.accept,
     submitMany: submitting.submitMany,
+    compare: createSubmitCompare({
+      admitParsed,
+      submitAdmitted: submitting.submitAdmitted,
+      maxPromptBytes: () => config.limits().maxPromptBytes,
+      verifiers: verifiers.names,
+    }),
     get: operations.get,
     children: operations.children,
     list: (query: ListQuery) => listTasks(records, query, now()),
@@ -274,7 +292,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const [deliveries, recording] = connections
     const workerQueues = createTaskQueues({ redis: deliveries, keys })
     const worker = recordsOn(recording, workerQueues, (record) => {
-      const gate = cooldownGate(record, { cooldowns, ...deps })
+      // A comparison sends nothing itself.
+      const gate = record.compare === null ? cooldownGate(record, { cooldowns, ...deps }) : undefined
       return gate === undefined ? [] : [gate]
     })
     const { records: workerRecords, gates: workerGates } = worker
@@ -295,6 +314,14 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       wake: workerGates.wake,
       now,
     })
+    const compareDeps = createCompareDeps({
+      runner: deps,
+      admitParsed,
+      submitChild: submitting.submitChild,
+      cancel: operations.cancel,
+      waiting: { hub, keys, record },
+      runVerifier: verifiers.run,
+    })
     const host = createWorkerHost({
       redis: deliveries,
       keys,
@@ -309,7 +336,10 @@ export async function createOrchestrator(options: OrchestratorOptions) {
         records: workerRecords,
         running,
         gates: workerGates,
-        run: (claimed, signals) => runTask(claimed, deps, signals),
+        run: (claimed, signals) =>
+          claimed.compare === null
+            ? runTask(claimed, deps, signals)
+            : runCompare(claimed, compareDeps, signals),
         onStale: (claimed) => abortIfNobodys(claimed, workerRecords, revived),
         worker: name,
         stop: stop.signal,

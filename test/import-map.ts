@@ -61,6 +61,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'dispatch',
   ],
   services: ['errors', 'redis'],
+  verifiers: [],
   http: ['errors', 'tasks'],
   client: ['errors', 'tasks', 'stream'],
   runtime: [
@@ -72,6 +73,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'sessions',
     'orchestrator',
     'services',
+    'verifiers',
     'http',
   ],
   'create-tierline': ['errors', 'tasks', 'config', 'telemetry', 'sessions', 'orchestrator', 'runtime'],

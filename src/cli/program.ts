@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Cli } from './cli.ts'
 import { addCancel } from './commands/cancel.ts'
+import { addCompare } from './commands/compare.ts'
 import { addConfig } from './commands/config.ts'
 import { addDelete } from './commands/delete.ts'
 import { addDemo } from './commands/demo.ts'
@@ -44,7 +45,8 @@ export function createProgram(cli: Cli): Command {
   program.commandsGroup('Run:')
   for (const add of [addUp, addServe, addWorker, addDemo, addMove]) add(program, cli)
   program.commandsGroup('Tasks:')
-  for (const add of [addSubmit, addWatch, addGet, addList, addCancel, addRetry, addDelete]) add(program, cli)
+  for (const add of [addSubmit, addCompare, addWatch, addGet, addList, addCancel, addRetry, addDelete])
+    add(program, cli)
   program.commandsGroup('Routing:')
   for (const add of [addRoutes, addModels, addPause, addResume, addConfig]) add(program, cli)
   return program

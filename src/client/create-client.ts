@@ -1,4 +1,5 @@
 import { TierlineError } from '../errors.ts'
+import type { CompareInput } from '../tasks/compare-input.ts'
 import type { EnqueueResult, TaskHandle } from '../tasks/handle.ts'
 import type { TaskInput } from '../tasks/input.ts'
 import type { BatchItem, ListQuery, TaskPage } from '../tasks/list-query.ts'
@@ -35,6 +36,11 @@ export interface TierlineClient {
   enqueue(input: TaskInput): Promise<TaskHandle>
   /** Queues up to 1,000 tasks, each by itself: one answer per input, in order. */
   enqueueMany(inputs: readonly TaskInput[]): Promise<EnqueueResult[]>
+  /**
+   * The same task on several models or tiers at once. The handle is of a task that waits for them: its result
+   * has the table, `children()` the tasks.
+   */
+  compare(input: CompareInput): Promise<TaskHandle>
   /** The handle of a task that is queued already. Asks nothing. */
   task(id: string): TaskHandle
   get(id: string): Promise<Task>
@@ -97,6 +103,10 @@ export function createClient(options: ClientOptions): TierlineClient {
           ? { status: 'accepted', handle: createHandle(api, item.task.id, reader) }
           : { status: 'refused', error: errorOfProblem(item.problem, { status: item.status }) },
       )
+    },
+    async compare(input) {
+      const { id } = await api.json<Task>('v1/compare', { method: 'post', json: input })
+      return createHandle(api, id, reader)
     },
     task: (id) => createHandle(api, id, reader),
     get: async (id) => api.json(taskPath(id)),

@@ -23,6 +23,8 @@ export interface Config {
     /** Absolute paths; `null`: the file says nothing. `allowedRoots` knows what holds then. */
     readonly allow: readonly string[] | null
   }
+  /** Commands by name. */
+  readonly verifiers: ReadonlyMap<string, { readonly run: readonly string[]; readonly timeoutMs: number }>
   readonly http: { readonly allowedHosts: readonly string[]; readonly corsOrigins: readonly string[] }
   /** By `provider/model` or provider. Not enforced yet. */
   readonly modelLimits: ReadonlyMap<string, ModelLimits>
@@ -113,14 +115,15 @@ export function asGeneration(config: Config, generation: number): Config {
 
 function fromDefaults(
   content: DefaultsContent,
-): Pick<Config, 'limits' | 'retry' | 'workerConcurrency' | 'directories' | 'http'> {
-  const { limits, tasks, retention, workers, directories, http } = content
+): Pick<Config, 'limits' | 'retry' | 'workerConcurrency' | 'directories' | 'verifiers' | 'http'> {
+  const { limits, tasks, retention, workers, directories, verifiers, http } = content
   const { retry, ...taskLimits } = tasks
   return {
     limits: Object.freeze({ ...limits, ...taskLimits, ...retention }),
     retry,
     workerConcurrency: workers.concurrency,
     directories: { allow: directories.allow ?? null },
+    verifiers: new Map(Object.entries(verifiers)),
     http,
   }
 }

@@ -237,6 +237,21 @@ const withDefaults = {
       }),
     })
     .prefault({}),
+  verifiers: z
+    .record(
+      Name,
+      z.strictObject({
+        run: z.array(z.string().min(1)).min(1).meta({
+          description: 'Program and arguments, without a shell. It has passed when it ends with 0.',
+        }),
+        timeoutMs: TimeoutMs.default(2 * MINUTE).meta({ description: 'After that it is killed.' }),
+      }),
+    )
+    .default({})
+    .meta({
+      description:
+        "Commands that judge what a compared task changed, in its worktree. Only where OpenCode's files are on this machine.",
+    }),
   http: z
     .strictObject({
       allowedHosts: z.array(z.string().min(1)).default([]).meta({

@@ -1,11 +1,20 @@
 /** The schemas that have a name of their own in OpenAPI. */
 import { z } from 'zod'
+import { CompareInput } from '../tasks/compare-input.ts'
 import { TaskEventSchema } from '../tasks/event.ts'
 import { MessageInput, TaskInput } from '../tasks/input.ts'
 import { BatchItem, TaskPage } from '../tasks/list-query.ts'
 import { Problem } from '../tasks/problem.ts'
 import { Route } from '../tasks/route.ts'
-import { MessageResult, Task, TaskFailure, TaskOutcome, TaskResult, WaitingFor } from '../tasks/task.ts'
+import {
+  ComparisonRow,
+  MessageResult,
+  Task,
+  TaskFailure,
+  TaskOutcome,
+  TaskResult,
+  WaitingFor,
+} from '../tasks/task.ts'
 import { Usage } from '../tasks/usage.ts'
 import { Explanation, ModelView, Readiness, RoutesView, TierView, VersionView } from '../tasks/views.ts'
 
@@ -17,6 +26,8 @@ export const COMPONENTS = z.registry<{ id: string }>()
 const NAMED = {
   NewTask: TaskInput,
   NewMessage: MessageInput,
+  NewComparison: CompareInput,
+  ComparisonRow,
   Task,
   TaskResult,
   MessageResult,

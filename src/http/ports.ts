@@ -19,6 +19,8 @@ export interface TaskPort {
   submit(input: unknown): Promise<Task>
   /** As `submit`; 200 is the first answer to a repeated idempotency key. `caller`: name of the API key. */
   accept(input: unknown, caller: string | null): Promise<{ status: 200 | 202; task: Task }>
+  /** Resolves when the comparison is in Redis; its tasks are submitted when it runs. */
+  compare(input: unknown): Promise<Task>
   submitMany(inputs: readonly unknown[], caller?: string | null): Promise<BatchItem[]>
   /** @throws {TierlineError} `task_not_found`, as all that take an id. */
   get(id: string): Promise<Task>

@@ -14,6 +14,7 @@ import { registerOpenApi } from './openapi.ts'
 import type { HttpPorts } from './ports.ts'
 import { answerAllErrors } from './problem.ts'
 import { requestID } from './request-id.ts'
+import { registerCompareRoute } from './routes/compare.ts'
 import { registerHealthRoutes } from './routes/health.ts'
 import { registerRoutingRoutes } from './routes/routing.ts'
 import { registerTaskActionRoutes } from './routes/task-actions.ts'
@@ -85,6 +86,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     registerTaskEventsRoute(scope, { tasks: ports.tasks, waiting, logger, sse })
     registerTaskResultRoute(scope, { tasks: ports.tasks, waiting })
     registerTaskActionRoutes(scope, ports.tasks)
+    registerCompareRoute(scope, ports.tasks)
     registerRoutingRoutes(scope, ports.routing)
     registerTierRoutes(scope, ports.routing)
     registerHealthRoutes(scope, { health: ports.health, version })

@@ -5,6 +5,7 @@ import type { RecordFields } from '../records/record-fields.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { type TaskRecord, viewTask } from '../records/task-record.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
+import type { CompareSpec } from '../tasks/compare-input.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import type { BatchItem } from '../tasks/list-query.ts'
 import { problemOf } from '../tasks/problem.ts'
@@ -42,6 +43,7 @@ export interface Admitted {
   directory: string | null
   /** See `TaskRecord`. */
   exclusiveBelow?: string | null
+  compare?: CompareSpec | null
   keepsWorktree?: boolean
   /** How long it may wait for its first start; absent: as all tasks. */
   queueTimeoutMs?: number | null
@@ -58,7 +60,10 @@ export function createSubmit(deps: SubmitDeps) {
    */
   async function submit(raw: unknown): Promise<Task> {
     if (hasKey(raw)) return (await submitOnce(raw, null)).task
-    const admitted = await admit(raw)
+    return submitAdmitted(await admit(raw))
+  }
+
+  async function submitAdmitted(admitted: Admitted): Promise<Task> {
     if (admitted.input.parentTaskID !== undefined) return submitChild(newID(), admitted)
     const record = newRecord(newID(), admitted, now())
     try {
@@ -109,7 +114,7 @@ export function createSubmit(deps: SubmitDeps) {
     )
   }
 
-  return { submit, submitChild, accept, submitMany }
+  return { submit, submitAdmitted, submitChild, accept, submitMany }
 }
 
 function hasKey(raw: unknown): boolean {
@@ -139,6 +144,7 @@ export function newRecord(
     queue,
     directory,
     exclusiveBelow = null,
+    compare = null,
     keepsWorktree = false,
     queueTimeoutMs = null,
   }: Admitted,
@@ -158,6 +164,8 @@ export function newRecord(
     worktree: null,
     diff: null,
     exclusiveBelow,
+    compare,
+    comparison: null,
     keepsWorktree,
     createdAt,
     delayUntil: delayMs > 0 ? createdAt + delayMs : 0,
@@ -194,6 +202,7 @@ export function fieldsOf(record: TaskRecord): RecordFields {
   }
   if (directory !== null) fields.directory = directory
   if (record.exclusiveBelow !== null) fields.exclusiveBelow = record.exclusiveBelow
+  if (record.compare !== null) fields.compare = JSON.stringify(record.compare)
   if (record.keepsWorktree) fields.keepsWorktree = 1
   if (delayUntil > 0) fields.delayUntil = delayUntil
   if (queueTimeoutMs !== null) fields.queueTimeoutMs = queueTimeoutMs

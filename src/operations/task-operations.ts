@@ -4,6 +4,8 @@ import type { TaskQueues } from '../queues/task-queues.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { taskNotFound } from '../records/task-not-found.ts'
 import { type TaskRecord, viewTask } from '../records/task-record.ts'
+import { NESTED_QUEUE } from '../routing/queue-of.ts'
+import { renewed } from '../tasks/compare-input.ts'
 import type { ChildrenQuery, TaskPage } from '../tasks/list-query.ts'
 import { isTerminal } from '../tasks/state.ts'
 import type { Task, TaskFailure } from '../tasks/task.ts'
@@ -75,7 +77,10 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     const before = await record(id)
     if (!isTerminal(before.state)) throw notFinished('retry', id, before.state)
     const admitted = await readmit(before)
-    const { route, queue } = admitted
+    const { route } = admitted
+    const { compare } = before
+    const queue = compare === null ? admitted.queue : NESTED_QUEUE
+    const again = compare !== null && { compare: JSON.stringify(renewed(compare)) }
     // It worked in a worktree of its own, which is gone.
     const directory = before.input.isolation === 'worktree' && { directory: admitted.directory ?? '' }
     const below = before.exclusiveBelow !== null && { exclusiveBelow: admitted.exclusiveBelow ?? '' }
@@ -83,6 +88,7 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
       ...{ route: JSON.stringify(route), queue, model: route.model },
       ...directory,
       ...below,
+      ...again,
       // As after a delay: its time in the queue begins anew.
       delayUntil: now(),
     }
@@ -91,7 +97,7 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     if (status === 'unfinished') throw notFinished('retry', id, 'running')
     // The finished job still has the id; BullMQ would ignore a second one.
     await queues.clear(before.queue, id)
-    await queues.deliver({ ...deliveryOf(id, admitted), delayMs: 0 })
+    await queues.deliver({ ...deliveryOf(id, admitted), queue, delayMs: 0 })
     return get(id)
   }
 

@@ -1,10 +1,11 @@
 /** The record of one task as it lies in Redis: a hash of strings. The truth; everything else is derived. */
 
+import type { CompareSpec } from '../tasks/compare-input.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Route } from '../tasks/route.ts'
 import { isTerminal, type TaskState } from '../tasks/state.ts'
-import type { MessageResult, Task, TaskFailure, WaitingFor } from '../tasks/task.ts'
+import type { ComparisonRow, MessageResult, Task, TaskFailure, WaitingFor } from '../tasks/task.ts'
 import { addUsage, NO_USAGE, type Usage } from '../tasks/usage.ts'
 
 /** Where a task stands: what a worker that takes over must know before it sends anything. */
@@ -68,6 +69,9 @@ export interface TaskRecord {
   diff: string | null
   /** The task above it that has the same directory for itself, where it wants it for itself, too. */
   exclusiveBelow: string | null
+  /** Set: it sends nothing itself, its children do. */
+  compare: CompareSpec | null
+  comparison: readonly ComparisonRow[] | null
   /** True: the worktree stays until its parent is over. */
   keepsWorktree: boolean
   createdAt: number
@@ -123,6 +127,8 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     worktree: hash.worktree ? (JSON.parse(hash.worktree) as TaskWorktree) : null,
     diff: hash.diff ?? null,
     exclusiveBelow: hash.exclusiveBelow || null,
+    compare: hash.compare ? (JSON.parse(hash.compare) as CompareSpec) : null,
+    comparison: hash.comparison ? (JSON.parse(hash.comparison) as ComparisonRow[]) : null,
     keepsWorktree: hash.keepsWorktree !== undefined,
     createdAt: Number(hash.createdAt),
     delayUntil: Number(hash.delayUntil ?? 0),
@@ -152,8 +158,6 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
 export function viewTask(record: TaskRecord, now: number): Task {
   const { id, done } = record
   const messages = record.input.messages?.length ?? 1
-  const succeeded = record.state === 'succeeded'
-  const last = done.at(-1)
   const sent = record.checkpoint === null ? done.length : Math.max(done.length, record.checkpoint.index + 1)
   const self = `/v1/tasks/${id}`
   return {
@@ -177,10 +181,7 @@ export function viewTask(record: TaskRecord, now: number): Task {
     createdAt: record.createdAt,
     startedAt: record.startedAt,
     finishedAt: record.finishedAt,
-    result:
-      succeeded && last
-        ? { text: last.text, structured: null, diff: record.diff, messages: [...done] }
-        : null,
+    result: record.state === 'succeeded' ? resultOf(record) : null,
     error: isTerminal(record.state) ? record.error : null,
     metadata: record.input.metadata ?? {},
     links: {
@@ -190,6 +191,15 @@ export function viewTask(record: TaskRecord, now: number): Task {
       board: `/board/queue/${record.queue}/${id}`,
     },
   }
+}
+
+function resultOf({ done, diff, comparison }: TaskRecord): Task['result'] {
+  if (comparison !== null) {
+    const text = comparison.map(({ model, state }) => `${model}: ${state}`).join('\n')
+    return { text, structured: null, diff: null, messages: [], comparison: [...comparison] }
+  }
+  const last = done.at(-1)
+  return last ? { text: last.text, structured: null, diff, messages: [...done], comparison: null } : null
 }
 
 function waitingForOf({ state, waitingFor, liveChildren }: TaskRecord): WaitingFor | null {

@@ -48,12 +48,16 @@ export async function diffOf(record: TaskRecord, { backend, worktrees }: Worktre
 
 /** After the end of the task. What is left of it, or cannot be reached now, goes with the maintenance. */
 export async function leaveWorktree(record: TaskRecord, { backend, worktrees }: WorktreeDeps): Promise<void> {
-  if (record.keepsWorktree) return
+  if (!record.keepsWorktree) await removeWorktreeOf(record.id, { backend, worktrees })
+}
+
+/** Never throws: what cannot be reached now goes with the maintenance. */
+export async function removeWorktreeOf(taskID: string, { backend, worktrees }: WorktreeDeps): Promise<void> {
   try {
-    const known = await worktrees.of(record.id)
+    const known = await worktrees.of(taskID)
     if (known === undefined) return
     await backend(known.server).removeWorktree({ name: known.name, directory: known.source ?? undefined })
-    await worktrees.forget(record.id)
+    await worktrees.forget(taskID)
   } catch {
     // It is written down, so somebody will come for it.
   }

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { checkExposure } from '../config/check-exposure.ts'
+import { checkVerifiers } from '../config/check-verifiers.ts'
 import { configError } from '../config/config-problem.ts'
 import { absent } from '../config/live-config.ts'
 import { loadFile } from '../config/load-file.ts'
@@ -21,7 +22,10 @@ async function checkConfig(settings: Settings): Promise<void> {
   const { path, explicit } = settings.config
   const file = await loadFile(path, 1)
   if (file.status === 'invalid') throw configError(path, file.problems)
-  if (file.status === 'valid') return checkExposure(settings, file.config)
+  if (file.status === 'valid') {
+    checkVerifiers(settings.openCode, file.config)
+    return checkExposure(settings, file.config)
+  }
   if (explicit) throw absent(path)
   checkExposure(settings, { directories: { allow: null } })
 }

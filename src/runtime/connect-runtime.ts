@@ -2,7 +2,9 @@
 import { checkDirectory, checkFileURL } from '../config/check-directory.ts'
 import { allowedRoots, checkExposure } from '../config/check-exposure.ts'
 import { checkRepository } from '../config/check-repository.ts'
+import { checkVerifiers } from '../config/check-verifiers.ts'
 import type { Config } from '../config/config.ts'
+import { environmentOfProcess } from '../config/environment.ts'
 import { createLiveConfig, type LiveConfig } from '../config/live-config.ts'
 import type { Settings } from '../config/settings.ts'
 import { isTierlineError, type TierlineError } from '../errors.ts'
@@ -21,6 +23,8 @@ export interface Runtime {
   config: LiveConfig
   close(): Promise<void>
 }
+
+import { runVerifier } from '../verifiers/run-verifier.ts'
 
 export interface RuntimeOptions {
   settings: Settings
@@ -52,7 +56,10 @@ export async function connectRuntime({
     config: settings.config,
     catalog: () =>
       firstAnswer(backends, (backend) => backend.catalog(undefined, AbortSignal.timeout(CATALOG_MS))),
-    ...(listens && { check: (next: Config) => checkExposure(settings, next) }),
+    check(next: Config) {
+      if (listens) checkExposure(settings, next)
+      checkVerifiers(services.openCode, next)
+    },
     onError: (error) => reportConfigError(logger, error),
   })
   const roots = () => allowedRoots(settings, config.current())
@@ -70,6 +77,14 @@ export async function connectRuntime({
       checkDirectory: (directory, field) => checkDirectory(directory, roots(), field),
       checkFile: (url, field) => checkFileURL(url, roots(), field),
       checkRepository,
+      verifiers: {
+        names: () => [...config.current().verifiers.keys()],
+        async run(name, directory, signal) {
+          const verifier = config.current().verifiers.get(name)
+          if (verifier === undefined) return { passed: false, detail: 'is not in the file any more' }
+          return runVerifier(verifier, directory, environmentOfProcess(), signal)
+        },
+      },
       retry: config.current().retry,
       workerConcurrency: config.current().workerConcurrency,
       log: logger,

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { ModelIDInput } from './model-id.ts'
 import { TaskID } from './task-id.ts'
 
-/** A task type or tier: `lint`, `code-review`. Also part of a Redis key and of a URL. */
+/** A task type, tier or verifier: `lint`, `code-review`. Also part of a Redis key and of a URL. */
 export const Name = z
   .string()
   .regex(
@@ -106,14 +106,7 @@ export const TaskInput = z
     }),
   })
   .superRefine((input, context) => {
-    if (input.prompt === undefined && input.messages === undefined)
-      context.addIssue({ code: 'custom', path: ['prompt'], message: 'is required: a prompt, or messages' })
-    if (input.prompt !== undefined && input.messages !== undefined)
-      context.addIssue({
-        code: 'custom',
-        path: ['messages'],
-        message: 'contradicts "prompt": give one of them',
-      })
+    checkPrompt(input, context)
     if (input.isolation === 'worktree' && input.sessionID !== undefined)
       context.addIssue({
         code: 'custom',
@@ -121,6 +114,21 @@ export const TaskInput = z
         message: 'contradicts "sessionID": a session stays in its directory',
       })
   })
+
+/** A task needs one prompt, whichever way it is given. */
+export function checkPrompt(
+  { prompt, messages }: { prompt?: unknown; messages?: unknown },
+  context: z.RefinementCtx,
+): void {
+  if (prompt === undefined && messages === undefined)
+    context.addIssue({ code: 'custom', path: ['prompt'], message: 'is required: a prompt, or messages' })
+  if (prompt !== undefined && messages !== undefined)
+    context.addIssue({
+      code: 'custom',
+      path: ['messages'],
+      message: 'contradicts "prompt": give one of them',
+    })
+}
 
 /** What a producer writes. */
 export type TaskInput = z.input<typeof TaskInput>

@@ -14,13 +14,18 @@ const MAX_ERRORS = 50
  */
 export function parseTaskInput(input: unknown, limits: { maxPromptBytes: number }): ParsedTaskInput {
   const parsed = parseWith(TaskInput, input, 'Cannot accept the task')
-  const bytes = promptBytes(parsed)
-  if (bytes <= limits.maxPromptBytes) return parsed
-  const field = parsed.prompt === undefined ? 'messages' : 'prompt'
+  checkPromptBytes(parsed, promptBytes(parsed), limits.maxPromptBytes)
+  return parsed
+}
+
+/** @throws {TierlineError} `too_large`. */
+export function checkPromptBytes(input: { prompt?: unknown }, bytes: number, most: number): void {
+  if (bytes <= most) return
+  const field = input.prompt === undefined ? 'messages' : 'prompt'
   throw new TierlineError(
     'too_large',
-    `Cannot accept the task: its prompt has ${bytes} bytes, at most ${limits.maxPromptBytes} are allowed`,
-    { errors: [{ field, message: `must have at most ${limits.maxPromptBytes} bytes`, given: bytes }] },
+    `Cannot accept the task: its prompt has ${bytes} bytes, at most ${most} are allowed`,
+    { errors: [{ field, message: `must have at most ${most} bytes`, given: bytes }] },
   )
 }
 

@@ -19,16 +19,6 @@ export const MessageResult = z.object({
 })
 export type MessageResult = z.infer<typeof MessageResult>
 
-export const TaskResult = z.object({
-  /** The last message's answer. */
-  text: z.string(),
-  structured: z.null(),
-  /** What was changed in the task's worktree, as a patch for `git apply`; `null`: it had none. */
-  diff: z.string().nullable(),
-  messages: z.array(MessageResult),
-})
-export type TaskResult = z.infer<typeof TaskResult>
-
 /** A worker that took a task and was never heard of again; `lostAt` is when that was noticed. */
 const LostWorker = z.object({ worker: z.string(), attempt: z.int().min(1), lostAt: EpochMs })
 
@@ -42,6 +32,42 @@ export const TaskFailure = z.object({
   lostWorkers: z.array(LostWorker).optional(),
 })
 export type TaskFailure = z.infer<typeof TaskFailure>
+
+/** What a judge says of one answer. `by`: `output` for a schema, else the name of the verifier. */
+export const Verdict = z.object({ passed: z.boolean(), by: z.string(), detail: z.string() })
+export type Verdict = z.infer<typeof Verdict>
+
+/** One of the tasks of a comparison. */
+export const ComparisonRow = z.object({
+  /** `null`: it could not even be submitted; `error` says why. */
+  taskID: z.string().nullable(),
+  model: z.string(),
+  state: z.enum(TASK_STATES),
+  text: z.string().nullable(),
+  /** Cut at 256 Ki characters; the task has the whole of it. */
+  diff: z.string().nullable(),
+  usage: Usage,
+  costMicroUsd: MicroUsd,
+  /** From the first message to the first text; `null`: there was none, or the log is trimmed. */
+  firstTokenMs: z.int().nullable(),
+  /** From its start to its end. */
+  totalMs: z.int().nullable(),
+  verdict: Verdict.nullable(),
+  error: TaskFailure.nullable(),
+})
+export type ComparisonRow = z.infer<typeof ComparisonRow>
+
+export const TaskResult = z.object({
+  /** The last message's answer. */
+  text: z.string(),
+  structured: z.null(),
+  /** What was changed in the task's worktree, as a patch for `git apply`; `null`: it had none. */
+  diff: z.string().nullable(),
+  messages: z.array(MessageResult),
+  /** Of a comparison, which has no answer of its own. */
+  comparison: z.array(ComparisonRow).nullable(),
+})
+export type TaskResult = z.infer<typeof TaskResult>
 
 /** Why a task does not go on. The state stays `waiting`, except for `children` and `person`: those run. */
 export const WaitingFor = z.object({

@@ -74,6 +74,17 @@ describe('a handle', () => {
     })
   })
 
+  test('of a comparison gives its table', async () => {
+    const handle = await client.compare({ prompt: 'a', models: ['acme/nano', 'acme/big'] })
+    server.ports.finish(handle.id, 'succeeded')
+
+    await expect(handle.result()).resolves.toMatchObject({ state: 'succeeded', result: { comparison: null } })
+    await expect(client.compare({ prompt: 'a', models: ['acme/nano'] })).rejects.toMatchObject({
+      code: 'invalid_input',
+      errors: [{ field: 'models' }],
+    })
+  })
+
   test('waits for the result of a task that still runs', async () => {
     const handle = await client.enqueue({ prompt: 'a' })
     const result = handle.result()

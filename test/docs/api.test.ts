@@ -8,7 +8,7 @@ import { EVENT_FIELDS, TaskEventSchema } from '../../src/tasks/event.ts'
 import { MessageInput, TaskInput } from '../../src/tasks/input.ts'
 import { ListQuery, TaskPage } from '../../src/tasks/list-query.ts'
 import { Problem } from '../../src/tasks/problem.ts'
-import { Task, TaskOutcome } from '../../src/tasks/task.ts'
+import { ComparisonRow, Task, TaskOutcome } from '../../src/tasks/task.ts'
 import {
   Explanation,
   ModelList,
@@ -26,6 +26,7 @@ const EXAMPLES: Record<string, z.ZodType> = {
   Task,
   TaskPage,
   TaskOutcome,
+  ComparisonRow,
   ModelList,
   RoutesView,
   Explanation,
@@ -91,6 +92,7 @@ describe('endpoints', () => {
 describe('tables', () => {
   test.each<[string, string, readonly string[]]>([
     ['Task input', 'field', Object.keys(TaskInput.shape)],
+    ['POST /v1/compare', 'field of a comparison', ['models', 'tiers', 'verify', 'output']],
     ['Task input', 'field of a message', Object.keys(MessageInput.shape)],
     ['Task', 'field', Object.keys(Task.shape)],
     ['Events', 'event', Object.keys(EVENT_FIELDS)],

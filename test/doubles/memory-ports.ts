@@ -11,9 +11,10 @@ import type {
   SessionPort,
   TaskPort,
 } from '../../src/http/ports.ts'
+import { CompareInput, splitCompareInput } from '../../src/tasks/compare-input.ts'
 import type { StreamItem, TaskEvent } from '../../src/tasks/event.ts'
 import type { ParsedTaskInput } from '../../src/tasks/input.ts'
-import { parseTaskInput } from '../../src/tasks/parse-input.ts'
+import { parseTaskInput, parseWith } from '../../src/tasks/parse-input.ts'
 import { problemOf } from '../../src/tasks/problem.ts'
 import { isTerminal } from '../../src/tasks/state.ts'
 import type { Task, TaskFailure } from '../../src/tasks/task.ts'
@@ -117,7 +118,8 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
       state,
       finishedAt: Date.now(),
       error,
-      result: state === 'succeeded' ? { text, structured: null, diff: null, messages: [] } : null,
+      result:
+        state === 'succeeded' ? { text, structured: null, diff: null, messages: [], comparison: null } : null,
     })
     append(entry, { type: 'task-finished', state, ...(error && { error }) })
   }
@@ -156,6 +158,10 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
   const tasks: TaskPort = {
     submit: async (input) => createEntry(input).task,
     accept: async (input, caller) => acceptOnce(input, caller),
+    compare: async (input) => {
+      const { input: shared } = splitCompareInput(parseWith(CompareInput, input, 'Cannot accept'), 'shared')
+      return createEntry(shared).task
+    },
     submitMany: async (inputs, caller = null) =>
       inputs.map((input) => {
         try {

@@ -40,6 +40,7 @@ test('it has every route of the API and none of the pages', () => {
     'GET /v1/tasks/{id}/events',
     'GET /v1/tasks/{id}/result',
     'GET /v1/version',
+    'POST /v1/compare',
     'POST /v1/routes/explain',
     'POST /v1/tasks',
     'POST /v1/tasks/batch',

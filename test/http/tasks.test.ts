@@ -64,6 +64,26 @@ describe('POST /v1/tasks', () => {
   })
 })
 
+describe('POST /v1/compare', () => {
+  test('answers 202 with the task that waits for the others', async () => {
+    const body = { prompt: 'Hello', models: ['acme/nano', 'acme/big'] }
+    const answer = await send(`${http.url}/v1/compare`, { method: 'POST', body })
+    const task = Task.parse(answer.json())
+
+    expect([answer.status, answer.headers.location]).toEqual([202, `/v1/tasks/${task.id}`])
+  })
+
+  test('names what is wrong', async () => {
+    const body = { prompt: 'Hello', models: ['acme/nano', 'big'] }
+    const answer = await send(`${http.url}/v1/compare`, { method: 'POST', body })
+
+    expect([answer.status, answer.json()]).toMatchObject([
+      422,
+      { code: 'invalid_input', errors: [{ field: 'models.1' }] },
+    ])
+  })
+})
+
 describe('POST /v1/tasks/batch', () => {
   test('answers each task by itself, in order', async () => {
     const body = { tasks: [{ prompt: 'a' }, { prompt: '' }, 3, { prompt: 'b', type: 'nope' }] }

@@ -14,9 +14,9 @@ import { createLogger } from '../../telemetry/logger.ts'
 import { EXIT } from '../exit-code.ts'
 import { interruptible } from '../interruptible.ts'
 import type { Terminal } from '../terminal.ts'
+import { createTasksView } from '../watch/tasks-view.ts'
 import { demoReport, type Seen } from './demo-report.ts'
 import { DEMO_CONFIG, DEMO_TASKS } from './demo-tasks.ts'
-import { createDemoView } from './demo-view.ts'
 import { renderResults, renderTotal } from './result-table.ts'
 
 export interface DemoOptions {
@@ -84,7 +84,7 @@ async function runTasks(
 ): Promise<number | undefined> {
   const client = createClient({ url: up.url })
   terminal.note(`running at ${up.url}, board at ${up.url}/board\n`)
-  const view = createDemoView(json ? { ...terminal, live: false } : terminal)
+  const view = createTasksView(json ? { ...terminal, live: false } : terminal)
   let tasks: Task[]
   try {
     const handles = await Promise.all(DEMO_TASKS.map(({ input }) => client.enqueue(input)))

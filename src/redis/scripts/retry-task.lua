@@ -11,7 +11,7 @@ local batch = '[{"type":"task-retried","at":' .. ARGV[2] .. ',"attempt":' .. (he
 redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
 redis.call('PERSIST', KEYS[2])
 redis.call('HDEL', KEYS[1],
-  'error', 'delayUntil', 'startedAt', 'finishedAt', 'cancelAt', 'checkpoint', 'sessionID', 'server', 'done', 'lost', 'worktree', 'diff')
+  'error', 'delayUntil', 'startedAt', 'finishedAt', 'cancelAt', 'checkpoint', 'sessionID', 'server', 'done', 'lost', 'worktree', 'diff', 'comparison')
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'deliveries', 0, 'seq', seq, unpack(ARGV, 4))
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HINCRBY', KEYS[1], 'retries', 1)

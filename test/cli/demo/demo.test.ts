@@ -1,11 +1,11 @@
 import { PassThrough } from 'node:stream'
 import picocolors from 'picocolors'
 import { describe, expect, test } from 'vitest'
-import { createDemoView } from '../../../src/cli/demo/demo-view.ts'
-import { type DemoRow, renderRows } from '../../../src/cli/demo/render-rows.ts'
 import { type DemoResult, renderResults, renderTotal } from '../../../src/cli/demo/result-table.ts'
 import { createTerminal } from '../../../src/cli/terminal.ts'
+import { renderRows, type TaskRow } from '../../../src/cli/watch/render-rows.ts'
 import { applyItem, createTaskView } from '../../../src/cli/watch/task-view.ts'
+import { createTasksView } from '../../../src/cli/watch/tasks-view.ts'
 import type { StreamItem } from '../../../src/tasks/event.ts'
 import { outcomeOf } from '../../../src/tasks/task.ts'
 import { createMemoryTask } from '../../doubles/memory-task.ts'
@@ -57,11 +57,11 @@ describe('renderResults()', () => {
   })
 })
 
-describe('createDemoView()', () => {
+describe('createTasksView()', () => {
   test('writes a line for each start and end where nobody looks', () => {
     const stderr = new PassThrough({ encoding: 'utf8' })
     const stdout = new PassThrough()
-    const view = createDemoView(createTerminal({ stdout, stderr, dumb: false }))
+    const view = createTasksView(createTerminal({ stdout, stderr, dumb: false }))
     const task = createMemoryTask({ type: 'lint', prompt: 'a' })
     view.add('lint one', task)
     view.show(task.id, event({ type: 'attempt-started', at: 1000 }))
@@ -87,7 +87,7 @@ describe('createDemoView()', () => {
       columns: 90,
       rows: 24,
     })
-    const view = createDemoView(createTerminal({ stdout, stderr: new PassThrough(), dumb: false }))
+    const view = createTasksView(createTerminal({ stdout, stderr: new PassThrough(), dumb: false }))
     view.add('lint one', createMemoryTask({ type: 'lint', prompt: 'a' }))
     view.close()
 
@@ -95,11 +95,11 @@ describe('createDemoView()', () => {
   })
 })
 
-function draw(rows: readonly DemoRow[], columns: number): string {
+function draw(rows: readonly TaskRow[], columns: number): string {
   return renderRows(rows, { columns, now: 3000, startedAt: 1000, colors: picocolors.createColors(false) })
 }
 
-function row(label: string, text?: string): DemoRow {
+function row(label: string, text?: string): TaskRow {
   const view = createTaskView(createMemoryTask({ type: 'lint', prompt: 'a' }))
   if (text !== undefined) {
     applyItem(view, event({ type: 'attempt-started', at: 2000 }))

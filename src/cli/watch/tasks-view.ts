@@ -3,12 +3,12 @@ import { createLogUpdate } from 'log-update'
 import type { StreamItem } from '../../tasks/event.ts'
 import type { Task, TaskOutcome } from '../../tasks/task.ts'
 import type { Terminal } from '../terminal.ts'
-import { applyItem, applyOutcome, createTaskView } from '../watch/task-view.ts'
-import { type DemoRow, lineOf, renderRows } from './render-rows.ts'
+import { lineOf, renderRows, type TaskRow } from './render-rows.ts'
+import { applyItem, applyOutcome, createTaskView } from './task-view.ts'
 
 const FRAME_MS = 100
 
-export interface DemoView {
+export interface TasksView {
   /** A task more, in the order of the rows. `label` is what it is about, in a few words. */
   add(label: string, task: Task): void
   /** An event of one of them. */
@@ -20,8 +20,8 @@ export interface DemoView {
 }
 
 /** A table that moves in a terminal; where nobody looks, a line on stderr for each task that starts or ends. */
-export function createDemoView(terminal: Terminal): DemoView {
-  const rows = new Map<string, DemoRow>()
+export function createTasksView(terminal: Terminal): TasksView {
+  const rows = new Map<string, TaskRow>()
   const startedAt = Date.now()
   const screen = terminal.live ? createLogUpdate(terminal.stdout) : undefined
   const draw = () => {

@@ -1,4 +1,4 @@
-/** One frame of the demo: a row for each task, and how far it is. Pure. */
+/** One frame of several tasks at once: a row for each, and how far it is. Pure. */
 import { isTerminal } from '../../tasks/state.ts'
 import { addUsage, NO_USAGE } from '../../tasks/usage.ts'
 import { cleanLine } from '../format/clean.ts'
@@ -6,19 +6,19 @@ import { formatDuration } from '../format/duration.ts'
 import { formatMicroUsd } from '../format/money.ts'
 import { type Column, renderColumns } from '../format/table.ts'
 import type { Colors } from '../terminal.ts'
-import { stateColor, stateWord } from '../watch/state-word.ts'
-import { answerOf, type TaskView } from '../watch/task-view.ts'
-import { tokenCount } from '../watch/token-count.ts'
+import { stateColor, stateWord } from './state-word.ts'
+import { answerOf, type TaskView } from './task-view.ts'
+import { tokenCount } from './token-count.ts'
 
 const SHORTEST_LABEL = 8
 const SHORTEST_ANSWER = 12
 
-export interface DemoRow {
+export interface TaskRow {
   label: string
   view: TaskView
 }
 
-export interface DemoFrame {
+export interface RowsFrame {
   columns: number
   /** Epoch milliseconds. */
   now: number
@@ -38,7 +38,7 @@ const COLUMNS: readonly Column[] = [
 ]
 
 /** As wide as the terminal: what is left shows the end of each answer, what is missing the label gives. */
-export function renderRows(rows: readonly DemoRow[], { columns, now, startedAt, colors }: DemoFrame): string {
+export function renderRows(rows: readonly TaskRow[], { columns, now, startedAt, colors }: RowsFrame): string {
   const labels = Math.max(...rows.map(({ label }) => label.length), 4)
   const [head, ...lines] = tableOf(rows, labels, now)
   const left = columns - Math.max(head!.length, ...lines.map((line) => line.length))
@@ -55,7 +55,7 @@ export function renderRows(rows: readonly DemoRow[], { columns, now, startedAt, 
 }
 
 /** `lint-1  succeeded  fast → acme/nano  412 tokens  $0.0003  2.1 s`: for a log. */
-export function lineOf({ label, view }: DemoRow, now: number): string {
+export function lineOf({ label, view }: TaskRow, now: number): string {
   const way = [view.tier, view.model].filter((name) => name !== null).join(' → ')
   const spent = isTerminal(view.state)
     ? [`${tokenCount(view)} tokens`, formatMicroUsd(view.costMicroUsd), timeOf(view, now)]
@@ -63,7 +63,7 @@ export function lineOf({ label, view }: DemoRow, now: number): string {
   return [label, view.state, way, ...spent].map(cleanLine).join('  ')
 }
 
-function tableOf(rows: readonly DemoRow[], labelLength: number, now: number): string[] {
+function tableOf(rows: readonly TaskRow[], labelLength: number, now: number): string[] {
   const cells = rows.map(({ label, view }) => [
     label.length > labelLength ? `${label.slice(0, labelLength - 1)}…` : label,
     view.type ?? '-',
@@ -78,7 +78,7 @@ function tableOf(rows: readonly DemoRow[], labelLength: number, now: number): st
 }
 
 /** The state is the one thing to find at a glance. */
-function highlight(line: string, { view }: DemoRow, colors: Colors): string {
+function highlight(line: string, { view }: TaskRow, colors: Colors): string {
   const word = stateWord(view)
   return line.replace(` ${word} `, ` ${stateColor(view, colors)(word)} `)
 }
@@ -87,7 +87,7 @@ function timeOf({ startedAt, finishedAt }: TaskView, now: number): string {
   return startedAt === null ? '-' : formatDuration((finishedAt ?? now) - startedAt)
 }
 
-function summaryOf(rows: readonly DemoRow[], elapsedMs: number): string {
+function summaryOf(rows: readonly TaskRow[], elapsedMs: number): string {
   const views = rows.map(({ view }) => view)
   const count = (test: (view: TaskView) => boolean) => views.filter(test).length
   const usage = views.reduce((total, view) => addUsage(total, view.usage), NO_USAGE)

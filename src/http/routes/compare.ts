@@ -1,0 +1,48 @@
+/** The same task on several models at once. */
+import { CompareInput } from '../../tasks/compare-input.ts'
+import { Task } from '../../tasks/task.ts'
+import type { HttpApp } from '../app.ts'
+import type { TaskPort } from '../ports.ts'
+import { NO_VALIDATION } from '../validation.ts'
+
+export function registerCompareRoute(app: HttpApp, tasks: TaskPort): void {
+  app.route({
+    method: 'POST',
+    url: '/v1/compare',
+    config: {
+      errors: [
+        'invalid_input',
+        'unknown_field',
+        'unknown_type',
+        'unknown_tier',
+        'unknown_model',
+        'unknown_agent',
+        'unknown_parent',
+        'unknown_verifier',
+        'parent_finished',
+        'nested_too_deep',
+        'directory_not_absolute',
+        'directory_not_found',
+        'directory_not_allowed',
+        'not_a_git_repository',
+        'no_route',
+        'queue_full',
+        'opencode_unavailable',
+      ],
+    },
+    schema: {
+      operationId: 'compare',
+      tags: ['Tasks'],
+      summary: 'Run a task on several models at once',
+      description:
+        'Answers with a task that waits for one child per model; its `result.comparison` is the table. A child that fails does not fail the others.',
+      body: CompareInput,
+      response: { 202: Task },
+    },
+    ...NO_VALIDATION,
+    handler: async ({ body }, reply) => {
+      const task = await tasks.compare(body)
+      return reply.code(202).header('location', task.links.self).send(task)
+    },
+  })
+}

@@ -1,0 +1,68 @@
+/** Submit of a comparison: everything that its tasks could be refused for is found out before anything is written. */
+import { TierlineError } from '../errors.ts'
+import { nearestNames } from '../routing/nearest.ts'
+import { NESTED_QUEUE } from '../routing/queue-of.ts'
+import { CompareInput, inputOfColumn, splitCompareInput } from '../tasks/compare-input.ts'
+import { type ParsedTaskInput, promptBytes } from '../tasks/input.ts'
+import { checkPromptBytes, parseWith } from '../tasks/parse-input.ts'
+import type { Task } from '../tasks/task.ts'
+import type { Admitted } from './submit.ts'
+
+/** OpenCode's own agent that changes nothing. */
+const READING_AGENT = 'plan'
+
+export interface SubmitCompareDeps {
+  admitParsed(input: ParsedTaskInput): Promise<Admitted>
+  submitAdmitted(admitted: Admitted): Promise<Task>
+  maxPromptBytes(): number
+  /** Names of the verifiers in force. */
+  verifiers(): readonly string[]
+}
+
+/**
+ * The comparison is one task that sends nothing and waits for its children, so it takes no slot of a tier. The
+ * children are made when it runs.
+ */
+export function createSubmitCompare(deps: SubmitCompareDeps) {
+  const { admitParsed, submitAdmitted, maxPromptBytes, verifiers } = deps
+
+  /** @throws {TierlineError} all that a submit throws, `unknown_verifier`. */
+  return async (raw: unknown): Promise<Task> => {
+    const parsed = parseWith(CompareInput, raw, 'Cannot accept the comparison')
+    const { input, spec } = splitCompareInput(parsed, isolationOf(parsed))
+    checkPromptBytes(input, promptBytes(input), maxPromptBytes())
+    if (spec.verify !== undefined) checkVerifier(spec.verify, verifiers())
+    const columns = parsed.models === undefined ? 'tiers' : 'models'
+    for (const [index, column] of spec.columns.entries())
+      await admitParsed(inputOfColumn(input, spec, column)).catch((error) => {
+        throw atColumn(error, columns, index)
+      })
+    const admitted = await admitParsed(input)
+    return submitAdmitted({ ...admitted, queue: NESTED_QUEUE, compare: spec })
+  }
+}
+
+/** Who may write gets a copy of its own. Where nobody named a directory there is nothing to be copied. */
+function isolationOf({ directory, agent }: { directory?: unknown; agent?: unknown }): 'worktree' | 'shared' {
+  return directory === undefined || agent === READING_AGENT ? 'shared' : 'worktree'
+}
+
+function checkVerifier(given: string, names: readonly string[]): void {
+  if (names.includes(given)) return
+  const known = names.length === 0 ? 'the configuration file has none' : `there are ${names.join(', ')}`
+  throw new TierlineError('unknown_verifier', `Cannot verify with "${given}": ${known}`, {
+    errors: [
+      { field: 'verify', message: 'is no verifier of the file', given, allowed: nearestNames(given, names) },
+    ],
+  })
+}
+
+/** `model` is `models.1` in a comparison. */
+function atColumn(error: unknown, columns: 'models' | 'tiers', index: number): unknown {
+  if (!(error instanceof TierlineError)) return error
+  const own = columns === 'models' ? 'model' : 'tier'
+  const errors = error.errors.map((one) =>
+    one.field === own ? { ...one, field: `${columns}.${index}` } : one,
+  )
+  return new TierlineError(error.code, error.message, { errors, cause: error })
+}
