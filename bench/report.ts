@@ -51,6 +51,8 @@ function format(value: number, unit: Unit): string {
       return `${value.toFixed(1)} ms`
     case 'µs':
       return `${value.toFixed(1)} µs`
+    case 'MB':
+      return `${Math.round(value)} MB`
     case 'commands':
       return value.toFixed(1)
     case 'lost':

@@ -6,6 +6,7 @@ import { describeMachine } from './machine.ts'
 import { type BenchOptions, parseOptions, USAGE } from './options.ts'
 import { renderTable, writeResults } from './report.ts'
 import { type Finding, isMet, type Scenario } from './scenario.ts'
+import { embedded } from './scenarios/embedded.ts'
 import { enqueue } from './scenarios/enqueue.ts'
 import { firstToken } from './scenarios/first-token.ts'
 import { relay } from './scenarios/relay.ts'
@@ -15,7 +16,7 @@ import { wholePath } from './scenarios/whole-path.ts'
 import { startRedis } from './start-redis.ts'
 import { ROUTING_TABLE } from './workload.ts'
 
-const SCENARIOS: readonly Scenario[] = [enqueue, restSubmit, wholePath, route, firstToken, relay]
+const SCENARIOS: readonly Scenario[] = [enqueue, restSubmit, wholePath, route, firstToken, relay, embedded]
 
 const progress = (sentence: string) => void process.stderr.write(`${sentence}\n`)
 

@@ -39,7 +39,7 @@ export interface Finding {
 }
 
 /** `ratio` has no unit. */
-export type Unit = 'ratio' | 'ms' | 'µs' | 'lost' | 'commands'
+export type Unit = 'ratio' | 'ms' | 'µs' | 'MB' | 'lost' | 'commands'
 
 export function isMet({ value, target }: Finding): boolean {
   if (target === undefined) return true

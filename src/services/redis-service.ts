@@ -48,7 +48,8 @@ interface Place {
 // Of the same age as what check-redis.ts asks for.
 const OLDEST = { major: 6, minor: 2 }
 
-const START_TIMEOUT_MS = 60_000
+/** Gigabytes take minutes to load. What cannot start ends, and is not waited for. */
+const START_TIMEOUT_MS = 600_000
 
 /**
  * A Redis of our own, on a free port of the loopback interface with a random password. It keeps what it is given

@@ -6,6 +6,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect } from 'vitest'
+import { closeConnection } from '../../src/redis/close-connection.ts'
+import { connectRedis } from '../../src/redis/connect.ts'
 import { eventually } from '../setup/eventually.ts'
 import type { TestValkey } from './test-valkey.ts'
 import { test } from './valkey-test.ts'
@@ -123,6 +125,22 @@ describe('an embedded Valkey', () => {
 
     expect(await redis.ping()).toBe('PONG')
     expect(await askOnce(valkey.url)).toBe('+OK\r\n+OK\r\n')
+  })
+
+  test.for([
+    ['the connection of its log is killed', ['CLIENT', 'KILL', 'TYPE', 'replica']],
+    ['a client ends it', ['SHUTDOWN', 'NOSAVE']],
+  ] as const)('ends rather than go on without a log when %s', async ([, [command, ...words]], { valkey }) => {
+    await valkey.start()
+    const redis = await valkey.connect()
+    await redis.set('a', 1)
+    const other = await connectRedis(valkey.url, { name: 'test', whenAway: 'fail' })
+    await other.call(command, ...words).catch(() => {})
+    closeConnection(other)
+    await valkey.ended()
+
+    await valkey.start()
+    expect(await redis.get('a')).toBe('1')
   })
 
   test('says goodbye before it closes', async ({ valkey }) => {

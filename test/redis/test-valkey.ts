@@ -17,6 +17,8 @@ export interface TestValkey {
   kill(): Promise<void>
   /** As `up` stops it: with a last snapshot. */
   stop(): Promise<void>
+  /** When its process has ended, whyever. */
+  ended(): Promise<unknown>
   pid(): number
   /** What it printed since its last start. */
   printed(): string
@@ -50,6 +52,7 @@ export async function createTestValkey(
       await running!.exited
     },
     stop: () => running!.end(),
+    ended: () => running!.exited,
     pid: () => running!.pid,
     printed: () => log.tail(1_000),
     async connect() {

@@ -49,6 +49,7 @@ export class EmbeddedValkey extends ValkeyBase {
   readonly #held = createHeldAnswers()
   readonly #freeFds: number[] = []
   #trafficSeen = false
+  #isStepComing = false
   #answer: Buffer[] = []
   #control: Connection | undefined
   #follower: { connection: Connection; bytesInPass: number } | undefined
@@ -149,7 +150,7 @@ export class EmbeddedValkey extends ValkeyBase {
     this.#control!.chunks.push(encodeCommand(words))
     this.#run()
     // What others were answered meanwhile is to leave too.
-    setImmediate(() => this.step())
+    this.scheduleStep()
     return Buffer.concat(this.#answer).toString()
   }
 
@@ -171,7 +172,7 @@ export class EmbeddedValkey extends ValkeyBase {
         const connection = this.socks.get(fd)
         // What a slow reader leaves waits inside Valkey, where limits on memory hold.
         if (connection === undefined || connection.eof || connection.backpressured) return -1
-        this.#traffic(fd)
+        this.#trafficSeen = true
         this.#write(connection, pointer, length)
         return length
       },
@@ -200,7 +201,17 @@ export class EmbeddedValkey extends ValkeyBase {
       this.#options.onFailure(error)
       return
     }
-    if (this.#trafficSeen) setImmediate(() => this.step())
+    if (this.#trafficSeen) this.scheduleStep()
+  }
+
+  /** Once for all sockets that something came in on: one look at them, one write to the log. */
+  override scheduleStep(): void {
+    if (this.#isStepComing) return
+    this.#isStepComing = true
+    setImmediate(() => {
+      this.#isStepComing = false
+      this.step()
+    })
   }
 
   /** Numbers are used again: the module knows only so many. */

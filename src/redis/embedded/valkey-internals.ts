@@ -39,8 +39,10 @@ export interface ValkeyInternals {
   readonly listeners: Map<number, { server: Server; pending: number[] }>
   allocFd(): number
   hostImports(): HostImports
-  /** One pass of the module's event loop. Runs soon after anything arrives, and by the timer. */
+  /** One pass of the module's event loop. */
   step(): void
+  /** Called when anything arrives or a socket has drained. */
+  scheduleStep(): void
   dbg(): void
   stop(): Promise<void>
 }

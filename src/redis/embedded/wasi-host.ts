@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WASI } from 'node:wasi'
+import { growInLargerSteps } from './memory-steps.ts'
+import { openReadAhead, type ReadAhead } from './read-ahead.ts'
 import { SNAPSHOT_NAME } from './snapshot.ts'
 
 export interface WasiHost {
@@ -16,6 +18,7 @@ export interface WasiHost {
 /** As much as a buffered read may take. */
 const RANDOM_BYTES = 4_096
 
+const OK = 0
 const REALTIME = 0
 /** Long ago: a key that had not expired when the log was written must not do so while it is replayed. */
 const FROZEN_NS = BigInt(Date.UTC(2001)) * 1_000_000n
@@ -37,11 +40,19 @@ export function createWasiHost(directory: string): WasiHost {
     stdout: 2,
     stderr: 2,
   })
-  const { clock_time_get: readClock, path_open: open } = wasi.wasiImport as {
+  const {
+    clock_time_get: readClock,
+    path_open: open,
+    fd_read: read,
+    fd_close: close,
+  } = wasi.wasiImport as {
     clock_time_get(clock: number, precision: bigint, pointer: number): number
     path_open(...words: unknown[]): number
+    fd_read(fd: number, list: number, count: number, pointer: number): number
+    fd_close(fd: number): number
   }
   let memory: WebAssembly.Memory | undefined
+  let snapshot: (ReadAhead & { fd: number }) | undefined
   let view = new DataView(new ArrayBuffer(0))
   let clock: 'before' | 'frozen' | 'released' = 'before'
   return {
@@ -54,10 +65,30 @@ export function createWasiHost(directory: string): WasiHost {
         view.setBigUint64(pointer, FROZEN_NS, true)
         return 0
       },
-      path_open(directory: number, flags: number, pointer: number, length: number, ...more: unknown[]) {
+      path_open(...words: number[]) {
+        const [, , pointer = 0, length = 0] = words
+        const error = open(...words)
         const path = Buffer.from(memory!.buffer, pointer, length).toString()
-        if (path === SNAPSHOT_NAME && clock === 'before') clock = 'frozen'
-        return open(directory, flags, pointer, length, ...more)
+        if (path !== SNAPSHOT_NAME || clock !== 'before') return error
+        clock = 'frozen'
+        growInLargerSteps(memory!)
+        if (error !== OK) return error
+        const fd = new DataView(memory!.buffer).getUint32(words.at(-1)!, true)
+        snapshot = { fd, ...openReadAhead(join(directory, SNAPSHOT_NAME)) }
+        return error
+      },
+      fd_read(fd: number, list: number, count: number, pointer: number) {
+        if (fd !== snapshot?.fd) return read(fd, list, count, pointer)
+        const bytes = snapshot.read(memory!, list, count)
+        new DataView(memory!.buffer).setUint32(pointer, bytes, true)
+        return OK
+      },
+      fd_close(fd: number) {
+        if (fd === snapshot?.fd) {
+          snapshot.close()
+          snapshot = undefined
+        }
+        return close(fd)
       },
     },
     initialize(instance) {
