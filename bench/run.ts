@@ -12,11 +12,12 @@ import { firstToken } from './scenarios/first-token.ts'
 import { relay } from './scenarios/relay.ts'
 import { restSubmit } from './scenarios/rest-submit.ts'
 import { route } from './scenarios/route.ts'
+import { sessionApi } from './scenarios/session-api.ts'
 import { wholePath } from './scenarios/whole-path.ts'
 import { startRedis } from './start-redis.ts'
 import { ROUTING_TABLE } from './workload.ts'
 
-const SCENARIOS: readonly Scenario[] = [enqueue, restSubmit, wholePath, route, firstToken, relay, embedded]
+const SCENARIOS: readonly Scenario[, sessionApi] = [enqueue, restSubmit, wholePath, route, firstToken, relay, embedded, sessionApi]
 
 const progress = (sentence: string) => void process.stderr.write(`${sentence}\n`)
 

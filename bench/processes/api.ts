@@ -2,6 +2,7 @@
 import { readSettings } from '../../src/config/settings.ts'
 import { createHttpServer } from '../../src/http/server.ts'
 import { connectRuntime } from '../../src/runtime/connect-runtime.ts'
+import { createOpenCodeBackend } from '../../src/sessions/opencode/backend.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { answerQuestions } from '../bench-process.ts'
 import { ownCpuMicros } from '../cpu-time.ts'
@@ -10,10 +11,20 @@ import type { Place } from '../scenario.ts'
 
 const closers: (() => Promise<void>)[] = []
 
-async function start({ redisUrl, config, directory, namespace }: Place & { namespace: string }) {
+interface Start extends Place {
+  namespace: string
+  /** Instead of sessions that do nothing: a server that is asked. */
+  opencodeUrl?: string
+}
+
+async function start({ redisUrl, config, directory, namespace, opencodeUrl }: Start) {
   const logger = createLogger({ level: 'warn', format: 'json' })
   const settings = readSettings({}, { redisUrl, namespace, config, dataDir: directory, port: 0 })
-  const runtime = await connectRuntime({ settings, logger, backends: [createNoopBackend()] })
+  const backend =
+    opencodeUrl === undefined
+      ? createNoopBackend()
+      : createOpenCodeBackend({ server: 'local', url: opencodeUrl, username: '', password: undefined })
+  const runtime = await connectRuntime({ settings, logger, backends: [backend] })
   closers.unshift(() => runtime.close())
   const server = createHttpServer({
     host: settings.host,

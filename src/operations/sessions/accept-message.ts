@@ -18,6 +18,11 @@ export interface AcceptMessageDeps extends Omit<SubmitDeps, 'admit' | 'submitOnc
   maxPromptBytes(): number
 }
 
+export interface AcceptedMessage {
+  task: Task
+  input: ParsedTaskInput
+}
+
 /**
  * Resolves when the message is in Redis, in its place among those of its session.
  *
@@ -26,7 +31,7 @@ export interface AcceptMessageDeps extends Omit<SubmitDeps, 'admit' | 'submitOnc
 export function createAcceptMessage(deps: AcceptMessageDeps) {
   const { gates, once, admitToSession, maxPromptBytes } = deps
 
-  return async (session: FoundSession, body: unknown, caller: string | null): Promise<Task> => {
+  return async (session: FoundSession, body: unknown, caller: string | null): Promise<AcceptedMessage> => {
     const { sessionID, metadata } = session
     const { busy, messageID, input } = readMessage(session, body)
     checkLength(input, maxPromptBytes())
@@ -34,7 +39,7 @@ export function createAcceptMessage(deps: AcceptMessageDeps) {
       const admitted = await admitToSession(input, session)
       return (await isOfRunning(session)) ? { ...admitted, queue: NESTED_QUEUE } : admitted
     }
-    if ((busy ?? busyOf(metadata)) !== 'reject') return submit(createTaskID())
+    if ((busy ?? busyOf(metadata)) !== 'reject') return { task: await submit(createTaskID()), input }
 
     // Its place is taken before anything is written, so that of two such messages one is refused.
     const id = createTaskID()
@@ -43,7 +48,7 @@ export function createAcceptMessage(deps: AcceptMessageDeps) {
     let accepted: Task | undefined
     try {
       accepted = await submit(id)
-      return accepted
+      return { task: accepted, input }
     } finally {
       if (accepted?.id !== id) await turn.leave(id)
     }

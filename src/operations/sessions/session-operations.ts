@@ -12,6 +12,7 @@ import { isTerminal } from '../../tasks/state.ts'
 import type { Task } from '../../tasks/task.ts'
 import { type FoundSession, findSession } from '../find-session.ts'
 import type { TaskGates } from '../task-gates.ts'
+import type { AcceptedMessage } from './accept-message.ts'
 import { createLocateSession } from './locate-session.ts'
 import { messageAnswer } from './message-answer.ts'
 import { serverOfDirectory } from './server-of-directory.ts'
@@ -32,7 +33,7 @@ export interface SessionOperationsDeps {
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>
   notices: SessionNotices
-  acceptMessage(session: FoundSession, body: unknown, caller: string | null): Promise<Task>
+  acceptMessage(session: FoundSession, body: unknown, caller: string | null): Promise<AcceptedMessage>
   whenFinished(id: string, waitMs: number, signal: AbortSignal): Promise<TaskRecord>
   cancel(id: string): Promise<unknown>
 }
@@ -94,17 +95,19 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
 
   /** Accepts a message; its task is in Redis, in its place among those of the session. */
   async function send(sessionID: string, body: unknown, caller: string | null): Promise<Task> {
-    const task = await acceptMessage(await findSession(backends, sessionID), body, caller)
-    void announce(task.id, sessionID).catch(() => {})
+    const { task, input } = await acceptMessage(await findSession(backends, sessionID), body, caller)
+    const { id, createdAt, directory } = task
+    const source = {
+      id,
+      input,
+      model: task.model as ModelID,
+      createdAt,
+      retries: 0,
+      checkpoint: null,
+      done: [],
+    }
+    notices.tell({ type: 'accepted', sessionID, directory, messages: userMessagesOf(source) })
     return task
-  }
-
-  /** For who follows the events; nobody waits for it. */
-  async function announce(taskID: string, sessionID: string): Promise<void> {
-    const record = await records.read(taskID)
-    if (record === undefined || isTerminal(record.state)) return
-    const { directory } = record
-    notices.tell({ type: 'accepted', sessionID, directory, messages: userMessagesOf(record) })
   }
 
   /** OpenCode's answer to the message of a task, once it is over; `undefined` when `signal` aborts before. */
