@@ -17,7 +17,16 @@ import { wholePath } from './scenarios/whole-path.ts'
 import { startRedis } from './start-redis.ts'
 import { ROUTING_TABLE } from './workload.ts'
 
-const SCENARIOS: readonly Scenario[, sessionApi] = [enqueue, restSubmit, wholePath, route, firstToken, relay, embedded, sessionApi]
+const SCENARIOS: readonly Scenario[] = [
+  enqueue,
+  restSubmit,
+  wholePath,
+  route,
+  firstToken,
+  relay,
+  embedded,
+  sessionApi,
+]
 
 const progress = (sentence: string) => void process.stderr.write(`${sentence}\n`)
 
