@@ -12,6 +12,11 @@ import { VARIABLES } from '../../src/config/variables.ts'
 /** A variable of the examples and none of tierline's. */
 const OF_EXAMPLES = 'TIERLINE_URL'
 
+/** Of docker-compose.yml. */
+const OF_COMPOSE = new Set(
+  [...readFileSync('.env.example', 'utf8').matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name!),
+)
+
 const PAGES = globSync(['*.md', 'docs/**/*.md', 'examples/*.md', 'bench/*.md'])
 const program = createProgram({
   terminal: createTerminal({ stdout: process.stdout, stderr: process.stderr, dumb: true }),
@@ -162,7 +167,7 @@ function pathOf(command: Command): string {
 }
 
 function isVariable(name: string): boolean {
-  if (name === OF_EXAMPLES || Object.hasOwn(VARIABLES, name)) return true
+  if (name === OF_EXAMPLES || OF_COMPOSE.has(name) || Object.hasOwn(VARIABLES, name)) return true
   const secret = Object.entries(VARIABLES).find(([variable]) => name === `${variable}_FILE`)
   return secret?.[1].secret ?? false
 }
