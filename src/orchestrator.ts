@@ -377,7 +377,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       missingMs: MISSING_MS,
       retention: config.limits,
       now,
-      abortRevived: () => abortRevived(createTombstoneStore({ redis: patient, keys }), revived, now()),
+      abortRevived: () =>
+        abortRevived(createTombstoneStore({ redis: patient, keys }), patientRecords, revived, now()),
       sweepWorktrees: () =>
         sweepWorktrees(createWorktreeStore({ redis: patient, keys }), patientRecords, backends),
       sweepStrays: createStraySweeper({

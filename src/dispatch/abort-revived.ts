@@ -2,12 +2,12 @@
  * A worker that was suspended right before it sent a message sends it when it wakes, also when the task was
  * cancelled meanwhile: HTTP knows no fence. Such a turn belongs to nobody and is aborted.
  */
+import { messageIDAt } from '../records/message-id.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { TombstoneStore } from '../records/tombstone-store.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import { isTerminal } from '../tasks/state.ts'
-import { messageIDOf } from '../tasks/task-id.ts'
 
 export interface RevivedDeps {
   backends: readonly SessionBackend[]
@@ -17,16 +17,25 @@ export interface RevivedDeps {
 /** Looks at every turn that was aborted of late. A server that is away is looked at next time. */
 export async function abortRevived(
   tombstones: TombstoneStore,
+  records: Pick<RecordStore, 'readMany'>,
   { backends, onRevived }: RevivedDeps,
   now: number,
 ): Promise<void> {
   const buried = await tombstones.recent(now)
   if (buried.length === 0) return
+  const found = await records.readMany(buried.map(({ taskID }) => taskID))
+  // Of a task that was deleted nobody knows the messages any more.
+  const turns = buried.flatMap((tombstone, index) => {
+    const record = found[index]
+    return record === undefined
+      ? []
+      : [{ ...tombstone, messageID: messageIDAt(record, tombstone.checkpoint) }]
+  })
   await Promise.all(
     backends.map(async (backend) => {
-      const turns = buried.filter(({ server }) => server === backend.server)
-      if (turns.length === 0) return
-      for (const turn of await backend.running(turns).catch(() => [])) {
+      const its = turns.filter(({ server }) => server === backend.server)
+      if (its.length === 0) return
+      for (const turn of await backend.running(its).catch(() => [])) {
         onRevived(turn.taskID)
         await backend.abort(turn).catch(() => {})
       }
@@ -39,16 +48,17 @@ export async function abortRevived(
  * somebody else runs it. Never throws.
  */
 export async function abortIfNobodys(
-  { id, server, sessionID, directory, checkpoint }: TaskRecord,
+  record: TaskRecord,
   records: Pick<RecordStore, 'read'>,
   { backends, onRevived }: RevivedDeps,
 ): Promise<void> {
+  const { id, server, sessionID, directory, checkpoint } = record
   const backend = backends.find((one) => one.server === server)
   if (backend === undefined || sessionID === null || checkpoint === null) return
   try {
     const now = await records.read(id)
     if (now !== undefined && !isTerminal(now.state) && now.sessionID === sessionID) return
-    const messageID = messageIDOf(id, checkpoint.index, checkpoint.try)
+    const messageID = messageIDAt(record, checkpoint)
     const turn = { sessionID, directory: directory ?? undefined, messageID }
     if ((await backend.running([turn])).length === 0) return
     onRevived(id)

@@ -4,7 +4,6 @@
  */
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
-import { messageIDOf } from '../tasks/task-id.ts'
 import type { Checkpoint, TaskRecord } from './task-record.ts'
 
 export interface Tombstone {
@@ -13,7 +12,7 @@ export interface Tombstone {
   sessionID: string
   /** `undefined`: the server's own working directory. */
   directory: string | undefined
-  messageID: string
+  checkpoint: Checkpoint
 }
 
 /** How long it is looked after. A worker that wakes later than that looks itself. */
@@ -50,7 +49,11 @@ export function createTombstoneStore({ redis, keys }: { redis: RedisClient; keys
 
 function parse(text: string): Tombstone {
   const [taskID, server, sessionID, directory, checkpoint] = JSON.parse(text) as Member
-  const { index, try: tryNumber } = JSON.parse(checkpoint) as Checkpoint
-  const messageID = messageIDOf(taskID, index, tryNumber)
-  return { taskID, server, sessionID, directory: directory || undefined, messageID }
+  return {
+    taskID,
+    server,
+    sessionID,
+    directory: directory || undefined,
+    checkpoint: JSON.parse(checkpoint) as Checkpoint,
+  }
 }

@@ -8,7 +8,7 @@ import { eventually } from '../setup/eventually.ts'
 describe('a turn that runs again after its task was cancelled', () => {
   test.for(['running', 'handed over'] as const)(
     'is aborted again: cancelled while it was %s',
-    async (moment, { core: { start, backend, redis }, redis: { keys } }) => {
+    async (moment, { core: { start, backend, records, redis }, redis: { keys } }) => {
       const orchestrator = await start()
       const worker = await orchestrator.startWorker()
       const { id } = await orchestrator.tasks.submit({ prompt: '@hold:here' })
@@ -20,7 +20,12 @@ describe('a turn that runs again after its task was cancelled', () => {
       const tombstones = createTombstoneStore({ redis, keys })
       const revived: string[] = []
       const look = (now: number) =>
-        abortRevived(tombstones, { backends: [backend], onRevived: (task) => revived.push(task) }, now)
+        abortRevived(
+          tombstones,
+          records,
+          { backends: [backend], onRevived: (task) => revived.push(task) },
+          now,
+        )
 
       await look(Date.now())
       expect(backend.aborts).toEqual(['ses_1'])
@@ -51,7 +56,7 @@ describe('a turn that runs again after its task was cancelled', () => {
   })
 
   test('waits for a server that is away', async ({
-    core: { startWorking, backend, redis },
+    core: { startWorking, backend, records, redis },
     redis: { keys },
   }) => {
     const orchestrator = await startWorking()
@@ -61,7 +66,7 @@ describe('a turn that runs again after its task was cancelled', () => {
     await orchestrator.tasks.cancel(id)
     await finished(orchestrator, id)
     const tombstones = createTombstoneStore({ redis, keys })
-    const look = () => abortRevived(tombstones, { backends: [backend], onRevived() {} }, Date.now())
+    const look = () => abortRevived(tombstones, records, { backends: [backend], onRevived() {} }, Date.now())
 
     await look()
     backend.setAway(false)
