@@ -64,6 +64,9 @@ export function createNoopBackend(): SessionBackend {
         outcome: { status: 'finished', finish: 'stop', text: TEXT, model, ...spent },
       }
     },
+    async answerAsk() {
+      return false
+    },
     async running() {
       return []
     },

@@ -3,6 +3,7 @@ import type { TierlineError } from './errors.ts'
 import type { WorkerOptions } from './orchestrator.ts'
 import { connectRuntime } from './runtime/connect-runtime.ts'
 import type { SessionBackend } from './sessions/backend.ts'
+import type { Ask, AskAnswer } from './tasks/ask.ts'
 import type { CompareInput } from './tasks/compare-input.ts'
 import type { EnqueueResult, TaskHandle } from './tasks/handle.ts'
 import type { TaskInput } from './tasks/input.ts'
@@ -53,6 +54,10 @@ export interface Tierline {
   retry(id: string): Promise<Task>
   /** Removes a finished task with its log. @throws {TierlineError} `not_finished`. */
   remove(id: string): Promise<void>
+  /** What a task asks of people, oldest first. */
+  asks(id: string): Promise<Ask[]>
+  /** The first answer counts. @throws {TierlineError} `ask_not_found`, `ask_closed`, `invalid_input`. */
+  answer(id: string, askID: string, answer: AskAnswer): Promise<Ask>
   models(): Promise<ModelView[]>
   routes(): Promise<RoutesView>
   /** Where a task would go now, and why. Nothing is queued. */
@@ -100,6 +105,8 @@ export async function createTierline(options: TierlineOptions = {}): Promise<Tie
     cancel: tasks.cancel,
     retry: tasks.retry,
     remove: tasks.remove,
+    asks: tasks.asks,
+    answer: tasks.answer,
     models: routing.models,
     routes: routing.routes,
     explain: routing.explain,

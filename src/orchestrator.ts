@@ -16,6 +16,7 @@ import { sweepWorktrees } from './dispatch/sweep-worktrees.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
 import { followCooldowns, readCooldowns } from './limits/cooldowns.ts'
 import { createAdmit } from './operations/admit.ts'
+import { createAskOperations } from './operations/asks.ts'
 import { createDeliverNew } from './operations/deliver-new.ts'
 import { findSession } from './operations/find-session.ts'
 import { createHealth } from './operations/health.ts'
@@ -34,6 +35,7 @@ import { whenFinished } from './operations/when-finished.ts'
 import { formerQueues } from './queues/known-queues.ts'
 import { createQueueBoard } from './queues/queue-board.ts'
 import { createTaskQueues, EXTRA_QUEUES, type TaskQueues } from './queues/task-queues.ts'
+import { createAskStore } from './records/ask-store.ts'
 import { createOnceStore } from './records/once-store.ts'
 import { createRecordStore } from './records/record-store.ts'
 import { viewTask } from './records/task-record.ts'
@@ -58,6 +60,7 @@ import { createLiveHub } from './stream/live-hub.ts'
 import { readLog } from './stream/read-log.ts'
 import type { TaskHandle } from './tasks/handle.ts'
 import type { ListQuery } from './tasks/list-query.ts'
+import type { Permissions } from './tasks/permissions.ts'
 
 /** How late a lost pub/sub message is noticed at most. */
 const LOOK_AGAIN_MS = 10_000
@@ -91,6 +94,9 @@ export interface Limits {
   maxSteps: number
   silenceMs: number
   retryWaitMs: number
+  askTimeoutMs: number
+  /** What agents may do, before what their route and their task say. */
+  permissions: Permissions
   logAgeMs: number
   taskAgeMs: number
   maxFinishedTasks: number
@@ -153,6 +159,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     return { records, gates: createTaskGates({ ...parts, records, queues, moreGates }), parts }
   }
   const queues = createTaskQueues({ redis, keys })
+  const askStoreOn = (connection: typeof redis) =>
+    createAskStore({ redis: connection, scripts: defineScripts(connection), keys })
   const { records, gates } = recordsOn(redis, queues)
   const hub = createLiveHub(subscriber, LOOK_AGAIN_MS)
   const catalog = createCatalogCache((directory) =>
@@ -174,6 +182,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     checkFile: options.checkFile,
     checkRepository: options.checkRepository,
     readRecord: records.read,
+    permissions: () => config.limits().permissions,
   })
   const { maxWaitingTasks } = limits
   const deliverNew = createDeliverNew({ records, queues, gates })
@@ -209,6 +218,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const verifiers = options.verifiers ?? NO_VERIFIERS
   const readEvents = createEventReader({ redis, keys, hub })
   const { record } = operations
+  const askOperations = createAskOperations({ asks: askStoreOn(redis), record })
 
   const waitFor = (id: string, waitMs: number, signal: AbortSignal) =>
     whenFinished({ hub, keys, record }, id, waitMs, AbortSignal.any([signal, closed.signal]))
@@ -233,6 +243,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       readEvents(id, { after, signal: AbortSignal.any([signal, closed.signal]) }),
     cancel: operations.cancel,
     retry: operations.retry,
+    asks: askOperations.list,
+    answer: askOperations.answer,
     remove: operations.remove,
     promote: operations.promote,
   })
@@ -303,6 +315,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const stop = new AbortController()
     const deps = createRunnerDeps({
       records: workerRecords,
+      asks: askStoreOn(recording),
       bury: createTombstoneStore({ redis: recording, keys }).bury,
       worktrees: createWorktreeStore({ redis: recording, keys }),
       backends,

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Cli } from './cli.ts'
+import { addAnswer } from './commands/answer.ts'
+import { addAsks } from './commands/asks.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addCompare } from './commands/compare.ts'
 import { addConfig } from './commands/config.ts'
@@ -45,7 +47,18 @@ export function createProgram(cli: Cli): Command {
   program.commandsGroup('Run:')
   for (const add of [addUp, addServe, addWorker, addDemo, addMove]) add(program, cli)
   program.commandsGroup('Tasks:')
-  for (const add of [addSubmit, addCompare, addWatch, addGet, addList, addCancel, addRetry, addDelete])
+  for (const add of [
+    addSubmit,
+    addCompare,
+    addWatch,
+    addGet,
+    addList,
+    addCancel,
+    addRetry,
+    addDelete,
+    addAsks,
+    addAnswer,
+  ])
     add(program, cli)
   program.commandsGroup('Routing:')
   for (const add of [addRoutes, addModels, addPause, addResume, addConfig]) add(program, cli)

@@ -1,4 +1,5 @@
 import { TierlineError } from '../errors.ts'
+import type { Ask, AskAnswer } from '../tasks/ask.ts'
 import type { CompareInput } from '../tasks/compare-input.ts'
 import type { EnqueueResult, TaskHandle } from '../tasks/handle.ts'
 import type { TaskInput } from '../tasks/input.ts'
@@ -52,6 +53,10 @@ export interface TierlineClient {
   retry(id: string): Promise<Task>
   /** Deletes a finished task with its log. @throws {TierlineError} `not_finished`. */
   remove(id: string): Promise<void>
+  /** What a task asks of people, oldest first. */
+  asks(id: string): Promise<Ask[]>
+  /** The first answer counts. @throws {TierlineError} `ask_not_found`, `ask_closed`, `invalid_input`. */
+  answer(id: string, askID: string, answer: AskAnswer): Promise<Ask>
   models(): Promise<ModelView[]>
   routes(): Promise<RoutesView>
   /** The route a task would take, or why there is none. Queues nothing. */
@@ -116,6 +121,9 @@ export function createClient(options: ClientOptions): TierlineClient {
     async remove(id) {
       await api.send(taskPath(id), { method: 'delete', repeat: 'refused' })
     },
+    asks: async (id) => (await api.json<{ data: Ask[] }>(`${taskPath(id)}/asks`)).data,
+    answer: async (id, askID, answer) =>
+      api.json(`${taskPath(id)}/asks/${encodeURIComponent(askID)}`, { method: 'post', json: answer }),
     models: async () => (await api.json<{ data: ModelView[] }>('v1/models')).data,
     routes: () => api.json('v1/routes'),
     explain: (input) => api.json('v1/routes/explain', { method: 'post', json: input, repeat: 'refused' }),

@@ -1,5 +1,6 @@
 /** `tierline/client`: tierline over HTTP, for Node and for browsers. */
 export { type ErrorCode, type FieldError, isTierlineError, TierlineError } from '../errors.ts'
+export type { Ask, AskAnswer } from '../tasks/ask.ts'
 export type { CompareInput } from '../tasks/compare-input.ts'
 export type { StreamItem, TaskEvent } from '../tasks/event.ts'
 export type { EnqueueResult, EventsOptions, ResultOptions, TaskHandle } from '../tasks/handle.ts'

@@ -2,6 +2,7 @@
 import type { Price } from '../catalog/catalog.ts'
 import { createRoutingTable, type RouteRule, type RoutingTable } from '../routing/table.ts'
 import type { ModelID } from '../tasks/model-id.ts'
+import type { Permissions } from '../tasks/permissions.ts'
 import type { DefaultsContent, FileContent } from './file-schema.ts'
 
 const MICRO_USD_PER_USD = 1_000_000
@@ -42,6 +43,8 @@ export interface Limits {
   readonly maxSteps: number
   readonly silenceMs: number
   readonly retryWaitMs: number
+  readonly askTimeoutMs: number
+  readonly permissions: Permissions
   readonly logAgeMs: number
   readonly taskAgeMs: number
   readonly maxFinishedTasks: number

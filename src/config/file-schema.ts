@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { Name } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
+import { Permissions } from '../tasks/permissions.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -52,6 +53,10 @@ const Rule = z
     maxSteps: Steps.optional().meta({ description: 'Instead of `tasks.maxSteps`.' }),
     silenceMs: TimeoutMs.optional().meta({ description: 'Instead of `tasks.silenceMs`.' }),
     retryWaitMs: RetryWaitMs.optional().meta({ description: 'Instead of `tasks.retryWaitMs`.' }),
+    askTimeoutMs: TimeoutMs.optional().meta({ description: 'Instead of `tasks.askTimeoutMs`.' }),
+    permissions: Permissions.optional().meta({
+      description: 'After `tasks.permissions`: the last rule that fits decides.',
+    }),
     maxCostUsd: Usd.optional().meta({ description: 'Most that one such task may cost. Not enforced yet.' }),
   })
   .refine(({ tier, model }) => (tier === undefined) !== (model === undefined), {
@@ -147,6 +152,13 @@ const withDefaults = {
       silenceMs: TimeoutMs.default(4 * MINUTE).meta({
         description:
           'How long a model that is to speak may say nothing; no limit while a tool runs: `stream_silent`.',
+      }),
+      askTimeoutMs: TimeoutMs.default(5 * MINUTE).meta({
+        description: 'How long a person has to answer what an agent asks, before it is denied.',
+      }),
+      permissions: Permissions.default({}).meta({
+        description:
+          'What agents may do: `allow`, `deny` or `ask`, by permission, or by permission and pattern.',
       }),
       retryWaitMs: RetryWaitMs.default(10 * MINUTE).meta({
         description:

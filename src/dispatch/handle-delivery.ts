@@ -52,14 +52,14 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
     }
     if (claim.status !== 'claimed') return { status: 'completed', note: `stale: ${claim.status}` }
     const { record } = claim
-    const { cancel, leave } = running.enter(id, record.isParent)
+    const { cancel, onAnswer, leave } = running.enter(id, record.isParent)
     const toPass = gates.gatesOf(record)
     try {
       // One that is to be cancelled has nothing to wait for.
       const refusal =
         toPass.length === 0 || record.cancelAt !== null ? undefined : await gates.pass(toPass, record)
       if (refusal !== undefined) return await parkTask(record, refusal, records, now())
-      const disposition = await run(record, { cancel, stop })
+      const disposition = await run(record, { cancel, stop, onAnswer })
       if (disposition.status === 'stale') await onStale(record)
       // Whoever took it over holds what it holds.
       if (toPass.length > 0 && disposition.status !== 'stale')

@@ -2,6 +2,7 @@ import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { TierlineError } from '../errors.ts'
 import type { Cooldowns } from '../limits/cooldowns.ts'
 import { findSession } from '../operations/find-session.ts'
+import type { AskStore } from '../records/ask-store.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { costMicroUsd, effectivePrice } from '../routing/cost.ts'
@@ -12,6 +13,7 @@ import type { SessionBackend } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Usage } from '../tasks/usage.ts'
+import { type AskConfig, asksOf, policyOf } from './asks-of.ts'
 import { chooseModel, modelsLeft } from './choose-model.ts'
 import { type LimitsConfig, limitsOf } from './limits-of.ts'
 
@@ -21,8 +23,9 @@ const DEFAULT_AGENT = 'build'
 export interface RunnerDepsOptions {
   records: RecordStore
   backends: readonly SessionBackend[]
-  config: LimitsConfig
+  config: LimitsConfig & AskConfig
   catalog: CatalogCache
+  asks: AskStore
   bury: RunnerDeps['bury']
   worktrees: RunnerDeps['worktrees']
   readLog(id: string): Promise<TaskEvent[]>
@@ -91,6 +94,8 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
   }
 
   return {
+    rulesOf: (record) => policyOf(record, config),
+    asksOf: (record) => asksOf(record, config, options.asks, now),
     write: records.write,
     bury: options.bury,
     worktrees: options.worktrees,

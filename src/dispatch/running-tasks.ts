@@ -4,10 +4,14 @@ import type { LiveHub } from '../stream/live-hub.ts'
 
 export interface RunningTasks {
   /**
+   * `onAnswer` calls back when somebody may have answered an ask of the task.
    * `cancel` aborts when the task is to be cancelled. Call `leave` when it runs no more.
    * `isParent`: it has children already, from a run before this one.
    */
-  enter(id: string, isParent: boolean): { cancel: AbortSignal; leave(): void }
+  enter(
+    id: string,
+    isParent: boolean,
+  ): { cancel: AbortSignal; onAnswer(listener: () => void): () => void; leave(): void }
   readonly size: number
   /** Of these, the ones that have children: they may do nothing but wait. */
   readonly parents: number
@@ -24,6 +28,7 @@ export async function trackRunningTasks(
 ): Promise<RunningTasks> {
   const running = new Map<string, AbortController>()
   const parents = new Set<string>()
+  const answers = new Map<string, Set<() => void>>()
   const listeners = new Set<() => void>()
   const cancel = (id: string) => running.get(id)?.abort()
   const addParent = (id: string) => {
@@ -32,10 +37,16 @@ export async function trackRunningTasks(
     for (const listener of listeners) listener()
   }
 
+  const answered = (id: string) => {
+    for (const listener of answers.get(id) ?? []) listener()
+  }
+
   const stop = await hub.listenPlain(keys.control, (message) => {
     if (message?.startsWith('cancel ')) return cancel(message.slice('cancel '.length))
+    if (message?.startsWith('answer ')) return answered(message.slice('answer '.length))
     if (message?.startsWith('parent ')) return addParent(message.slice('parent '.length))
     if (message !== undefined || running.size === 0) return
+    for (const id of answers.keys()) answered(id)
     const ids = [...running.keys()]
     // When Redis is away again the next look will tell.
     having('cancelAt', ids).then(
@@ -55,6 +66,14 @@ export async function trackRunningTasks(
       if (isParent) addParent(id)
       return {
         cancel: controller.signal,
+        onAnswer(listener) {
+          const listeners = answers.get(id) ?? new Set()
+          answers.set(id, listeners.add(listener))
+          return () => {
+            listeners.delete(listener)
+            if (listeners.size === 0 && answers.get(id) === listeners) answers.delete(id)
+          }
+        },
         leave() {
           // After a lost lock the same task may have come here a second time, while this run goes on.
           if (running.get(id) !== controller) return

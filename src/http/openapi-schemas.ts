@@ -1,5 +1,6 @@
 /** The schemas that have a name of their own in OpenAPI. */
 import { z } from 'zod'
+import { Ask } from '../tasks/ask.ts'
 import { CompareInput } from '../tasks/compare-input.ts'
 import { TaskEventSchema } from '../tasks/event.ts'
 import { MessageInput, TaskInput } from '../tasks/input.ts'
@@ -37,6 +38,7 @@ const NAMED = {
   BatchItem,
   TaskEvent: TaskEventSchema,
   WaitingFor,
+  Ask,
   Usage,
   Route,
   RoutesView,

@@ -1,6 +1,7 @@
 /** What the HTTP server needs of the rest, as narrow interfaces; `orchestrator.ts` satisfies them. */
 
 import type { Readable } from 'node:stream'
+import type { Ask } from '../tasks/ask.ts'
 import type { StreamItem } from '../tasks/event.ts'
 import type { BatchItem, ChildrenQuery, ListQuery, TaskPage } from '../tasks/list-query.ts'
 import type { Task } from '../tasks/task.ts'
@@ -35,6 +36,10 @@ export interface TaskPort {
   cancel(id: string): Promise<Task>
   /** @throws {TierlineError} `not_finished`. */
   retry(id: string): Promise<Task>
+  /** What the task asks of people, oldest first. */
+  asks(id: string): Promise<Ask[]>
+  /** @throws {TierlineError} `ask_not_found`, `ask_closed`, `invalid_input`. */
+  answer(id: string, askID: string, answer: unknown): Promise<Ask>
   /** Lets a delayed task start now. */
   promote(id: string): Promise<Task>
   /** Removes record, log and job. @throws {TierlineError} `not_finished`. */

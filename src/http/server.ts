@@ -14,6 +14,7 @@ import { registerOpenApi } from './openapi.ts'
 import type { HttpPorts } from './ports.ts'
 import { answerAllErrors } from './problem.ts'
 import { requestID } from './request-id.ts'
+import { registerAskRoutes } from './routes/asks.ts'
 import { registerCompareRoute } from './routes/compare.ts'
 import { registerHealthRoutes } from './routes/health.ts'
 import { registerRoutingRoutes } from './routes/routing.ts'
@@ -86,6 +87,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     registerTaskEventsRoute(scope, { tasks: ports.tasks, waiting, logger, sse })
     registerTaskResultRoute(scope, { tasks: ports.tasks, waiting })
     registerTaskActionRoutes(scope, ports.tasks)
+    registerAskRoutes(scope, ports.tasks)
     registerCompareRoute(scope, ports.tasks)
     registerRoutingRoutes(scope, ports.routing)
     registerTierRoutes(scope, ports.routing)

@@ -4,13 +4,16 @@ import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { isTierlineError, TierlineError } from '../errors.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { nearestNames } from '../routing/nearest.ts'
+import { configuredRules } from '../routing/permission-policy.ts'
 import { NESTED_QUEUE, queueOf } from '../routing/queue-of.ts'
 import { type RouteRequest, resolveMessageModel, resolveRoute } from '../routing/resolve.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import { messagesOf, type ParsedTaskInput, partsOf } from '../tasks/input.ts'
 import { parseTaskInput } from '../tasks/parse-input.ts'
+import type { Permissions } from '../tasks/permissions.ts'
 import type { Route } from '../tasks/route.ts'
 import { sessionDefaultOf } from '../tasks/session-default.ts'
+import { checkPermissions } from './check-permissions.ts'
 import type { FoundSession } from './find-session.ts'
 import { parentRefusal, parentRefused } from './parent.ts'
 import type { Admitted } from './submit.ts'
@@ -19,6 +22,8 @@ export interface AdmitDeps {
   table(): RoutingTable
   catalog: CatalogCache
   maxPromptBytes(): number
+  /** What the configuration says to all agents. */
+  permissions(): Permissions
   /** The real path. @throws {TierlineError} when it may not be used; `field` names the field in the error. */
   checkDirectory(directory: string, field: string): Promise<string>
   /** @throws {TierlineError} `session_not_found`, `opencode_unavailable`. */
@@ -37,6 +42,7 @@ export function createAdmit(deps: AdmitDeps) {
   const {
     table,
     catalog,
+    permissions,
     maxPromptBytes,
     checkDirectory,
     findSession,
@@ -116,6 +122,7 @@ export function createAdmit(deps: AdmitDeps) {
     input: ParsedTaskInput,
     asked: RouteRequest,
   ): Promise<Admitted> {
+    checkPermissions(input, configuredRules(permissions(), table(), asked.type ?? input.type))
     await checkFiles(input)
     const route = await routeOf(input, asked, directory ?? undefined)
     const rule = input.type === undefined ? undefined : table().routes.get(input.type)

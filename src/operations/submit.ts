@@ -188,6 +188,7 @@ export function newRecord(
     costMicroUsd: 0,
     error: null,
     waitingFor: null,
+    asks: [],
   }
 }
 

@@ -65,6 +65,10 @@ function sentenceOf(event: TaskEvent): string | undefined {
       return `model changed from ${event.from} to ${event.to}: ${event.reason}`
     case 'stream-lagging':
       return 'stream lags: the rest of the open part comes at its end'
+    case 'ask-opened':
+      return `asks a person until ${new Date(event.deadlineAt).toISOString()}: ${subjectOf(event)}`
+    case 'ask-closed':
+      return `${event.askID} ${event.state}${answerOf(event)}`
     case 'task-retried':
       return 'retried'
     case 'task-finished':
@@ -72,4 +76,16 @@ function sentenceOf(event: TaskEvent): string | undefined {
     default:
       return undefined
   }
+}
+
+function subjectOf({ permission, patterns, questions }: Extract<TaskEvent, { type: 'ask-opened' }>): string {
+  if (permission !== null) return `${permission} ${patterns.join(', ')}`
+  return questions
+    .map(({ question, options }) => `${question} (${options.map(({ label }) => label).join(', ')})`)
+    .join('; ')
+}
+
+function answerOf({ reply, answers, message }: Extract<TaskEvent, { type: 'ask-closed' }>): string {
+  const said = reply ?? answers?.map((one) => one.join(', ')).join('; ')
+  return `${said === undefined ? '' : `: ${said}`}${message === undefined ? '' : ` (${message})`}`
 }

@@ -7,6 +7,7 @@ import type { Route } from '../tasks/route.ts'
 import { isTerminal, type TaskState } from '../tasks/state.ts'
 import type { ComparisonRow, MessageResult, Task, TaskFailure, WaitingFor } from '../tasks/task.ts'
 import { addUsage, NO_USAGE, type Usage } from '../tasks/usage.ts'
+import { type KeptAsk, parseAsks, waitsForPerson } from './kept-asks.ts'
 
 /** Where a task stands: what a worker that takes over must know before it sends anything. */
 export interface Checkpoint {
@@ -102,6 +103,8 @@ export interface TaskRecord {
   usage: Usage
   costMicroUsd: number
   error: TaskFailure | null
+  /** What it has asked of people, oldest first. */
+  asks: readonly KeptAsk[]
   /** What keeps it from starting or going on; `null`: nothing. */
   waitingFor: WaitingFor | null
 }
@@ -150,6 +153,7 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     usage: hash.usage ? (JSON.parse(hash.usage) as Usage) : NO_USAGE,
     costMicroUsd: Number(hash.costMicroUsd ?? 0),
     error: hash.error ? (JSON.parse(hash.error) as TaskFailure) : null,
+    asks: parseAsks(hash),
     waitingFor: hash.waitingFor ? (JSON.parse(hash.waitingFor) as WaitingFor) : null,
   }
 }
@@ -163,7 +167,7 @@ export function viewTask(record: TaskRecord, now: number): Task {
   return {
     id,
     state: shownState(record, now),
-    waitingFor: waitingForOf(record),
+    waitingFor: waitsForPerson(record) ?? waitingForOf(record),
     type: record.type,
     tier: record.tier,
     queue: record.queue,

@@ -15,6 +15,7 @@ const SCRIPTS = {
   'claim-task': 5,
   'write-task': 5,
   'cancel-task': 6,
+  'answer-ask': 1,
   'retry-task': 6,
   'expire-task': 5,
   'remove-task': 7,

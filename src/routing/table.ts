@@ -1,5 +1,6 @@
 import type { Price } from '../catalog/catalog.ts'
 import type { ModelID } from '../tasks/model-id.ts'
+import type { Permissions } from '../tasks/permissions.ts'
 
 /** A named class of models, most wanted first. */
 export interface Tier {
@@ -22,6 +23,8 @@ export interface RouteRule {
   readonly maxSteps?: number
   readonly silenceMs?: number
   readonly retryWaitMs?: number
+  readonly askTimeoutMs?: number
+  readonly permissions?: Permissions
 }
 
 /** What a table is made of. */

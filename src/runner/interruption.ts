@@ -12,6 +12,8 @@ export interface RunSignals {
   cancel: AbortSignal
   /** Aborts when the worker shuts down. */
   stop: AbortSignal
+  /** Calls back when an answer to an ask may be there; gives the function that stops it. */
+  onAnswer?(listener: () => void): () => void
 }
 
 /** One signal of all that may interrupt a task; its `reason` is an `Interruption`. Call `dispose` at the end. */

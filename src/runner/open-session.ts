@@ -1,6 +1,7 @@
 import type { TaskRecord } from '../records/task-record.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import type { ModelID } from '../tasks/model-id.ts'
+import type { PermissionRule } from '../tasks/permissions.ts'
 import type { Journal } from './journal.ts'
 import { enterWorktree, type WorktreeDeps } from './own-worktree.ts'
 import { unlessAborted } from './unless-aborted.ts'
@@ -8,6 +9,8 @@ import { unlessAborted } from './unless-aborted.ts'
 export interface OpenSessionDeps extends WorktreeDeps {
   /** The server by its name; the one to use for a new session when `undefined`. @throws `opencode_unavailable`. */
   backend(server: string | undefined): SessionBackend
+  /** What the agent of the task may do, as configuration and task say it. */
+  rulesOf(record: TaskRecord): readonly PermissionRule[]
   /** The server that has this session. @throws `session_not_found`, `opencode_unavailable`. */
   ownerOf(sessionID: string): Promise<SessionBackend>
   /**
@@ -37,7 +40,7 @@ export async function openSession(
     given === undefined ? deps.backend(undefined) : await unlessAborted(signal, deps.ownerOf(given))
   if (record.input.isolation === 'worktree' && record.worktree === null)
     await enterWorktree(record, backend, deps, signal)
-  const sessionID = given ?? (await newSession(backend, record, signal))
+  const sessionID = given ?? (await newSession(backend, deps.rulesOf(record), record, signal))
   record.sessionID = sessionID
   record.server = backend.server
   journal.add({ type: 'session-opened', sessionID, server: backend.server, model })
@@ -45,6 +48,7 @@ export async function openSession(
 
 async function newSession(
   backend: SessionBackend,
+  rules: readonly PermissionRule[],
   { id, retries, input, type, tier, model, directory, attempt }: TaskRecord,
   signal: AbortSignal,
 ): Promise<string> {
@@ -55,6 +59,7 @@ async function newSession(
       model,
       directory: directory ?? undefined,
       mayExist: attempt > 1,
+      rules,
     },
     signal,
   )

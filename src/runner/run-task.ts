@@ -16,6 +16,7 @@ import type { ModelID } from '../tasks/model-id.ts'
 import type { MessageResult, TaskFailure } from '../tasks/task.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { afterFailure, nextModel } from './after-failure.ts'
+import { type AskDeps, createAskDesk } from './ask-desk.ts'
 import { failure, failureOf, queueTimeout } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal } from './journal.ts'
@@ -46,6 +47,8 @@ export interface RunnerDeps extends OpenSessionDeps {
   cool(model: ModelID, retryAfterMs: number): Promise<void>
   /** What to call once a step of the model went well; `undefined`: nobody waits to hear of it. */
   probe(model: ModelID, taskID: string): Promise<(() => void) | undefined>
+  /** How the asks of a task are answered. */
+  asksOf(record: TaskRecord): AskDeps
   retry: RetryPolicy
   now(): number
 }
@@ -160,9 +163,21 @@ export async function runTask(
 
       const parts = partsInLog(log, messageID)
       const onStep = await deps.probe(checkpoint.model, id)
+      const backend = deps.backend(record.server!)
+      const { onAnswer } = signals
+      const asks = createAskDesk({
+        ...deps.asksOf(record),
+        record,
+        backend,
+        journal,
+        log,
+        onAnswer,
+        deadlineAt,
+      })
       const { outcome, failing } = await runTurn({
-        backend: deps.backend(record.server!),
-        turn: turnOf(record, checkpoint, messageID, deps.defaultAgent),
+        backend,
+        asks,
+        turn: turnOf(record, checkpoint, messageID, deps.defaultAgent, asks.open),
         journal,
         interruption,
         parts,

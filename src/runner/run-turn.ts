@@ -2,6 +2,7 @@ import { isTierlineError, TierlineError } from '../errors.ts'
 import type { TurnCut } from '../records/task-record.ts'
 import type { SessionBackend, Turn, TurnEvent, TurnOutcome } from '../sessions/backend.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
+import type { AskDesk } from './ask-desk.ts'
 import type { InterruptionSource } from './interruption.ts'
 import type { Journal } from './journal.ts'
 import { discardOpen, entriesFor, type PartTexts } from './part-texts.ts'
@@ -19,6 +20,7 @@ export interface RunTurnOptions {
   /** What the log holds of this turn already. */
   parts: PartTexts
   limits: TurnLimits
+  asks: AskDesk
   /** When the provider began to fail, before this turn. */
   failingSince: number | undefined
   /** The turn was cut by a predecessor: it is aborted, and only its end is waited for. */
@@ -48,7 +50,7 @@ export type RunOutcome =
 export async function runTurn(
   options: RunTurnOptions,
 ): Promise<{ outcome: RunOutcome | undefined; failing: Failing }> {
-  const { backend, turn, journal, interruption, parts } = options
+  const { backend, turn, journal, interruption, parts, asks } = options
   const listening = new AbortController()
   let cut = options.cut
   let patience: NodeJS.Timeout | undefined
@@ -82,6 +84,7 @@ export async function runTurn(
     return { outcome: await listen(), failing: guard.failing }
   } finally {
     guard.close()
+    asks.close()
     clearTimeout(patience)
     interruption.signal.removeEventListener('abort', onInterruption)
   }
@@ -92,11 +95,13 @@ export async function runTurn(
         guard.saw(event)
         if (event.type === 'turn-ended') {
           for (const entry of discardOpen(parts, turn.messageID)) journal.add(entry)
+          await asks.over()
           // An abort that is still under way would hit the next turn of the session.
           if (cut) await aborting
           return cutOutcome(event.outcome)
         }
-        if (event.type === 'usage') {
+        if (event.type === 'asked' || event.type === 'ask-gone') asks.take(event)
+        else if (event.type === 'usage') {
           spent = event
           options.onStep?.()
         } else relay(event)
@@ -117,7 +122,7 @@ export async function runTurn(
     return { ...outcome, status: 'failed', error: isProviders ? outcome.error : error }
   }
 
-  function relay(event: Exclude<TurnEvent, { type: 'usage' | 'turn-ended' }>): void {
+  function relay(event: Exclude<TurnEvent, { type: 'usage' | 'turn-ended' | 'asked' | 'ask-gone' }>): void {
     if ('partID' in event) {
       for (const entry of entriesFor(parts, event, turn.messageID)) journal.add(entry)
     } else if (event.type === 'turn-resumed') {

@@ -9,6 +9,7 @@ export function turnOf(
   checkpoint: Checkpoint,
   messageID: string,
   defaultAgent: string,
+  openAsks: readonly string[],
 ): Turn {
   const message = messagesOf(record.input)[checkpoint.index]!
   return {
@@ -20,6 +21,7 @@ export function turnOf(
     system: message.system && withTaskID(message.system, record.id),
     ...(message.variant !== undefined && { variant: message.variant }),
     ...(message.isAttended && { isAttended: true }),
+    ...(openAsks.length > 0 && { openAsks }),
     ...(message.tools !== undefined && { tools: message.tools }),
     parts: partsOf(message).map((part, index) => ({
       ...(part.type === 'text' ? { ...part, text: withTaskID(part.text, record.id) } : part),

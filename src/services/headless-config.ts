@@ -3,12 +3,10 @@ import { TierlineError } from '../errors.ts'
 type Json = Readonly<Record<string, unknown>>
 
 /**
- * What OpenCode needs so that no session waits for a person: an ask hangs it for ever.
- *
- * Here, besides the rules each session brings, because sessions that an agent starts inherit only part of those.
+ * What OpenCode needs to work without a terminal. Permissions are not here: what its user denies is to stay denied,
+ * and what is asked comes to tierline.
  */
 const HEADLESS = {
-  permission: { '*': 'allow', question: 'deny' },
   // Snapshots queue up per directory and make it six times slower.
   snapshot: false,
   share: 'disabled',

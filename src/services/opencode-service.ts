@@ -56,7 +56,8 @@ export async function openCodeService(options: OpenCodeServiceOptions): Promise<
   const env = {
     ...passedOn(environment, isolatedDir !== undefined),
     ...(isolatedDir !== undefined && isolated(isolatedDir)),
-    OPENCODE_CLIENT: 'tierline',
+    // Another name would keep the question tool from those that a policy lets ask.
+    OPENCODE_CLIENT: 'cli',
     OPENCODE_CONFIG_CONTENT: JSON.stringify(
       headlessConfig(inherited, hasTap ? withTap(options.config) : (options.config ?? {})),
     ),

@@ -6,8 +6,10 @@
  */
 import type { Readable } from 'node:stream'
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
+import type { AskAnswer, AskSubject } from '../tasks/ask.ts'
 import type { AnyPart } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
+import type { PermissionRule } from '../tasks/permissions.ts'
 import type { Usage } from '../tasks/usage.ts'
 
 export interface SessionBackend {
@@ -60,6 +62,13 @@ export interface SessionBackend {
    * @throws {TierlineError} `opencode_unavailable`
    */
   abort(session: SessionRef): Promise<void>
+
+  /**
+   * Answers what a turn asked. `false`: it is not open any more.
+   *
+   * @throws {TierlineError} `opencode_unavailable`
+   */
+  answerAsk(ask: AskRef, answer: AskAnswer): Promise<boolean>
 
   /**
    * Of those turns, the ones that the server works on now; a session that goes on with something else does not
@@ -129,6 +138,15 @@ export interface SessionFacts extends SessionRef {
   metadata: Readonly<Record<string, unknown>>
 }
 
+export interface AskRef {
+  askID: string
+  kind: AskSubject['kind']
+  /** How many questions it has. */
+  questions: number
+  /** Of the session that runs the turn. */
+  directory: string | undefined
+}
+
 export interface TurnRef extends SessionRef {
   messageID: string
 }
@@ -175,6 +193,11 @@ export interface OpenSession {
   model: ModelID
   directory: string | undefined
   mayExist: boolean
+  /**
+   * Added to what the server and the agent say; the last rule that fits decides. What would be asked is denied to
+   * the children of the session. Without a rule for it there are no questions.
+   */
+  rules: readonly PermissionRule[]
 }
 
 export interface Turn extends TurnRef {
@@ -189,6 +212,8 @@ export interface Turn extends TurnRef {
   /** Instead of the permissions of the session, for this message. */
   tools?: Readonly<Record<string, boolean>>
   /** Each with a fixed id derived from `messageID`: a repeat without them doubles the prompt. */
+  /** Asks of this turn that a predecessor was told of: those that are closed by now are told as `ask-gone`. */
+  openAsks?: readonly string[]
   parts: readonly (AnyPart & { id: string })[]
 }
 
@@ -211,6 +236,10 @@ export type TurnEvent =
   | { type: 'tool-called'; callID: string; tool: string; input: unknown }
   /** `title` of an error is what went wrong. A tool that died with its server is never finished. */
   | { type: 'tool-finished'; callID: string; status: 'completed' | 'error'; title: string }
+  /** The turn, or a child of it, waits for an answer. Told once by each reader. */
+  | { type: 'asked'; askID: string; always: readonly string[]; subject: AskSubject }
+  /** Answered by somebody, or the server has forgotten it. */
+  | { type: 'ask-gone'; askID: string; reply?: 'once' | 'always' | 'reject' }
   /** The server tries its provider again by itself. `nextAt` is epoch milliseconds. */
   | { type: 'provider-retry'; attempt: number; nextAt: number; message: string }
   /** The server had lost the turn (it was restarted) and was asked to go on with it. */

@@ -1,5 +1,6 @@
 /** The events of one task, in its log and on the wire. `seq` counts 1, 2, 3… without a gap. */
 import { z } from 'zod'
+import { AskSubject } from './ask.ts'
 import { Route } from './route.ts'
 import { TaskFailure, WaitingFor } from './task.ts'
 import { Usage } from './usage.ts'
@@ -38,6 +39,15 @@ export const EVENT_FIELDS = {
     costMicroUsd: z.int().min(0),
   },
   'model-changed': { from: Model, to: Model, reason: z.string() },
+  'ask-opened': { askID: z.string(), ...AskSubject.shape, deadlineAt: z.int() },
+  'ask-closed': {
+    askID: z.string(),
+    state: z.enum(['answered', 'denied']),
+    /** Of a permission, or of a question that was turned down. */
+    reply: z.enum(['once', 'always', 'reject']).optional(),
+    answers: z.array(z.array(z.string())).optional(),
+    message: z.string().optional(),
+  },
   'task-parked': { waitingFor: WaitingFor },
   'task-resumed': {},
   'task-retried': {},

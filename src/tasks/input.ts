@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { ModelIDInput } from './model-id.ts'
+import { Permissions } from './permissions.ts'
 import { TaskID } from './task-id.ts'
 
 /** A task type, tier or verifier: `lint`, `code-review`. Also part of a Redis key and of a URL. */
@@ -100,6 +101,9 @@ export const TaskInput = z
       .max(DAY_MS)
       .optional()
       .meta({ description: 'Wall clock, from the first start of the task.' }),
+    permissions: Permissions.optional().meta({
+      description: 'What the agent may do: `allow`, `deny` or `ask`, by permission and pattern.',
+    }),
     metadata: Metadata.optional(),
     idempotencyKey: IdempotencyKey.optional().meta({
       description: 'The same key with the same task gives the first answer, and no second task.',

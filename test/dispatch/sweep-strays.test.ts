@@ -93,6 +93,7 @@ async function open(backend: MemoryBackend, taskID: string): Promise<string> {
     model: 'acme/nano',
     directory: undefined,
     mayExist: false,
+    rules: [],
   } as const
   return (await backend.openSession(request, never)).sessionID
 }

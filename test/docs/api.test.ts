@@ -4,6 +4,7 @@ import { createParser } from 'eventsource-parser'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { z } from 'zod'
 import { ERRORS } from '../../src/errors.ts'
+import { AskList } from '../../src/tasks/ask.ts'
 import { EVENT_FIELDS, TaskEventSchema } from '../../src/tasks/event.ts'
 import { MessageInput, TaskInput } from '../../src/tasks/input.ts'
 import { ListQuery, TaskPage } from '../../src/tasks/list-query.ts'
@@ -34,6 +35,7 @@ const EXAMPLES: Record<string, z.ZodType> = {
   Readiness,
   VersionView,
   Problem,
+  AskList,
 }
 const OF_BODIES = ['malformed_json', 'too_large', 'unsupported_media_type']
 

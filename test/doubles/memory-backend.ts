@@ -128,7 +128,8 @@ export function createMemoryBackend({
   function play(turn: Turn): MemoryTurn {
     const prompt = turn.parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n')
     const script = parseScript(prompt, text)
-    const played = startMemoryTurn({ turn, prompt, script, ledger, holds })
+    const { rules = [] } = byID.get(turn.sessionID) ?? {}
+    const played = startMemoryTurn({ turn, prompt, script, ledger, holds, rules })
     running.set(`${turn.sessionID} ${turn.messageID}`, played)
     return played
   }
@@ -229,7 +230,7 @@ export function createMemoryBackend({
       }
       const { played, isNew } = join(turn)
       if (played.isLost()) played.resume('the server was restarted')
-      yield* follow(played, isNew, signal, assertHere)
+      yield* follow(played, isNew, turn.openAsks ?? [], signal, assertHere)
     },
 
     async abort({ sessionID }) {
@@ -237,6 +238,11 @@ export function createMemoryBackend({
       aborts.push(sessionID)
       for (const messageID of byID.get(sessionID)?.messageIDs ?? [])
         running.get(`${sessionID} ${messageID}`)?.abort()
+    },
+
+    async answerAsk({ askID }, answer) {
+      assertHere()
+      return [...running.values()].some((played) => played.answer(askID, answer))
     },
 
     async running(refs) {
@@ -307,12 +313,19 @@ export function createMemoryBackend({
 async function* follow(
   played: MemoryTurn,
   isNew: boolean,
+  openAsks: readonly string[],
   signal: AbortSignal,
   assertHere: () => void,
 ): AsyncGenerator<TurnEvent> {
   let position = isNew ? 0 : played.log.length
   const blind = new Set<string>()
-  if (!isNew) yield* snapshot(played.log.slice(0, position), blind)
+  if (!isNew) {
+    yield* snapshot(played.log.slice(0, position), blind)
+    const asks = played.asks()
+    yield* asks
+    for (const askID of openAsks)
+      if (!asks.some((asked) => asked.askID === askID)) yield { type: 'ask-gone', askID }
+  }
   while (true) {
     for (; position < played.log.length; position += 1) {
       signal.throwIfAborted()
@@ -331,7 +344,9 @@ function* snapshot(log: readonly TurnEvent[], blind: Set<string>): Generator<Tur
   for (const event of log) {
     if (event.type === 'text') open.add(event.partID)
     if (event.type === 'part-ended' || event.type === 'part-discarded') open.delete(event.partID)
-    const isPast = ['text', 'part-lagging', 'provider-retry', 'turn-resumed'].includes(event.type)
+    const isPast = ['text', 'part-lagging', 'provider-retry', 'turn-resumed', 'asked', 'ask-gone'].includes(
+      event.type,
+    )
     if (!isPast) yield event
   }
   for (const partID of open) {

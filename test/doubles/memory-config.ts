@@ -15,6 +15,8 @@ export const MEMORY_LIMITS: Limits = {
   maxSteps: 50,
   silenceMs: 60_000,
   retryWaitMs: 60_000,
+  askTimeoutMs: 60_000,
+  permissions: {},
   logAgeMs: 3_600_000,
   taskAgeMs: 3_600_000,
   maxFinishedTasks: 10_000,

@@ -29,6 +29,7 @@ export function forwardInMemory(
           model: `${model.providerID}/${model.id}`,
           directory,
           mayExist: false,
+          rules: [],
           createdAt: Date.now(),
           metadata,
           parentID,

@@ -11,6 +11,7 @@ import type {
   SessionPort,
   TaskPort,
 } from '../../src/http/ports.ts'
+import { type Ask, AskAnswer } from '../../src/tasks/ask.ts'
 import { CompareInput, splitCompareInput } from '../../src/tasks/compare-input.ts'
 import type { StreamItem, TaskEvent } from '../../src/tasks/event.ts'
 import type { ParsedTaskInput } from '../../src/tasks/input.ts'
@@ -27,6 +28,8 @@ export interface MemoryPorts extends HttpPorts {
   push(id: string, event: { type: string } & Record<string, unknown>): TaskEvent
   /** Ends a task: its last event, then `end`. */
   finish(id: string, state: Finished, outcome?: { text?: string; error?: TaskFailure }): void
+  /** The task asks this from now on. */
+  ask(id: string, ask: Ask): void
   /** Changes what `get` gives. */
   patch(id: string, fields: Partial<Task>): void
   /** Drops the log up to this sequence number. */
@@ -51,6 +54,7 @@ interface Entry {
 export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): MemoryPorts {
   const entries = new Map<string, Entry>()
   const once = new Map<string, Task>()
+  const asks = new Map<string, Ask[]>()
   const paused = new Set<string>()
   const calls: string[] = []
   const listeners = new Set<() => void>()
@@ -211,6 +215,16 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
       append(find(id), { type: 'task-retried' })
       return task
     },
+    asks: async (id) => asks.get(find(id).task.id) ?? [],
+    answer: async (id, askID, answer) => {
+      const ask = (asks.get(find(id).task.id) ?? []).find((one) => one.id === askID)
+      if (ask === undefined) throw new TierlineError('ask_not_found', `Cannot find the ask "${askID}"`)
+      if (ask.state !== 'open') throw new TierlineError('ask_closed', `Cannot answer the ask "${askID}"`)
+      parseWith(AskAnswer, answer, 'Cannot answer the ask')
+      calls.push(`answer ${id} ${askID} ${JSON.stringify(answer)}`)
+      ask.state = 'answered'
+      return ask
+    },
     promote: async (id) => {
       const { task } = find(id)
       calls.push(`promote ${id}`)
@@ -282,6 +296,7 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
 
   return {
     calls,
+    ask: (id, ask) => void asks.set(id, [...(asks.get(id) ?? []), ask]),
     push: (id, event) => append(find(id), event),
     finish: (id, state, outcome) => finish(find(id), state, outcome),
     patch(id, fields) {

@@ -1,6 +1,9 @@
 /** One turn of the memory backend: the script of its prompt, played into a log that any number of readers follow. */
+import { randomUUID } from 'node:crypto'
 import { joinAnswer } from '../../src/sessions/answer.ts'
 import type { Turn, TurnError, TurnEvent, TurnOutcome } from '../../src/sessions/backend.ts'
+import type { AskAnswer, AskQuestion } from '../../src/tasks/ask.ts'
+import { actionFor, type PermissionRule } from '../../src/tasks/permissions.ts'
 import { addUsage, NO_USAGE, type Usage } from '../../src/tasks/usage.ts'
 import { isHit, type Script, type ScriptStep } from '../provider/directives.ts'
 import type { Holds } from '../provider/holds.ts'
@@ -18,13 +21,20 @@ export interface MemoryTurn {
   /** Calls back after each change; returns the way to stop that. */
   watch(listener: () => void): () => void
   abort(): void
+  /** What it waits for an answer to. */
+  asks(): readonly Asked[]
+  /** `false`: it does not wait for that. */
+  answer(askID: string, answer: AskAnswer): boolean
   /** As if the server was killed: stops without an end. */
   lose(): void
   /** Goes on with a lost turn, or does nothing. */
   resume(reason: string): void
 }
 
+export type Asked = Extract<TurnEvent, { type: 'asked' }>
+
 export interface MemoryTurnParts {
+  rules: readonly PermissionRule[]
   turn: Turn
   prompt: string
   script: Script
@@ -41,7 +51,9 @@ class Refused extends Error {
 }
 
 /** Starts to play at once; a script without holds and delays is over when this returns. */
-export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryTurnParts): MemoryTurn {
+export function startMemoryTurn(parts: MemoryTurnParts): MemoryTurn {
+  const { turn, prompt, script, ledger, holds, rules } = parts
+  const pending = new Map<string, { asked: Asked; resolve(answer: AskAnswer): void }>()
   const log: TurnEvent[] = []
   const listeners = new Set<() => void>()
   let outcome: TurnOutcome | undefined
@@ -152,7 +164,7 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
     if (step.call) {
       const callID = `call_${turn.messageID}_${index}`
       emit({ type: 'tool-called', callID, ...step.call })
-      emit({ type: 'tool-finished', callID, status: 'completed', title: step.call.tool })
+      emit({ type: 'tool-finished', callID, ...(yield* useTool(step.call)) })
     }
     const spent = step.usage ?? {
       promptTokens: tokensOf(prompt),
@@ -181,6 +193,54 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
     return true
   }
 
+  /** As OpenCode: a rule that says `ask` holds the tool until somebody answers. */
+  function* useTool({
+    tool,
+    input,
+  }: {
+    tool: string
+    input: unknown
+  }): Generator<(signal: AbortSignal) => Promise<void>, ToolEnd> {
+    const { command, filePath, questions = [] } = input as ToolInput
+    const isQuestion = tool === 'question'
+    const patterns = isQuestion ? [] : [command ?? filePath ?? '*']
+    const action = actionFor(rules, tool, patterns) ?? (isQuestion ? 'deny' : 'allow')
+    if (action === 'deny') return { status: 'error', title: 'a rule denies it' }
+    if (action === 'allow' && !isQuestion) return { status: 'completed', title: tool }
+    const askID = `${isQuestion ? 'que' : 'per'}_${randomUUID().replaceAll('-', '')}`
+    const kind = isQuestion ? 'question' : 'permission'
+    const subject = { kind, permission: isQuestion ? null : tool, patterns, questions } as const
+    let given: AskAnswer | undefined
+    yield (signal) =>
+      new Promise((resolve, reject) => {
+        const always = patterns.map((pattern) => `${pattern.split(' ')[0]} *`)
+        const asked: Asked = {
+          type: 'asked',
+          askID,
+          always,
+          subject: { ...subject, questions: [...questions] },
+        }
+        pending.set(askID, {
+          asked,
+          resolve(answer) {
+            given = answer
+            pending.delete(askID)
+            emit({ type: 'ask-gone', askID })
+            resolve()
+          },
+        })
+        signal.addEventListener('abort', () => {
+          pending.delete(askID)
+          reject(signal.reason)
+        })
+        emit(asked)
+      })
+    if (given === undefined || !('reply' in given)) return { status: 'completed', title: 'Asked 1 question' }
+    if (given.reply !== 'reject') return { status: 'completed', title: tool }
+    const title = given.message ?? 'rejected'
+    return isQuestion ? { status: 'completed', title } : { status: 'error', title }
+  }
+
   function start(): void {
     lost = false
     run = new AbortController()
@@ -203,6 +263,12 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
   return {
     log,
     outcome: () => outcome,
+    asks: () => [...pending.values()].map(({ asked }) => asked),
+    answer(askID, answer) {
+      const waiting = pending.get(askID)
+      waiting?.resolve(answer)
+      return waiting !== undefined
+    },
     isLost: () => lost,
     watch(listener) {
       listeners.add(listener)
@@ -227,6 +293,17 @@ export function startMemoryTurn({ turn, prompt, script, ledger, holds }: MemoryT
       start()
     },
   }
+}
+
+interface ToolEnd {
+  status: 'completed' | 'error'
+  title: string
+}
+
+interface ToolInput {
+  command?: string
+  filePath?: string
+  questions?: AskQuestion[]
 }
 
 type Ending =

@@ -2,14 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { headlessConfig } from '../../src/services/headless-config.ts'
 
 const HEADLESS = {
-  permission: { '*': 'allow', question: 'deny' },
   snapshot: false,
   share: 'disabled',
   autoupdate: false,
 }
 
 describe('headlessConfig()', () => {
-  test('lets no session wait for a person', () => {
+  test('says nothing of permissions: those are its user’s, and the policy’s', () => {
     expect(headlessConfig(undefined, {})).toEqual(HEADLESS)
   })
 
@@ -23,7 +22,7 @@ describe('headlessConfig()', () => {
     expect(headlessConfig(inherited, {})).toEqual({
       ...HEADLESS,
       model: 'acme/big',
-      permission: { ...HEADLESS.permission, bash: 'deny' },
+      permission: { question: 'allow', bash: 'deny' },
     })
   })
 

@@ -28,7 +28,6 @@ describe('openCodeService()', () => {
     expect((await ask('/global/health', 'guessed')).status).toBe(401)
     expect(await (await ask('/config', server.password)).json()).toMatchObject({
       username: 'of the caller',
-      permission: { '*': 'allow', question: 'deny' },
       snapshot: false,
       share: 'disabled',
       autoupdate: false,
@@ -60,7 +59,7 @@ describe('openCodeService()', () => {
       HOME: directory,
       ANTHROPIC_API_KEY: 'key',
       XDG_DATA_HOME: '/home/user/.data',
-      OPENCODE_CLIENT: 'tierline',
+      OPENCODE_CLIENT: 'cli',
       OPENCODE_CONFIG_CONTENT: expect.stringContaining('"model":"acme/big"'),
       OPENCODE_SERVER_USERNAME: server.username,
       OPENCODE_SERVER_PASSWORD: server.password,

@@ -1,8 +1,9 @@
 /** What every `SessionBackend` does: run by the adapter of a real OpenCode and by the double in memory. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { SessionBackend, Turn, TurnEvent, TurnOutcome } from '../../src/sessions/backend.ts'
+import type { AskRef, SessionBackend, Turn, TurnEvent, TurnOutcome } from '../../src/sessions/backend.ts'
 import type { ModelID } from '../../src/tasks/model-id.ts'
+import type { PermissionRule } from '../../src/tasks/permissions.ts'
 import type { Ledger } from '../provider/ledger.ts'
 import { readTurn } from './read-turn.ts'
 
@@ -295,6 +296,80 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
       expect(outcome).toMatchObject({ status: 'finished', text: 'Still here' })
     })
 
+    test('runTurn() tells what it asks, waits for the answer, and goes on with it', async () => {
+      const { turn } = await newTurn(`${BASH}\n@say: Done.`, {}, [{ ...BASH_RULE, action: 'ask' }])
+      const running = listen(stage.backend, turn)
+      const asked = await running.asked()
+
+      expect(asked).toMatchObject({
+        always: [expect.any(String)],
+        subject: { kind: 'permission', permission: 'bash', patterns: ['echo hi'], questions: [] },
+      })
+      expect(await stage.other.answerAsk(refOf(asked), { reply: 'once' })).toBe(true)
+      expect(await running.outcome).toMatchObject({ status: 'finished', text: 'Done.' })
+      const types = running.events.map(({ type }) => type)
+      expect(types.filter((type) => type === 'asked')).toHaveLength(1)
+      expect(types.indexOf('ask-gone')).toBeGreaterThan(types.indexOf('asked'))
+      expect(running.events.find(({ type }) => type === 'tool-finished')).toMatchObject({
+        status: 'completed',
+      })
+      expect(await stage.backend.answerAsk(refOf(asked), { reply: 'once' })).toBe(false)
+    })
+
+    test('runTurn() tells the model why somebody said no, and the turn goes on', async () => {
+      const { turn } = await newTurn(`${BASH}\n@say: Then not.`, {}, [{ ...BASH_RULE, action: 'ask' }])
+      const running = listen(stage.backend, turn)
+      await stage.backend.answerAsk(refOf(await running.asked()), { reply: 'reject', message: 'Because.' })
+
+      expect(await running.outcome).toMatchObject({ status: 'finished', text: 'Then not.' })
+      expect(running.events.find(({ type }) => type === 'tool-finished')).toMatchObject({
+        status: 'error',
+        title: expect.stringContaining('Because.'),
+      })
+    })
+
+    test('runTurn() does what a rule allows and not what it denies, without a question', async () => {
+      const allowed = await newTurn(`${BASH}\n@say: Done.`, {}, [
+        { ...BASH_RULE, action: 'deny' },
+        { ...BASH_RULE, pattern: 'echo *', action: 'allow' },
+      ])
+      const denied = await newTurn(`${BASH}\n@say: Then not.`, {}, [{ ...BASH_RULE, action: 'deny' }])
+      const events = await Promise.all([allowed, denied].map(({ turn }) => run(stage.backend, turn)))
+
+      expect(events.flatMap((one) => one.events.filter(({ type }) => type === 'asked'))).toEqual([])
+      expect(events[0]!.events).toContainEqual(
+        expect.objectContaining({ type: 'tool-finished', status: 'completed' }),
+      )
+      expect(events[1]!.outcome).toMatchObject({ status: 'finished', text: 'Then not.' })
+    })
+
+    test('runTurn() tells who joins what is asked, and what is not asked any more', async () => {
+      const { turn } = await newTurn(`${BASH}\n@say: Done.`, {}, [{ ...BASH_RULE, action: 'ask' }])
+      const leaving = new AbortController()
+      const first = listen(stage.backend, turn, leaving.signal)
+      const { askID } = await first.asked()
+      leaving.abort(new Error('leaving'))
+      await first.outcome.catch(() => {})
+      const second = listen(stage.other, { ...turn, openAsks: [askID, 'per_0'] })
+      const asked = await second.asked()
+      await second.heard((events) =>
+        events.some((event) => event.type === 'ask-gone' && event.askID === 'per_0'),
+      )
+
+      expect(asked.askID).toBe(askID)
+      await stage.other.answerAsk(refOf(asked), { reply: 'once' })
+      expect(await second.outcome).toMatchObject({ status: 'finished', text: 'Done.' })
+    })
+
+    test('abort() ends a turn that waits for an answer', async () => {
+      const { turn } = await newTurn(`${BASH}\n@say: never`, {}, [{ ...BASH_RULE, action: 'ask' }])
+      const running = listen(stage.backend, turn)
+      await running.asked()
+      await stage.backend.abort(turn)
+
+      expect(await running.outcome).toMatchObject({ status: 'aborted' })
+    })
+
     test('running() knows the turn that runs, and no other', async () => {
       const { hold, turn } = await newTurn('@words:2 @hold:NAME')
       const idle = (await newTurn('hello')).turn
@@ -417,11 +492,15 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
     })
 
     /** In a new session; `NAME` in the prompt becomes a hold of this turn alone. */
-    async function newTurn(prompt: string, overrides: Partial<Turn> = {}) {
+    async function newTurn(
+      prompt: string,
+      overrides: Partial<Turn> = {},
+      rules: readonly PermissionRule[] = [],
+    ) {
       const hold = `hold-${randomUUID()}`
       const taskID = newTaskID()
       const marker = taskID.replace('tsk_', 'task-')
-      const sessionID = await newSession(stage.backend, { taskID })
+      const sessionID = await newSession(stage.backend, { taskID, rules })
       const text = `#${marker}\n${prompt.replace('NAME', hold)}`
       return { hold, marker, turn: turnOf(sessionID, text, overrides) }
     }
@@ -442,7 +521,8 @@ export async function newSession(
     taskID = newTaskID(),
     mayExist = false,
     directory,
-  }: { taskID?: string; mayExist?: boolean; directory?: string } = {},
+    rules = [],
+  }: { taskID?: string; mayExist?: boolean; directory?: string; rules?: readonly PermissionRule[] } = {},
 ): Promise<string> {
   const request = {
     taskID,
@@ -450,6 +530,7 @@ export async function newSession(
     model: 'acme/mini',
     directory,
     mayExist,
+    rules,
   } as const
   return (await backend.openSession(request, NEVER)).sessionID
 }
@@ -482,7 +563,18 @@ export async function run(
   return { outcome: await outcome, events }
 }
 
+const BASH = '@tool bash {"command":"echo hi","description":"says hi"}'
+const BASH_RULE = { permission: 'bash', pattern: '*' } as const
+
+type Asked = Extract<TurnEvent, { type: 'asked' }>
+
+export function refOf({ askID, subject }: Asked): AskRef {
+  return { askID, kind: subject.kind, questions: subject.questions.length, directory: undefined }
+}
+
 export interface Listening {
+  /** Once it asks something. */
+  asked(): Promise<Asked>
   /** Grows while the turn runs. */
   events: TurnEvent[]
   outcome: Promise<TurnOutcome>
@@ -503,9 +595,14 @@ export function listen(backend: SessionBackend, turn: Turn, signal: AbortSignal 
     return last.outcome
   })()
   outcome.catch(() => undefined)
-  return {
+  const listening: Listening = {
     events,
     outcome,
+    async asked() {
+      const isAsked = (event: TurnEvent): event is Asked => event.type === 'asked'
+      await listening.heard((heard) => heard.some(isAsked))
+      return events.find(isAsked)!
+    },
     heard(isEnough) {
       return new Promise((resolve, reject) => {
         const check = (): void => {
@@ -519,4 +616,5 @@ export function listen(backend: SessionBackend, turn: Turn, signal: AbortSignal 
       })
     },
   }
+  return listening
 }

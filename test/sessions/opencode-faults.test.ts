@@ -1,14 +1,15 @@
 /** What only a real OpenCode can get wrong: cut connections, kills, asks, compaction. One server for all. */
 import { randomUUID } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { SessionBackend, Turn } from '../../src/sessions/backend.ts'
+import type { SessionBackend, Turn, TurnEvent } from '../../src/sessions/backend.ts'
 import { createOpenCodeBackend, type OpenCodeBackendOptions } from '../../src/sessions/opencode/backend.ts'
+import type { PermissionRule } from '../../src/tasks/permissions.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/server.ts'
 import { type OpenCodeServer, startOpenCodeServer } from '../setup/opencode-server.ts'
 import { startTcpProxy, type TcpProxy } from '../setup/tcp-proxy.ts'
-import { listen, newSession, newTaskID, run, textsIn, turnOf } from './backend-conformance.ts'
+import { listen, newSession, newTaskID, refOf, run, textsIn, turnOf } from './backend-conformance.ts'
 import { readTurn } from './read-turn.ts'
 
 let provider: ScriptedProvider
@@ -19,9 +20,7 @@ const backends: SessionBackend[] = []
 
 beforeAll(async () => {
   provider = await startScriptedProvider()
-  // As a user has it: nothing in its configuration keeps it from asking.
-  const config = { permission: {} }
-  server = await startOpenCodeServer({ providerUrl: provider.url, client: 'cli', config })
+  server = await startOpenCodeServer({ providerUrl: provider.url })
 }, 120_000)
 
 beforeEach(async () => {
@@ -221,7 +220,14 @@ describe('a session', () => {
   test('works in the directory it was opened for', async () => {
     const directory = server.directory.replace(/work$/, '')
     const taskID = newTaskID()
-    const request = { taskID, title: 'elsewhere', model: 'acme/mini', directory, mayExist: false } as const
+    const request = {
+      taskID,
+      title: 'elsewhere',
+      model: 'acme/mini',
+      directory,
+      mayExist: false,
+      rules: [],
+    } as const
     const { sessionID } = await backend.openSession(request, new AbortController().signal)
     const text = '@tool bash {"command":"pwd > where.txt","description":"where"}\n@say: done'
     const { outcome } = await run(backend, turnOf(sessionID, text, { directory }))
@@ -234,34 +240,45 @@ describe('a session', () => {
     })
   })
 
-  test('does not hang on an ask: it is turned down, and the model goes on', async () => {
-    const { turn } = await newTurn('@tool bash {"command":"true","description":"x"}\n@say: Then not.')
-    await patch(`/session/${turn.sessionID}`, {
-      permission: [{ permission: 'bash', pattern: '*', action: 'ask' }],
-    })
-    const { events, outcome } = await run(backend, turn)
+  test('has the denials of its user, where no rule speaks of it', async () => {
+    const { directory, open } = await userDirectory({ bash: { '*': 'deny', 'git *': 'allow' } })
+    const denied = await runIn(directory, await open([]), BASH)
+    const allowed = await runIn(directory, await open([]), BASH.replace('true', 'git --version'))
+    const ruled = await runIn(directory, await open([rule('bash', 'allow')]), BASH)
 
-    expect(outcome).toMatchObject({ status: 'finished', text: 'Then not.' })
-    expect(events.find(({ type }) => type === 'tool-finished')).toMatchObject({
-      status: 'error',
-      title: expect.stringContaining('Nobody is here'),
-    })
+    expect(endOf(denied)).toMatchObject({ status: 'error', title: expect.stringContaining('prevents') })
+    expect(endOf(allowed)).toMatchObject({ status: 'completed' })
+    expect(endOf(ruled)).toMatchObject({ status: 'completed' })
   })
 
-  test('does not hang on an ask of a child', async () => {
+  test('is asked what its user wants to be asked', async () => {
+    const { directory, open } = await userDirectory({ bash: 'ask' })
+    const running = listen(backend, turnOf(await open([]), BASH, { directory }))
+    const asked = await running.asked()
+    await backend.answerAsk({ ...refOf(asked), directory }, { reply: 'once' })
+
+    expect(await running.outcome).toMatchObject({ status: 'finished' })
+  })
+
+  test('asks for its children too; what would be asked of a rule is denied to them', async () => {
     writeFileSync(join(server.directory, '.env'), 'SECRET=1')
     const child = {
       description: 'child',
-      prompt: `@tool read {"filePath":"${server.directory}/.env"}\n@say: Not read.`,
+      prompt: `@tool read {"filePath":"${server.directory}/.env"}\n@tool bash {"command":"touch made-by-child","description":"x"}\n@say: Over.`,
       subagent_type: 'general',
     }
-    const { marker, turn } = await newTurn(`@tool task ${JSON.stringify(child)}\n@say: Over.`)
-    const { outcome } = await run(backend, turn)
-    const results = provider.ledger.entries().flatMap(({ toolResults }) => toolResults)
+    const text = `@tool task ${JSON.stringify(child)}\n@say: End.`
+    const sessionID = await newSession(backend, { rules: [rule('bash', 'ask')] })
+    const running = listen(backend, turnOf(sessionID, text))
+    const asked = await running.asked()
 
-    expect(outcome).toMatchObject({ status: 'finished', text: 'Over.' })
-    expect(provider.ledger.entries({ marker })).toHaveLength(2)
-    expect(results.filter((result) => result.includes('Nobody is here'))).not.toEqual([])
+    expect(asked.subject).toMatchObject({ permission: 'read', patterns: [expect.stringContaining('.env')] })
+    await backend.answerAsk(refOf(asked), { reply: 'reject', message: 'Not that one.' })
+    expect(await running.outcome).toMatchObject({ status: 'finished', text: 'End.' })
+    expect(running.events.filter(({ type }) => type === 'asked')).toHaveLength(1)
+    expect(existsSync(join(server.directory, 'made-by-child'))).toBe(false)
+    const results = provider.ledger.entries().flatMap(({ toolResults }) => toolResults)
+    expect(results.filter((result) => result.includes('Not that one.'))).not.toEqual([])
     expect(results.join()).not.toContain('SECRET')
   })
 
@@ -270,42 +287,59 @@ describe('a session', () => {
     const { events, outcome } = await run(backend, turn)
 
     expect(outcome).toMatchObject({ status: 'finished', text: 'Decided.' })
-    expect(events.find(({ type }) => type === 'tool-finished')).not.toMatchObject({
-      title: 'Asked 1 question',
-    })
+    expect(events.filter(({ type }) => type === 'asked')).toEqual([])
   })
 
-  test('does not hang on a question that somebody allowed', async () => {
-    const { turn } = await newTurn(`${QUESTION}\n@say: Decided.`)
-    await patch(`/session/${turn.sessionID}`, {
-      permission: [{ permission: 'question', pattern: '*', action: 'allow' }],
-    })
-    const { events, outcome } = await run(backend, turn)
+  test('asks questions where a rule lets it, and takes any text for an answer', async () => {
+    const sessionID = await newSession(backend, { rules: [rule('question', 'ask')] })
+    const running = listen(backend, turnOf(sessionID, `${QUESTION}\n@say: Decided.`))
+    const asked = await running.asked()
 
-    expect(outcome).toMatchObject({ status: 'finished', text: 'Decided.' })
-    expect(events.find(({ type }) => type === 'tool-finished')).toMatchObject({
-      status: 'completed',
-      title: 'Asked 1 question',
+    expect(asked.subject).toEqual({
+      kind: 'question',
+      permission: null,
+      patterns: [],
+      questions: [
+        { question: 'Which?', header: 'Which', options: [{ label: 'A', description: 'a' }], multiple: false },
+      ],
     })
+    await backend.answerAsk(refOf(asked), { reply: 'reject', message: 'Nobody knows.' })
+    expect(await running.outcome).toMatchObject({ status: 'finished', text: 'Decided.' })
+    expect(endOf(running.events)).toMatchObject({ status: 'completed', title: 'Asked 1 question' })
+    expect(provider.ledger.entries().at(-1)!.toolResults.join()).toContain('Nobody knows.')
   })
 
-  test('takes down an ask that came up while nobody listened', async () => {
-    const { turn } = await newTurn('@tool bash {"command":"true","description":"x"}\n@say: Then not.')
-    await patch(`/session/${turn.sessionID}`, {
-      permission: [{ permission: 'bash', pattern: '*', action: 'ask' }],
-    })
-    await post(`/session/${turn.sessionID}/prompt_async`, {
+  test('is asked once more by nobody: an ask of a message that was aborted is of no other', async () => {
+    const sessionID = await newSession(backend, { rules: [rule('bash', 'ask')] })
+    const first = turnOf(sessionID, BASH)
+    const aborted = listen(backend, first)
+    const { askID } = await aborted.asked()
+    await backend.abort(first)
+    await aborted.outcome
+    const { hold, turn } = await newTurn('@hold:NAME')
+    const second = listen(newBackend(), { ...turn, sessionID, openAsks: [askID] })
+    await provider.held(hold)
+    await second.heard((events) => events.some(({ type }) => type === 'ask-gone'))
+    provider.release(hold)
+
+    expect(await second.outcome).toMatchObject({ status: 'finished' })
+    expect(second.events.filter(({ type }) => type === 'asked')).toEqual([])
+  })
+
+  test('asks what came up while nobody listened', async () => {
+    const sessionID = await newSession(backend, { rules: [rule('bash', 'ask')] })
+    const turn = turnOf(sessionID, BASH)
+    await post(`/session/${sessionID}/prompt_async`, {
       messageID: turn.messageID,
       model: { providerID: 'acme', modelID: 'mini' },
       agent: 'build',
       parts: turn.parts,
     })
-    await expect
-      .poll(() => get('/permission'))
-      .toEqual([expect.objectContaining({ sessionID: turn.sessionID })])
-    const { outcome } = await run(newBackend(), turn)
+    await expect.poll(() => get('/permission')).toContainEqual(expect.objectContaining({ sessionID }))
+    const running = listen(newBackend(), turn)
+    await backend.answerAsk(refOf(await running.asked()), { reply: 'once' })
 
-    expect(outcome).toMatchObject({ status: 'finished', text: 'Then not.' })
+    expect(await running.outcome).toMatchObject({ status: 'finished' })
   })
 
   test('goes on over a compaction: one turn, its summary no part of the answer', async () => {
@@ -332,6 +366,28 @@ describe('a server that refuses', () => {
     await expect(stranger.check()).rejects.toMatchObject({ code: 'opencode_unavailable' })
   })
 })
+
+const BASH = '@tool bash {"command":"true","description":"x"}\n@say: Over.'
+
+function rule(permission: string, action: PermissionRule['action']): PermissionRule {
+  return { permission, pattern: '*', action }
+}
+
+/** A directory whose user has an `opencode.json` with these permissions. */
+async function userDirectory(permission: object) {
+  const directory = mkdtempSync(join(server.directory, 'user-'))
+  writeFileSync(join(directory, 'opencode.json'), JSON.stringify({ permission }))
+  const open = (rules: readonly PermissionRule[]) => newSession(backend, { directory, rules })
+  return { directory, open }
+}
+
+async function runIn(directory: string, sessionID: string, text: string): Promise<readonly TurnEvent[]> {
+  return (await run(backend, turnOf(sessionID, text, { directory }))).events
+}
+
+function endOf(events: readonly TurnEvent[]): TurnEvent | undefined {
+  return events.find(({ type }) => type === 'tool-finished')
+}
 
 const QUESTION = `@tool question ${JSON.stringify({
   questions: [{ question: 'Which?', header: 'Which', options: [{ label: 'A', description: 'a' }] }],
@@ -374,4 +430,3 @@ async function ask(method: string, path: string, body?: unknown): Promise<unknow
 
 const get = (path: string): Promise<unknown> => ask('GET', path)
 const post = (path: string, body: unknown): Promise<unknown> => ask('POST', path, body)
-const patch = (path: string, body: unknown): Promise<unknown> => ask('PATCH', path, body)

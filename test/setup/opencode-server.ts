@@ -37,7 +37,7 @@ export interface OpenCodeServerOptions {
   providerUrl: string
   /** Merged over the configuration below. */
   config?: Record<string, unknown>
-  /** What OpenCode takes itself to be run by; `cli` lets models ask questions. Default `tierline`. */
+  /** What OpenCode takes itself to be run by; any but `cli` keeps the question tool from all. Default `cli`. */
   client?: string
   /** With the plugin that servers have which tierline starts. */
   tap?: boolean
@@ -48,7 +48,7 @@ const START_DEADLINE_MS = 60_000
 export async function startOpenCodeServer({
   providerUrl,
   config,
-  client = 'tierline',
+  client = 'cli',
   tap = false,
 }: OpenCodeServerOptions): Promise<OpenCodeServer> {
   const home = mkdtempSync(join(tmpdir(), 'tierline-opencode-'))
@@ -64,7 +64,6 @@ export async function startOpenCodeServer({
     provider: openCodeProviders(providerUrl),
     model: 'acme/base',
     small_model: 'acme/nano',
-    permission: { '*': 'allow', question: 'deny' },
     snapshot: false,
     share: 'disabled',
     autoupdate: false,

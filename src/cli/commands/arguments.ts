@@ -1,5 +1,6 @@
 /** How the values of flags are read; commander shows the errors. */
 import { InvalidArgumentError } from 'commander'
+import type { PermissionAction, Permissions } from '../../tasks/permissions.ts'
 import { parseDurationMs } from '../format/duration.ts'
 
 /** `30s` → 30,000. */
@@ -13,6 +14,18 @@ export function durationArgument(text: string): number {
 export function numberArgument(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)
+}
+
+/** `bash=ask`, `bash:git push *=deny`, more than once; in the order in which they are given. */
+export function collectPermissions(text: string, before: Permissions = {}): Permissions {
+  const [, permission, pattern = '*', action] = /^([^:=]+)(?::(.+))?=(allow|deny|ask)$/.exec(text) ?? []
+  if (permission === undefined)
+    throw new InvalidArgumentError(
+      'It must be name=action or "name:pattern=action", with allow, deny or ask.',
+    )
+  const known = before[permission] ?? {}
+  const rules = typeof known === 'string' ? { '*': known } : known
+  return { ...before, [permission]: { ...rules, [pattern]: action as PermissionAction } }
 }
 
 /** `team=core`, more than once. */

@@ -4,7 +4,13 @@ import { headLine } from '../watch/render-task.ts'
 import { createTaskView } from '../watch/task-view.ts'
 import { waitForTask } from '../watch/wait-for-task.ts'
 import { watchTask } from '../watch/watch-task.ts'
-import { collectMetadata, collectTexts, durationArgument, numberArgument } from './arguments.ts'
+import {
+  collectMetadata,
+  collectPermissions,
+  collectTexts,
+  durationArgument,
+  numberArgument,
+} from './arguments.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
 import { type InputFlags, readTaskInput } from './task-input.ts'
 
@@ -38,6 +44,11 @@ export function addSubmit(program: Command, cli: Cli): void {
     .option('--queue-timeout <duration>', 'longest time to wait for the start: 5m, 2h', durationArgument)
     .option('--timeout <duration>', 'longest time from start to end: 90s, 10m', durationArgument)
     .option('--metadata <key=value>', 'something of your own (repeatable)', collectMetadata)
+    .option(
+      '--permission <name=action>',
+      'what the agent may do: allow, deny or ask; "bash:git push *=ask" (repeatable)',
+      collectPermissions,
+    )
     .option('--idempotency-key <key>', 'submitted again with it, it is the same task')
     .addOption(new Option('--watch', 'show it while it runs').conflicts('wait'))
     .option('--wait', 'wait for the end and print the answer')

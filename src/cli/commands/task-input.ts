@@ -25,6 +25,7 @@ export interface InputFlags {
   timeout?: number
   metadata?: Record<string, string>
   idempotencyKey?: string
+  permission?: TaskInput['permissions']
 }
 
 /**
@@ -51,6 +52,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     priority,
     metadata,
     idempotencyKey,
+    permission,
   } = flags
   if (prompt !== undefined && file !== undefined)
     throw wrongPrompt('a prompt and --file are given, one of them is enough')
@@ -77,6 +79,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     timeoutMs: timeout,
     metadata,
     idempotencyKey,
+    permissions: permission,
   }
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as TaskInput
 }

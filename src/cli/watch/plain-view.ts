@@ -1,4 +1,5 @@
 import type { StreamItem } from '../../tasks/event.ts'
+import { describeAsk } from '../commands/asks.ts'
 import { cleanLine, cleanText } from '../format/clean.ts'
 import type { Terminal } from '../terminal.ts'
 import { errorLine, headLine, statusLine } from './render-task.ts'
@@ -58,6 +59,10 @@ function chatterOf(item: StreamItem): string | undefined {
       return `tool ${item.status}: ${cleanLine(item.title)}`
     case 'task-parked':
       return `waits for ${item.waitingFor.reason}: ${cleanLine(item.waitingFor.detail)}`
+    case 'ask-opened':
+      return `asks you: ${describeAsk(item)}; answer with "tierline answer"`
+    case 'ask-closed':
+      return `the ask is ${item.state}`
     case 'task-retried':
       return 'started once more'
     default: {

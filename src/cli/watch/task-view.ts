@@ -4,6 +4,7 @@ import type { StreamItem, TaskEvent } from '../../tasks/event.ts'
 import type { TaskState } from '../../tasks/state.ts'
 import type { Task, TaskFailure, TaskOutcome } from '../../tasks/task.ts'
 import { addUsage, NO_USAGE, type Usage } from '../../tasks/usage.ts'
+import { describeAsk } from '../commands/asks.ts'
 import { cleanLine } from '../format/clean.ts'
 import { formatDuration } from '../format/duration.ts'
 
@@ -137,6 +138,10 @@ export function applyItem(view: TaskView, item: StreamItem): void {
       view.waitingFor = `${reason}: ${cleanLine(detail)}`
       return
     }
+    case 'ask-opened':
+      view.waitingFor = `person: ${describeAsk(item)}`
+      return
+    case 'ask-closed':
     case 'task-resumed':
       view.waitingFor = null
       return

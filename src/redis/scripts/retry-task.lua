@@ -10,8 +10,11 @@ local seq = tonumber(head[3]) + 1
 local batch = '[{"type":"task-retried","at":' .. ARGV[2] .. ',"attempt":' .. (head[4] or '0') .. '}]'
 redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
 redis.call('PERSIST', KEYS[2])
+for id in string.gmatch(redis.call('HGET', KEYS[1], 'asks') or '', '"id":"([%w_-]+)"') do
+  redis.call('HDEL', KEYS[1], 'answer:' .. id)
+end
 redis.call('HDEL', KEYS[1],
-  'error', 'delayUntil', 'startedAt', 'finishedAt', 'cancelAt', 'checkpoint', 'sessionID', 'server', 'done', 'lost', 'worktree', 'diff', 'comparison')
+  'asks', 'error', 'delayUntil', 'startedAt', 'finishedAt', 'cancelAt', 'checkpoint', 'sessionID', 'server', 'done', 'lost', 'worktree', 'diff', 'comparison')
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'deliveries', 0, 'seq', seq, unpack(ARGV, 4))
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HINCRBY', KEYS[1], 'retries', 1)

@@ -1,12 +1,11 @@
 /**
- * The safety net under headless sessions: an ask that nobody would answer is turned down, so that nothing hangs.
+ * What sessions ask, and who is to be told: asks of a child go to the turn that has started it.
  *
- * The rules of a session let no ask come up (`headless-rules.ts`); agents and children may bring their own.
+ * An ask hangs its session for ever and does not show in its status, so besides the events the server is asked
+ * what is open: an event may have been missed.
  */
 import type { OpenCodeHttp } from './http.ts'
-import type { Ask } from './wire.ts'
-
-const REASON = 'Nobody is here to answer. Go on without this, or say what is missing.'
+import type { Ask, Statuses } from './wire.ts'
 
 export type AskKind = 'permission' | 'question'
 
@@ -15,25 +14,40 @@ export interface BackendLogger {
   warn(fields: object, message: string): void
 }
 
-export interface AskNet {
-  /** Turns the ask down if it is of a session of ours or of a child of one. Never throws. */
-  seen(kind: AskKind, ask: Ask): Promise<void>
-  /** Asks the server what is open, since an event may have been missed. Never throws. */
-  sweep(): Promise<void>
+export interface OpenAsk extends Ask {
+  kind: AskKind
 }
 
-export interface AskNetOptions {
+export type AskNotice =
+  | { type: 'asked'; ask: OpenAsk }
+  /** `reply` is what OpenCode tells of it. */
+  | { type: 'ask-replied'; askID: string; reply?: 'once' | 'always' | 'reject' | undefined }
+  /** All that is open of the session and its children, as of `askedAt`. */
+  | { type: 'asks-listed'; asks: readonly OpenAsk[]; askedAt: number }
+
+export interface AskRelay {
+  /** Never throws. */
+  seen(kind: AskKind, ask: Ask): Promise<void>
+  replied(askID: string, reply?: 'once' | 'always' | 'reject'): void
+  /** Asks the server what is open; `statuses` tells which sessions still wait. Never throws. */
+  sweep(statuses: Statuses): Promise<void>
+}
+
+export interface AskRelayOptions {
   http: OpenCodeHttp
   directory: string | undefined
-  /** A session in which one of our turns runs. */
+  /** Sessions in which our turns run. */
+  sessions(): Iterable<string>
   isOurs(sessionID: string): boolean
+  tell(sessionID: string, notice: AskNotice): void
   signal: AbortSignal
   logger: BackendLogger | undefined
 }
 
-export function createAskNet({ http, directory, isOurs, signal, logger }: AskNetOptions): AskNet {
-  const handled = new Set<string>()
+export function createAskRelay(options: AskRelayOptions): AskRelay {
+  const { http, directory, sessions, isOurs, tell, signal, logger } = options
   const parents = new Map<string, string | undefined>()
+  const owners = new Map<string, string>()
 
   async function parentOf(sessionID: string): Promise<string | undefined> {
     if (!parents.has(sessionID))
@@ -41,46 +55,50 @@ export function createAskNet({ http, directory, isOurs, signal, logger }: AskNet
     return parents.get(sessionID)
   }
 
-  async function isOfOurs(sessionID: string): Promise<boolean> {
+  /** The session of ours that it belongs to; `undefined`: another worker's, and it may become ours. */
+  async function ownerOf({ id, sessionID }: Ask): Promise<string | undefined> {
     let current: string | undefined = sessionID
-    while (current !== undefined) {
-      if (isOurs(current)) return true
-      current = await parentOf(current)
-    }
-    return false
-  }
-
-  async function seen(kind: AskKind, { id, sessionID, questions = [] }: Ask): Promise<void> {
-    if (handled.has(id)) return
-    handled.add(id)
-    try {
-      if (!(await isOfOurs(sessionID))) {
-        // Another worker's, and it may become ours.
-        handled.delete(id)
-        return
-      }
-      // With a reason the model goes on; without one OpenCode would stop the turn there.
-      if (kind === 'permission') await http.rejectPermission(id, directory, REASON)
-      else
-        await http.answerQuestion(
-          id,
-          directory,
-          questions.map(() => [REASON]),
-        )
-      logger?.warn({ sessionID, kind, askID: id }, 'Turned down an ask that nobody would have answered')
-    } catch (error) {
-      // Gone already, or the server is: the next sweep finds it if it still stands.
-      handled.delete(id)
-      if (!signal.aborted) logger?.warn({ sessionID, kind, askID: id, error }, 'Cannot turn down an ask')
-    }
+    while (current !== undefined && !isOurs(current)) current = await parentOf(current)
+    if (current !== undefined) owners.set(id, current)
+    return current
   }
 
   return {
-    seen,
-    async sweep() {
-      for (const kind of ['permission', 'question'] as const) {
-        const open = await http.asks(kind, directory, signal).catch(() => [])
-        await Promise.all(open.map((ask) => seen(kind, ask)))
+    async seen(kind, ask) {
+      try {
+        const owner = await ownerOf(ask)
+        if (owner !== undefined) tell(owner, { type: 'asked', ask: { ...ask, kind } })
+      } catch (error) {
+        // The next sweep finds it if it still stands.
+        if (!signal.aborted) logger?.warn({ askID: ask.id, error }, 'Cannot find out whose ask it is')
+      }
+    },
+
+    replied(askID, reply) {
+      const owner = owners.get(askID)
+      owners.delete(askID)
+      if (owner !== undefined) tell(owner, { type: 'ask-replied', askID, reply })
+    },
+
+    async sweep(statuses) {
+      const askedAt = Date.now()
+      try {
+        const lists = await Promise.all(
+          (['permission', 'question'] as const).map(async (kind) =>
+            (await http.asks(kind, directory, signal)).map((ask): OpenAsk => ({ ...ask, kind })),
+          ),
+        )
+        // Asks of a session that was aborted stay listed.
+        const waiting = lists.flat().filter(({ sessionID }) => sessionID in statuses)
+        const owned = await Promise.all(waiting.map(async (ask) => ({ ask, owner: await ownerOf(ask) })))
+        for (const sessionID of sessions())
+          tell(sessionID, {
+            type: 'asks-listed',
+            asks: owned.filter(({ owner }) => owner === sessionID).map(({ ask }) => ask),
+            askedAt,
+          })
+      } catch {
+        // The server is away: it is asked again soon.
       }
     },
   }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TierlineError } from '../../errors.ts'
 import type { SessionBackend } from '../backend.ts'
+import { answerAsk } from './answer-ask.ts'
 import { answerTo } from './answer-to.ts'
 import type { BackendLogger } from './asks.ts'
 import { catalogOf } from './catalog.ts'
@@ -140,6 +141,8 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
       return orUnavailable(() => removeWorktree(http, request, ask, signal))
     },
+
+    answerAsk: (ask, answer) => orUnavailable(() => answerAsk(http, ask, answer)),
 
     running: (turns) => orUnavailable(() => runningTurns(http, turns)),
 

@@ -1,8 +1,8 @@
 /**
  * What goes on in one directory of one server, for all turns of this process that run there: one event
- * connection, one poll of what is busy, one safety net for asks.
+ * connection, one poll of what is busy and of what is asked.
  */
-import { type AskNet, type BackendLogger, createAskNet } from './asks.ts'
+import { type AskNotice, type AskRelay, type BackendLogger, createAskRelay } from './asks.ts'
 import { type EventFeed, openEventFeed } from './event-feed.ts'
 import type { OpenCodeHttp } from './http.ts'
 import type { SessionEvent } from './session-event.ts'
@@ -10,7 +10,8 @@ import type { SessionEvent } from './session-event.ts'
 const POLL_MS = 2_000
 
 export type Notice =
-  | SessionEvent
+  | Exclude<SessionEvent, { type: 'asked' | 'replied' }>
+  | AskNotice
   /** The event connection broke: events are missing from here on. */
   | { type: 'disconnected' }
   /** What the server said of the session when it was asked at `askedAt`, unasked by the turn. */
@@ -28,6 +29,8 @@ export interface DirectoryWatch {
     /** Asks of an attended session are left to its client. */
     options?: { isAttended: boolean },
   ): () => void
+  /** Tells the listeners of a session, now, what it asks; otherwise they hear of it with the next poll. */
+  listAsks(): Promise<void>
   /** Tells the listeners of a session something that does not come from the server. */
   tell(sessionID: string, notice: Notice): void
   close(): Promise<void>
@@ -50,9 +53,11 @@ export function watchDirectory(
   let timer: NodeJS.Timeout | undefined
   let polling: Promise<void> = Promise.resolve()
 
-  const net: AskNet = createAskNet({
+  const relay: AskRelay = createAskRelay({
     http,
     directory,
+    sessions: () => listeners.keys(),
+    tell,
     isOurs: (sessionID) => listeners.has(sessionID) && !attended.has(sessionID),
     signal: closing.signal,
     logger,
@@ -68,10 +73,11 @@ export function watchDirectory(
 
   const feed: EventFeed = openEventFeed(http, directory, silenceMs, {
     event(event) {
-      if (event.type === 'asked') void net.seen(event.kind, event.ask)
+      if (event.type === 'asked') void relay.seen(event.kind, event.ask)
+      else if (event.type === 'replied') relay.replied(event.askID, event.reply)
       else tell(event.sessionID, event)
     },
-    connected: () => void net.sweep(),
+    connected: () => {},
     disconnected: () => tellAll({ type: 'disconnected' }),
   })
 
@@ -85,17 +91,16 @@ export function watchDirectory(
   async function poll(): Promise<void> {
     const askedAt = Date.now()
     if (feed.isConnected) {
-      const [statuses] = await Promise.all([
-        http.statuses(directory, closing.signal).catch(() => undefined),
-        net.sweep(),
-      ])
-      if (statuses)
+      const statuses = await http.statuses(directory, closing.signal).catch(() => undefined)
+      if (statuses) {
+        await relay.sweep(statuses)
         for (const sessionID of listeners.keys())
           tell(sessionID, {
             type: 'polled',
             isBusy: (statuses[sessionID]?.type ?? 'idle') !== 'idle',
             askedAt,
           })
+      }
     }
     timer = undefined
     schedule()
@@ -115,6 +120,10 @@ export function watchDirectory(
         listeners.delete(sessionID)
         attended.delete(sessionID)
       }
+    },
+    async listAsks() {
+      const statuses = await http.statuses(directory, closing.signal).catch(() => undefined)
+      if (statuses) await relay.sweep(statuses)
     },
     tell,
     async close() {

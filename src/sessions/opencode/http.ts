@@ -2,6 +2,7 @@
 import ky, { type KyInstance } from 'ky'
 import type { z } from 'zod'
 import { TierlineError } from '../../errors.ts'
+import type { PermissionRule } from '../../tasks/permissions.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import {
   Agents,
@@ -11,7 +12,6 @@ import {
   Config,
   Created,
   CreatedWorktree,
-  type HeadlessRule,
   MessageList,
   type Messages,
   Paths,
@@ -50,7 +50,7 @@ export interface SessionBody {
   title: string
   model: { providerID: string; id: string }
   metadata: { tierline: { taskID: string } }
-  permission: readonly HeadlessRule[]
+  permission: readonly PermissionRule[]
 }
 
 type Directory = string | undefined
@@ -83,7 +83,12 @@ export interface OpenCodeHttp {
   prompt(sessionID: string, directory: Directory, body: PromptBody, signal: AbortSignal): Promise<void>
   abort(sessionID: string, directory: Directory): Promise<void>
   asks(kind: 'permission' | 'question', directory: Directory, signal: AbortSignal): Promise<Asks>
-  rejectPermission(id: string, directory: Directory, message: string): Promise<void>
+  replyPermission(
+    id: string,
+    directory: Directory,
+    reply: 'once' | 'always' | 'reject',
+    message?: string,
+  ): Promise<void>
   answerQuestion(id: string, directory: Directory, answers: string[][]): Promise<void>
   providers(directory: Directory, signal?: AbortSignal): Promise<Providers>
   agents(directory: Directory, signal?: AbortSignal): Promise<Agents>
@@ -191,8 +196,8 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
     prompt: (id, directory, json, signal) => post(`session/${id}/prompt_async`, directory, json, signal),
     abort: (id, directory) => post(`session/${id}/abort`, directory),
     asks: (kind, directory, signal) => read(kind, Asks, { directory, signal }),
-    rejectPermission: (id, directory, message) =>
-      post(`permission/${id}/reply`, directory, { reply: 'reject', message }),
+    replyPermission: (id, directory, reply, message) =>
+      post(`permission/${id}/reply`, directory, { reply, message }),
     answerQuestion: (id, directory, answers) => post(`question/${id}/reply`, directory, { answers }),
     providers: (directory, signal) => read('config/providers', Providers, { directory, signal }),
     agents: (directory, signal) => read('agent', Agents, { directory, signal }),

@@ -1,8 +1,8 @@
 import { splitModelID } from '../../tasks/model-id.ts'
 import type { OpenSession } from '../backend.ts'
-import { HEADLESS_RULES } from './headless-rules.ts'
 import type { OpenCodeHttp } from './http.ts'
 import { patiently } from './patience.ts'
+import { sessionRules } from './session-rules.ts'
 
 /**
  * Creates the session of a task, or finds it: creating is not idempotent, so after a request without an
@@ -10,7 +10,7 @@ import { patiently } from './patience.ts'
  */
 export async function openSession(
   http: OpenCodeHttp,
-  { taskID, title, model, directory, mayExist }: OpenSession,
+  { taskID, title, model, directory, mayExist, rules }: OpenSession,
   patienceMs: number,
   signal: AbortSignal,
 ): Promise<{ sessionID: string; isNew: boolean }> {
@@ -32,7 +32,7 @@ export async function openSession(
         title: title.includes(taskID) ? title : `${title} (${taskID})`,
         model: { providerID, id: modelID },
         metadata: { tierline: { taskID } },
-        permission: HEADLESS_RULES,
+        permission: sessionRules(rules),
       },
       signal,
     )

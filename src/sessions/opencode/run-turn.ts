@@ -7,12 +7,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { splitModelID } from '../../tasks/model-id.ts'
 import type { Turn, TurnError, TurnEvent } from '../backend.ts'
+import type { OpenAsk } from './asks.ts'
 import type { DirectoryWatch, Notice } from './directory-watch.ts'
 import type { OpenCodeHttp, PromptBody } from './http.ts'
 import { createInbox } from './inbox.ts'
 import { patiently } from './patience.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import type { Tap, TapNotice } from './tap.ts'
+import { createTurnAsks } from './turn-asks.ts'
 import { createTurnClock, PACE, type Pace } from './turn-clock.ts'
 import { isStackTrace, turnError } from './turn-error.ts'
 import { createTurnView } from './turn-view.ts'
@@ -54,6 +56,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   let stepsAtRepeat = 0
 
   const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
+  const asks = createTurnAsks(turn.openAsks ?? [])
   const stopListening = watch.listen(sessionID, inbox.push, { isAttended: turn.isAttended ?? false })
   try {
     yield* run()
@@ -78,6 +81,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     } else {
       clock.heard(Date.now(), found.state !== 'unanswered')
       await isBusy()
+      void watch.listAsks()
     }
     while (true) {
       const news = await inbox.next(clock.pauseMs(Date.now(), isHopeless()), signal)
@@ -93,7 +97,10 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
       if (clock.isQuiet(Date.now(), isHopeless())) {
         const ending = yield* goOn(found)
         if (ending) return yield* end(ending)
-      } else if (wasBlind) await isBusy()
+      } else if (wasBlind) {
+        await isBusy()
+        void watch.listAsks()
+      }
     }
   }
 
@@ -155,6 +162,12 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
       case 'abort-asked':
         clock.abortAsked(now)
         return []
+      case 'asked':
+        return isOfTurn(news.ask) ? asks.asked(news.ask, now) : []
+      case 'ask-replied':
+        return asks.replied(news.askID, news.reply)
+      case 'asks-listed':
+        return asks.listed(news.asks.filter(isOfTurn), news.askedAt)
       case 'error':
         if (!isStackTrace(news.error)) complaint = turnError(news.error)
         break
@@ -164,6 +177,11 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     if (events.length > 0 || news.type !== 'delta' || now - aliveAt < ALIVE_MS) return events
     aliveAt = now
     return [{ type: 'alive' }]
+  }
+
+  /** Those of an earlier message, which was aborted, stay listed for ever. */
+  function isOfTurn({ sessionID: asking, tool }: OpenAsk): boolean {
+    return asking !== sessionID || tool?.messageID === undefined || view.has(tool.messageID)
   }
 
   /** Only these can be the last of a turn; reading all messages for each event would be dear. */

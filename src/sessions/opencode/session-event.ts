@@ -9,6 +9,10 @@ export type SessionEvent =
   | { type: 'status'; sessionID: string; status: SessionStatus }
   | { type: 'error'; sessionID: string; error: WireError }
   | { type: 'asked'; sessionID: string; kind: 'permission' | 'question'; ask: Ask }
+  | { type: 'replied'; sessionID: string; askID: string; reply?: Reply | undefined }
+
+type Reply = z.infer<typeof Reply>
+const Reply = z.enum(['once', 'always', 'reject'])
 
 const Text = z.string()
 
@@ -50,6 +54,18 @@ const READERS = new Map<string, (properties: unknown) => SessionEvent>(
       kind: 'permission',
       ask,
     })),
+    'permission.replied': reader(
+      z.object({ sessionID: Text, requestID: Text, reply: Reply }),
+      ({ sessionID, requestID, reply }) => ({ type: 'replied', sessionID, askID: requestID, reply }),
+    ),
+    'question.replied': reader(
+      z.object({ sessionID: Text, requestID: Text }),
+      ({ sessionID, requestID }) => ({ type: 'replied', sessionID, askID: requestID }),
+    ),
+    'question.rejected': reader(
+      z.object({ sessionID: Text, requestID: Text }),
+      ({ sessionID, requestID }) => ({ type: 'replied', sessionID, askID: requestID, reply: 'reject' }),
+    ),
     'question.asked': reader(Ask, (ask) => ({
       type: 'asked',
       sessionID: ask.sessionID,

@@ -27,6 +27,8 @@ export interface TurnView {
   hasUntoldBlind(): boolean
   /** What was open belongs to no answer: the server has lost it. */
   lost(): TurnEvent[]
+  /** A message of this turn has that id. */
+  has(messageID: string): boolean
   verdict(): Verdict
   tally(): Tally
 }
@@ -129,6 +131,7 @@ export function createTurnView({ messageID, model }: Pick<Turn, 'messageID' | 'm
     untapped: texts.untapped,
     hasUntoldBlind: texts.hasUntoldBlind,
     lost: () => texts.discard('resume'),
+    has: (id) => turn.some(({ info }) => info.id === id),
     verdict: () => judge(turn),
     tally: () => {
       const now = tally(turn, model)

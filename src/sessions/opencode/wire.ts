@@ -131,11 +131,24 @@ export type SessionInfo = z.infer<typeof SessionInfo>
 
 export const SessionList = z.array(SessionInfo)
 
+const Question = z
+  .object({
+    question: Text.default(''),
+    header: Text.default(''),
+    options: z.array(z.object({ label: Text, description: Text.default('') })).default([]),
+    multiple: z.boolean().default(false),
+  })
+  .catch({ question: '', header: '', options: [], multiple: false })
+
 export const Ask = z.object({
   id: Text,
   sessionID: Text,
-  /** Of a question only. */
-  questions: z.array(z.unknown()).optional(),
+  permission: Text.default(''),
+  patterns: z.array(Text).default([]),
+  /** What OpenCode proposes to allow with `always`. */
+  always: z.array(Text).default([]),
+  questions: z.array(Question).default([]),
+  tool: z.object({ messageID: Text.optional() }).optional().catch(undefined),
 })
 export type Ask = z.infer<typeof Ask>
 
@@ -183,9 +196,3 @@ export type Config = z.infer<typeof Config>
 
 export const Agents = z.array(z.object({ name: Text, mode: Text, hidden: z.boolean().default(false) }))
 export type Agents = z.infer<typeof Agents>
-
-export interface HeadlessRule {
-  permission: string
-  pattern: string
-  action: 'allow' | 'deny' | 'ask'
-}
