@@ -29,7 +29,7 @@ describe('a permission that is to be asked', () => {
       patterns: ['git push'],
       questions: [],
       state: 'open',
-      deadlineAt: ask.askedAt + 60_000,
+      deadlineAt: ask.askedAt + 30_000,
     })
     expect(await producer.tasks.get(id)).toMatchObject({
       state: 'running',

@@ -15,7 +15,7 @@ export const MEMORY_LIMITS: Limits = {
   maxSteps: 50,
   silenceMs: 60_000,
   retryWaitMs: 60_000,
-  askTimeoutMs: 60_000,
+  askTimeoutMs: 30_000,
   permissions: {},
   logAgeMs: 3_600_000,
   taskAgeMs: 3_600_000,
