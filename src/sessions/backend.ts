@@ -197,7 +197,7 @@ export interface OpenSession {
    * Added to what the server and the agent say; the last rule that fits decides. What would be asked is denied to
    * the children of the session. Without a rule for it there are no questions.
    */
-  rules: readonly PermissionRule[]
+  rules?: readonly PermissionRule[]
 }
 
 export interface Turn extends TurnRef {

@@ -10,7 +10,7 @@ import { sessionRules } from './session-rules.ts'
  */
 export async function openSession(
   http: OpenCodeHttp,
-  { taskID, title, model, directory, mayExist, rules }: OpenSession,
+  { taskID, title, model, directory, mayExist, rules = [] }: OpenSession,
   patienceMs: number,
   signal: AbortSignal,
 ): Promise<{ sessionID: string; isNew: boolean }> {
