@@ -1,13 +1,14 @@
 /** What the embedded Valkey promises: what it acknowledged is there again, or it says that it is not. */
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect } from 'vitest'
 import { closeConnection } from '../../src/redis/close-connection.ts'
 import { connectRedis } from '../../src/redis/connect.ts'
+import { openLog } from '../../src/redis/embedded/write-ahead-log.ts'
 import { eventually } from '../setup/eventually.ts'
 import type { TestValkey } from './test-valkey.ts'
 import { test } from './valkey-test.ts'
@@ -214,6 +215,28 @@ describe('of damaged files the embedded Valkey', () => {
     damage(join(valkey.directory, 'dump.rdb'))
 
     await expect(valkey.start()).rejects.toThrow(/Cannot open the data in ".*": .*(snapshot|\.rdb)/)
+  })
+
+  test.for([
+    ['no commands', 'What is this?\r\n*x'],
+    ['half a command', '*2\r\n$3\r\nSET\r\n'],
+    ['a command that fails', '*1\r\n$7\r\nNOTHING\r\n'],
+  ])('refuses a log that is whole and has %s', async ([, text], { valkey }) => {
+    mkdirSync(valkey.directory, { recursive: true })
+    writeFileSync(join(valkey.directory, 'format.json'), '{"format":1}')
+    const streamId = 'f'.repeat(40)
+    const log = openLog({
+      directory: valkey.directory,
+      fsync: 'no',
+      streamId,
+      offset: 0,
+      older: [],
+      sequence: 1,
+    })
+    log.append(Buffer.from(text!))
+    log.close()
+
+    await expect(valkey.start()).rejects.toThrow('Valkey does not understand the log')
   })
 
   test('refuses a snapshot whose log is gone', async ({ valkey }) => {

@@ -238,6 +238,7 @@ export class EmbeddedValkey extends ValkeyBase {
     if (this.#memory.buffer !== buffer) this.#memory = Buffer.from(buffer)
     const bytes = Buffer.allocUnsafe(length)
     this.#memory.copy(bytes, 0, pointer, pointer + length)
+    if (connection === this.#follower?.connection) this.#follower.bytesInPass += length
     if (connection.hear) connection.hear(bytes)
     else this.#held.hold(connection, bytes)
   }

@@ -1,16 +1,24 @@
 import type { Connection } from './valkey-internals.ts'
 
-/** A client without a socket: what Valkey answers goes to `hear`. */
+/** A client without a socket: what Valkey answers goes to `hear`. `eof` once Valkey has closed it. */
 export function innerConnection(hear: (bytes: Buffer) => void): Connection {
-  const socket = { destroy: () => socket, setNoDelay: () => socket }
-  return {
-    socket: socket as unknown as Connection['socket'],
+  const connection: Connection = {
+    socket: {} as Connection['socket'],
     chunks: [],
     off: 0,
     eof: false,
     backpressured: false,
     hear,
   }
+  const socket = {
+    destroy() {
+      connection.eof = true
+      return socket
+    },
+    setNoDelay: () => socket,
+  }
+  connection.socket = socket as unknown as Connection['socket']
+  return connection
 }
 
 /** One command as clients send it. */
