@@ -1,4 +1,6 @@
 import { describe, expect } from 'vitest'
+import { sweepWorktrees } from '../../src/dispatch/sweep-worktrees.ts'
+import { createWorktreeStore } from '../../src/records/worktree-store.ts'
 import type { ComparisonRow, Task } from '../../src/tasks/task.ts'
 import { finished, itemsOf, test, typesOf } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
@@ -188,6 +190,29 @@ describe('compare()', () => {
 
     expect(await finished(orchestrator, id)).toMatchObject({ state: 'cancelled', result: null })
     for (const child of await orchestrator.handle(id).children()) expect(child.state).toBe('cancelled')
+  })
+
+  test('that ends without a verdict leaves its worktrees to the maintenance', async ({
+    core: { startWorking, backend, redis, records },
+    redis: { keys },
+  }) => {
+    const verifiers = { names: () => ['x'], run: async () => ({ passed: true, detail: '' }) }
+    const orchestrator = await startWorking({ verifiers })
+    const { id } = await orchestrator.tasks.compare({
+      ...{ prompt: '@hold:here', models: MODELS, directory: '/repo', verify: 'x' },
+    })
+    await backend.holds.held('here', 3)
+    const worktrees = createWorktreeStore({ redis, keys })
+    await sweepWorktrees(worktrees, records, [backend])
+    expect(backend.worktrees.size).toBe(3)
+
+    await orchestrator.tasks.cancel(id)
+    await finished(orchestrator, id)
+    for (const child of await orchestrator.handle(id).children()) expect(child.state).toBe('cancelled')
+    await sweepWorktrees(worktrees, records, [backend])
+
+    expect([...backend.worktrees]).toEqual([])
+    expect(await worktrees.all()).toEqual([])
   })
 
   test('that is retried compares once more, in new tasks', async ({ core: { startWorking, backend } }) => {
