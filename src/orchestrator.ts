@@ -32,6 +32,7 @@ import { createTaskGates, type TaskGatesDeps } from './operations/task-gates.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
+import type { OrchestratorOptions, WorkerOptions } from './orchestrator-options.ts'
 import { formerQueues } from './queues/known-queues.ts'
 import { createQueueBoard } from './queues/queue-board.ts'
 import { createTaskQueues, EXTRA_QUEUES, type TaskQueues } from './queues/task-queues.ts'
@@ -48,19 +49,17 @@ import { createKeys } from './redis/keys.ts'
 import { defineScripts } from './redis/scripts.ts'
 import { withRedisErrors } from './redis/with-redis-errors.ts'
 import { peekModel } from './routing/resolve.ts'
-import type { RoutingTable } from './routing/table.ts'
-import type { RunVerifier } from './runner/judge.ts'
-import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './runner/retry-policy.ts'
+import { DEFAULT_RETRY_POLICY } from './runner/retry-policy.ts'
 import { runCompare } from './runner/run-compare.ts'
 import { runTask } from './runner/run-task.ts'
-import type { SessionBackend } from './sessions/backend.ts'
 import { firstAnswer } from './sessions/first-answer.ts'
 import { createEventReader, type ReadOptions } from './stream/event-reader.ts'
 import { createLiveHub } from './stream/live-hub.ts'
 import { readLog } from './stream/read-log.ts'
 import type { TaskHandle } from './tasks/handle.ts'
 import type { ListQuery } from './tasks/list-query.ts'
-import type { Permissions } from './tasks/permissions.ts'
+
+export type { ConfigSource, Limits, OrchestratorOptions, WorkerOptions } from './orchestrator-options.ts'
 
 /** How late a lost pub/sub message is noticed at most. */
 const LOOK_AGAIN_MS = 10_000
@@ -72,61 +71,6 @@ const REDIS_INFO_SECTIONS = ['server', 'clients', 'memory', 'stats'] as const
 const NO_VERIFIERS = {
   names: () => [],
   run: async () => ({ passed: false, detail: 'there are no verifiers' }),
-}
-
-/** The routing table and the limits in force, which may change while the process runs. */
-export interface ConfigSource {
-  table(): RoutingTable
-  limits(): Limits
-  /** `error`: why the file as it is now is not in force. */
-  status(): { generation: number; error: string | null }
-  /** Calls the listener after each change of the table; gives the function that stops it. */
-  onChange(listener: () => void): () => void
-}
-
-export interface Limits {
-  maxWaitingTasks: number
-  maxPromptBytes: number
-  /** Wall clock of a task that names none. */
-  timeoutMs: number
-  /** The others are those of `TaskLimits`, where the route of a task says nothing. */
-  queueTimeoutMs: number
-  maxSteps: number
-  silenceMs: number
-  retryWaitMs: number
-  askTimeoutMs: number
-  /** What agents may do, before what their route and their task say. */
-  permissions: Permissions
-  logAgeMs: number
-  taskAgeMs: number
-  maxFinishedTasks: number
-  maxLogEvents: number
-  /** How long an idempotency key is remembered. */
-  idempotencyAgeMs: number
-}
-
-export interface OrchestratorOptions {
-  redisUrl: string
-  namespace: string | undefined
-  /** At least one; new sessions go round them. */
-  backends: readonly SessionBackend[]
-  config: ConfigSource
-  checkDirectory(directory: string, field: string): Promise<string>
-  checkFile(url: string, field: string): Promise<string>
-  checkRepository(directory: string): Promise<void>
-  /** Commands that judge compared tasks. Default: none. */
-  verifiers?: { names(): readonly string[]; run: RunVerifier }
-  retry?: RetryPolicy
-  /** Slots of a queue without a limit, in one process. Default 10. */
-  workerConcurrency?: number
-  log: { info(data: object, message: string): void; warn(data: object, message: string): void }
-}
-
-export interface WorkerOptions {
-  /** Queues to serve; all when left out. */
-  tiers?: readonly string[]
-  /** At most this many tasks of each queue in this process. */
-  concurrency?: number
 }
 
 export type Orchestrator = Awaited<ReturnType<typeof createOrchestrator>>

@@ -46,7 +46,9 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'runner',
     'operations',
   ],
+  'orchestrator-options': ['tasks', 'routing', 'runner', 'sessions'],
   orchestrator: [
+    'orchestrator-options',
     'tasks',
     'catalog',
     'routing',

@@ -142,6 +142,12 @@ describe('a child', () => {
     await backend.holds.held('here', 5)
     await records.cancel(levels[0]!.id, Date.now(), { code: 'cancelled', message: '', retryable: false })
     await expect(refused(levels[0]!.id)).rejects.toMatchObject({ code: 'parent_finished' })
+    const child = { id: 'tsk_01k0a1b2c3d4e5f6g7h8j9k0m1', state: 'waiting', fields: { input: '{}' } } as const
+    const written = (parentTaskID: string) => records.createChild({ ...child, parentTaskID })
+    // Whoever asked a moment before is told the same by the script.
+    expect(await written(levels[0]!.id)).toEqual({ status: 'parent_finished' })
+    expect(await written(levels[4]!.id)).toEqual({ status: 'nested_too_deep' })
+    expect(await written(child.id)).toEqual({ status: 'unknown_parent' })
     await finished(orchestrator, levels[0]!.id)
     await expect(refused(levels[0]!.id)).rejects.toMatchObject({ code: 'parent_finished' })
     expect((await orchestrator.tasks.list({ limit: 50 })).data).toHaveLength(5)
