@@ -169,11 +169,9 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
     const own = session.metadata.tierline as object | undefined
     const isRouted = Object.keys(route).length > 0
     if (isRouted) await routeFor(route, undefined, directory)
-    const { busy: kept } = { ...own } as { busy?: string }
-    const tierline = {
-      ...(isRouted ? { ...(kept && { busy: kept }), ...route } : own),
-      ...(busy && { busy }),
-    }
+    // Of what else is in there nothing is lost.
+    const { type, tier, model, variant, ...others } = { ...own } as Record<string, unknown>
+    const tierline = { ...(isRouted ? { ...others, ...route } : own), ...(busy && { busy }) }
     const changesMetadata = rest.metadata !== undefined || isRouted || busy !== undefined
     const metadata = { ...(rest.metadata ?? session.metadata), tierline }
     const sent = JSON.stringify({ ...rest, ...(changesMetadata && { metadata }) })
