@@ -8,6 +8,7 @@ import { NESTED_QUEUE } from '../routing/queue-of.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import { withinMs } from '../runner/within-ms.ts'
 import type { RunningTasks } from './running-tasks.ts'
+import { startWatchdog } from './watchdog.ts'
 
 /**
  * Nested tasks at a time in this process, beside those that only wait for children of their own: those
@@ -15,6 +16,7 @@ import type { RunningTasks } from './running-tasks.ts'
  */
 const NESTED_SLOTS = 100
 const BEAT_MS = 5_000
+const WATCH_MS = 5_000
 
 export interface WorkerHostOptions {
   redis: RedisClient
@@ -33,6 +35,10 @@ export interface WorkerHostOptions {
   handle(taskID: string, queue: string): Promise<DeliveryOutcome>
   /** Tells the runs to hand their tasks over. */
   stopRuns(): void
+  /** How often the watchdog looks. Default 5 s. */
+  watchMs?: number
+  /** For tests. */
+  createWorker?: typeof createTaskWorker
   onError(error: Error): void
 }
 
@@ -45,7 +51,9 @@ export interface WorkerHost {
 
 export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   const { redis, keys, queues, running, tiers, concurrency: cap, name } = options
+  const { watchMs = WATCH_MS, createWorker = createTaskWorker } = options
   const workers = new Map<string, TaskWorker>()
+  const slotsOf = new Map<string, number>()
   // BullMQ looks for a further slot at the end of a job only, so more room is a further worker.
   const annexes: TaskWorker[] = []
   let closed = false
@@ -66,11 +74,24 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
       const slots = isNested
         ? NESTED_SLOTS
         : Math.min(limit ?? options.defaultConcurrency, cap ?? Number.POSITIVE_INFINITY)
+      slotsOf.set(queue, slots)
       const open = workers.get(queue)
-      if (open === undefined) workers.set(queue, createTaskWorker({ ...options, queue, concurrency: slots }))
+      if (open === undefined) workers.set(queue, createWorker({ ...options, queue, concurrency: slots }))
       else open.setConcurrency(slots)
     }
   }
+
+  const watchdog = startWatchdog({
+    everyMs: watchMs,
+    workers,
+    isNeglected: (queue) => queues.isNeglected(queue, Date.now()),
+    replace(queue) {
+      if (closed) return
+      options.onError(new Error(`the worker of the queue "${queue}" took nothing any more and was replaced`))
+      workers.get(queue)!.abandon()
+      workers.set(queue, createWorker({ ...options, queue, concurrency: slotsOf.get(queue)! }))
+    },
+  })
 
   /** Always more slots than parents, and never so many that every nested task runs at once. */
   function makeRoom(): void {
@@ -83,6 +104,7 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   async function close(graceMs: number): Promise<void> {
     closed = true
     clearInterval(timer)
+    watchdog.close()
     const open = [...workers.values(), ...annexes]
     await Promise.all(open.map((worker) => worker.pause()))
     const closing = Promise.all(open.map((worker) => worker.close()))

@@ -16,6 +16,10 @@ export const EXTRA_QUEUES = ['direct', 'nested'] as const
 const MOST_TRIES = 100
 const BETWEEN_TRIES_MS = 20
 
+/** BullMQ keeps the time of a delayed job in the upper bits of its score. */
+const DELAY_SHIFT = 4096
+const OVERDUE_MS = 5_000
+
 export interface Delivery {
   id: string
   queue: string
@@ -90,6 +94,25 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
     pause: (name: string) => queue(name).pause(),
     resume: (name: string) => queue(name).resume(),
     isPaused: (name: string) => queue(name).isPaused(),
+
+    /** True when a job could be taken, or is overdue, and none is being worked on. One round trip. */
+    async isNeglected(name: string, now: number): Promise<boolean> {
+      const key = (part: string) => queue(name).toKey(part)
+      const replies = await redis
+        .pipeline()
+        .hexists(key('meta'), 'paused')
+        .llen(key('active'))
+        .llen(key('wait'))
+        .zcard(key('prioritized'))
+        .zrange(key('delayed'), '0', '0', 'WITHSCORES')
+        .exec()
+      const [paused, active, waiting, prioritized, [, dueAt]] = replies!.map(([error, reply]) => {
+        if (error) throw error
+        return reply
+      }) as [number, number, number, number, [string?, string?]]
+      const isOverdue = dueAt !== undefined && Number(dueAt) / DELAY_SHIFT < now - OVERDUE_MS
+      return paused === 0 && active === 0 && (waiting + prioritized > 0 || isOverdue)
+    },
 
     /** Of those ids, the ones that have no job which could still run. One round trip. */
     async undelivered(tasks: readonly { id: string; queue: string }[]): Promise<string[]> {

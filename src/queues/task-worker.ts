@@ -35,6 +35,10 @@ export interface TaskWorkerOptions {
 export interface TaskWorker {
   /** Changes the slots of this process while it runs. */
   setConcurrency(concurrency: number): void
+  /** True when no delivery was under way since this was asked the last time. */
+  wasIdle(): boolean
+  /** Lets go of it without waiting for anything. */
+  abandon(): void
   /** Takes nothing more. Deliveries under way go on. */
   pause(): Promise<void>
   /** Resolves when no delivery is under way and the connection it opened is closed. */
@@ -56,8 +60,20 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     removeOnFail: keep,
   })
   worker.on('error', options.onError)
+  let underWay = 0
+  let wasBusy = false
 
   async function process(job: Job, token: string): Promise<string> {
+    underWay += 1
+    try {
+      return await deliver(job, token)
+    } finally {
+      underWay -= 1
+      wasBusy = true
+    }
+  }
+
+  async function deliver(job: Job, token: string): Promise<string> {
     const outcome = await options.handle(job.id!, options.queue).catch((error) => {
       // BullMQ keeps it with the job, where nobody is woken by it.
       options.onError(error)
@@ -86,6 +102,12 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     setConcurrency(concurrency) {
       worker.concurrency = concurrency
     },
+    wasIdle() {
+      const idle = underWay === 0 && !wasBusy
+      wasBusy = false
+      return idle
+    },
+    abandon: () => void worker.close(true).catch(() => {}),
     pause: () => worker.pause(true),
     close: () => worker.close(),
   }
