@@ -60,6 +60,7 @@ export const ERRORS = {
   // How a task may end other than well.
   cancelled: { title: 'Cancelled', status: 409, retryable: false },
   task_timeout: { title: 'Task timed out', status: 504, retryable: true },
+  outcome_uncertain: { title: 'Outcome uncertain', status: 502, retryable: false },
   queue_timeout: { title: 'Waited too long in the queue', status: 504, retryable: true },
   retry_timeout: { title: 'Provider failed for too long', status: 504, retryable: true },
   stream_silent: { title: 'Stream silent', status: 504, retryable: true },

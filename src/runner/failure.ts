@@ -4,10 +4,16 @@ import type { TaskFailure } from '../tasks/task.ts'
 
 /** Why a task did not end well, where no provider is to blame. */
 export function failure(
-  code: 'cancelled' | 'queue_timeout' | 'task_timeout' | 'turn_aborted',
+  code: 'cancelled' | 'outcome_uncertain' | 'queue_timeout' | 'task_timeout' | 'turn_aborted',
   message: string,
 ): TaskFailure {
   return { code, message, retryable: ERRORS[code].retryable }
+}
+
+/** A message was sent, and its server could not be asked what became of it. */
+export function outcomeUncertain(server: string, seconds: number): TaskFailure {
+  const why = `its ${seconds} s are over and the OpenCode server "${server}" cannot be asked`
+  return failure('outcome_uncertain', `Cannot tell what became of the message: ${why}; it may still run`)
 }
 
 /** A task that was not started in time. */

@@ -17,7 +17,7 @@ import type { MessageResult, TaskFailure } from '../tasks/task.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { afterFailure, nextModel } from './after-failure.ts'
 import { type AskDeps, createAskDesk } from './ask-desk.ts'
-import { failure, failureOf, queueTimeout } from './failure.ts'
+import { failure, failureOf, outcomeUncertain, queueTimeout } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal } from './journal.ts'
 import { type OpenSessionDeps, openSession } from './open-session.ts'
@@ -278,12 +278,17 @@ export async function runTask(
       return written ? { status: 'handed-over' } : { status: 'stale' }
     }
     // A take-over may find an abort that was decided and not done; a second one does no harm.
+    let isReached = true
     if (record.sessionID !== null && record.checkpoint !== null) {
-      const mine = await abortSession().catch(() => true)
+      const mine = await abortSession().catch(() => {
+        isReached = false
+        return true
+      })
       if (!mine) return { status: 'stale' }
     }
     if (reason === 'cancelled') return finish('cancelled', failure('cancelled', 'The task was cancelled'))
     const seconds = Math.round(limits.timeoutMs / 1000)
+    if (!isReached) return fail(outcomeUncertain(record.server!, seconds))
     return fail(failure('task_timeout', `Cannot finish the task: ${seconds} s since its start are over`))
   }
 

@@ -277,6 +277,8 @@ export interface TurnError {
     | 'turn_failed'
     | 'unknown_model'
     | 'unknown_agent'
+    /** The server knows nothing of the session: what became of the message nobody can say. */
+    | 'outcome_uncertain'
   /** OpenCode's own words, without its stack trace. */
   message: string
   retryable: boolean

@@ -178,7 +178,7 @@ describe('OpenCode away', () => {
     expect(await finished(orchestrator, id)).toMatchObject({ state: 'cancelled' })
   })
 
-  test('for good, since this worker does not know the server, ends in task_timeout', async ({
+  test('for good, since this worker does not know the server, says that the outcome is uncertain', async ({
     core: { start, backend, records },
   }) => {
     const first = await start()
@@ -190,8 +190,98 @@ describe('OpenCode away', () => {
     const second = await start({ backends: [createMemoryBackend({ server: 'another' })] })
     await second.startWorker()
 
-    expect(await finished(second, id)).toMatchObject({ state: 'failed', error: { code: 'task_timeout' } })
+    expect(await finished(second, id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'outcome_uncertain', message: expect.stringContaining('"memory"') },
+    })
     expect((await records.read(id))!.attempt).toBeGreaterThan(1)
+  })
+})
+
+describe('a take-over', () => {
+  test('in the middle of several messages keeps the answers, and goes on with the one in flight', async ({
+    core: { start, backend },
+  }) => {
+    const orchestrator = await start()
+    const workers = [await orchestrator.startWorker()]
+    const { id } = await orchestrator.tasks.submit({
+      messages: [
+        { text: '@hold:first @say: One' },
+        { text: '@hold:second @say: Two', model: 'acme/big' },
+        { text: '@hold:third @say: Three' },
+      ],
+    })
+    for (const hold of ['first', 'second', 'third']) {
+      await backend.holds.held(hold)
+      await workers.at(-1)!.close()
+      workers.push(await orchestrator.startWorker())
+      backend.holds.release(hold)
+    }
+
+    const task = await finished(orchestrator, id)
+    expect(task.result!.messages.map(({ model, text }) => `${model} ${text}`)).toEqual([
+      'acme/nano One',
+      'acme/big Two',
+      'acme/nano Three',
+    ])
+    expect(new Set(backend.turns.map(({ messageID }) => messageID)).size).toBe(3)
+    expect(backend.sessions).toHaveLength(1)
+    expect(backend.ledger.paid()).toHaveLength(3)
+    expect(textsOf(await itemsOf(orchestrator, id))).toEqual(['One', 'Two', 'Three'])
+  })
+
+  test('finds each task on its own server and in its own directory', async ({ core: { start } }) => {
+    const servers = [createMemoryBackend({ server: 's1' }), createMemoryBackend({ server: 's2' })]
+    const first = await start({ backends: servers })
+    const worker = await first.startWorker()
+    const directories = ['/srv/a', '/srv/b', '/srv/c', '/srv/d']
+    const ids = await Promise.all(
+      directories.map(async (directory, index) => {
+        const prompt = `@say: ${directory} @hold:hold-${index} @say: end`
+        return (await first.tasks.submit({ prompt, directory })).id
+      }),
+    )
+    await Promise.all(
+      directories.map((_, index) => Promise.race(servers.map(({ holds }) => holds.held(`hold-${index}`)))),
+    )
+    await worker.close()
+
+    // The same servers, named in another order.
+    const second = await start({ backends: [...servers].reverse() })
+    await second.startWorker()
+    for (const { holds } of servers) for (const index of directories.keys()) holds.release(`hold-${index}`)
+
+    const tasks = await Promise.all(ids.map((id) => finished(second, id)))
+    expect(tasks.map(({ result }) => result!.text)).toEqual(directories.map((one) => `${one} end`))
+    for (const { server, sessions, turns, ledger } of servers) {
+      expect(sessions).toHaveLength(2)
+      expect(turns).toHaveLength(4)
+      expect(ledger.paid()).toHaveLength(2)
+      for (const turn of turns)
+        expect(sessions.find(({ sessionID }) => sessionID === turn.sessionID)!.directory).toBe(turn.directory)
+      expect(tasks.filter((task) => task.server === server)).toHaveLength(2)
+    }
+  })
+
+  test('from a server that has lost the session says that the outcome is uncertain, and pays nothing', async ({
+    core: { start, backend },
+  }) => {
+    const orchestrator = await start()
+    const worker = await orchestrator.startWorker()
+    const { id } = await orchestrator.tasks.submit({ prompt: '@say: Some @hold:here' })
+    await backend.holds.held('here')
+    await worker.close()
+    const asked = backend.ledger.entries().length
+
+    backend.forgetSessions()
+    await orchestrator.startWorker()
+
+    expect(await finished(orchestrator, id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'outcome_uncertain', retryable: false },
+    })
+    expect(backend.ledger.entries()).toHaveLength(asked)
+    expect(backend.sessions).toHaveLength(1)
   })
 })
 

@@ -43,6 +43,8 @@ export interface MemoryBackend extends SessionBackend {
   setAway(away: boolean): void
   /** As if somebody sent a message again whose turn was aborted, not knowing that: it is answered anew. */
   revive(sessionID: string): void
+  /** As if the server had lost its data: no session is known any more. */
+  forgetSessions(): void
   /** As if the server was killed and started again: what runs is lost, until it is asked for again. */
   loseTurns(): void
 }
@@ -109,7 +111,7 @@ export function createMemoryBackend({
 
   function refusal(turn: Turn): TurnEvent | undefined {
     const session = byID.get(turn.sessionID)
-    if (!session) return failed(turn, 'turn_failed', `Session not found: ${turn.sessionID}`)
+    if (!session) return failed(turn, 'outcome_uncertain', `Session not found: ${turn.sessionID}`)
     if (turn.model === refuses || !catalog.models.some(({ model }) => model === turn.model))
       return failed(turn, 'unknown_model', `Model not found: ${turn.model}.`)
     if (!catalog.agents.includes(turn.agent))
@@ -303,6 +305,11 @@ export function createMemoryBackend({
       }
     },
 
+    forgetSessions() {
+      for (const played of running.values()) played.lose()
+      byID.clear()
+    },
+
     loseTurns() {
       for (const played of running.values()) played.lose()
     },
@@ -372,7 +379,7 @@ function changed(played: MemoryTurn, position: number, signal: AbortSignal): Pro
 
 function failed(
   turn: Turn,
-  code: 'unknown_model' | 'unknown_agent' | 'turn_failed',
+  code: 'unknown_model' | 'unknown_agent' | 'outcome_uncertain',
   message: string,
 ): TurnEvent {
   const error = { code, message, retryable: false, httpStatus: undefined }

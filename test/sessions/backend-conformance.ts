@@ -431,7 +431,10 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
     test('runTurn() fails in a session that nobody knows', async () => {
       const { turn } = await newTurn('hello')
       const { outcome } = await run(stage.backend, { ...turn, sessionID: 'ses_unknown' })
-      expect(outcome).toMatchObject({ status: 'failed', error: { code: 'turn_failed' } })
+      expect(outcome).toMatchObject({
+        status: 'failed',
+        error: { code: 'outcome_uncertain', retryable: false },
+      })
     })
 
     test('runTurn() stops listening when its signal aborts, and the turn goes on', async () => {

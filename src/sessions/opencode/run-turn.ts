@@ -63,7 +63,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof OpenCodeRefusal)) throw error
-    yield* end({ status: 'failed', error: refused(error) })
+    yield* end({ status: 'failed', error: refused(error, deps.isFirst) })
   } finally {
     stopListening()
     tapping.stop()
@@ -274,7 +274,11 @@ function bodyOf({ messageID, model, agent, system, variant, tools, parts }: Turn
   }
 }
 
-/** The session may be gone (404); another one can be opened then. */
-function refused({ status, message }: OpenCodeRefusal): TurnError {
+/** The session may be gone (404), and with it what became of a message that was sent there before. */
+function refused({ status, message }: OpenCodeRefusal, isFirst: boolean): TurnError {
+  if (status === 404 && !isFirst) {
+    const why = `OpenCode has lost the session, so nobody can tell what became of the message: ${message}`
+    return { code: 'outcome_uncertain', message: why, retryable: false, httpStatus: undefined }
+  }
   return { code: 'turn_failed', message, retryable: status === 404 || status >= 500, httpStatus: undefined }
 }
