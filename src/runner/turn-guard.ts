@@ -40,7 +40,8 @@ export function createTurnGuard(
 ): TurnGuard {
   const { maxSteps, silenceMs, maxRetryAfterMs, maxRequests, hasNext, retryWaitMs, deadlineAt } = limits
   const failing: Failing = { since, requests: 0 }
-  const tools = new Set<string>()
+  /** Tools that run and asks that are open: the model is not to speak. */
+  const underWay = new Set<string>()
   let heardAt = Date.now()
   let isOver = false
   let timer = setTimeout(listen, silenceMs)
@@ -53,7 +54,7 @@ export function createTurnGuard(
 
   /** One timer, not one per event: it looks how long ago the last was. */
   function listen(): void {
-    const leftMs = tools.size > 0 ? silenceMs : heardAt + silenceMs - Date.now()
+    const leftMs = underWay.size > 0 ? silenceMs : heardAt + silenceMs - Date.now()
     if (leftMs > 0) timer = setTimeout(listen, leftMs)
     else
       end({
@@ -84,19 +85,25 @@ export function createTurnGuard(
       heardAt = Math.max(heardAt, Date.now())
       switch (event.type) {
         case 'tool-called':
-          tools.add(event.callID)
+          underWay.add(event.callID)
+          break
+        case 'asked':
+          underWay.add(event.askID)
+          break
+        case 'ask-gone':
+          underWay.delete(event.askID)
           break
         case 'tool-finished':
-          tools.delete(event.callID)
+          underWay.delete(event.callID)
           break
         case 'turn-resumed':
-          tools.clear()
+          underWay.clear()
           break
         case 'provider-retry':
           sawRetry(event.attempt, event.nextAt, event.message)
           break
         case 'usage':
-          tools.clear()
+          underWay.clear()
           failing.since = undefined
           failing.requests = 0
           if (event.goesOn && event.steps >= maxSteps)

@@ -52,6 +52,17 @@ test('lets tools take their time', () => {
   expect(cuts).toMatchObject([{ code: 'stream_silent' }])
 })
 
+test('lets a person take their time', () => {
+  const cuts = watch({ silenceMs: 1_000 })
+  const subject = { kind: 'permission' as const, permission: 'bash', patterns: ['ls'], questions: [] }
+  guard.saw({ type: 'asked', askID: 'per_1', always: [], subject })
+  vi.advanceTimersByTime(10_000)
+  expect(cuts).toEqual([])
+  guard.saw({ type: 'ask-gone', askID: 'per_1' })
+  vi.advanceTimersByTime(2_000)
+  expect(cuts).toMatchObject([{ code: 'stream_silent' }])
+})
+
 test('waits for no tool that died with its server', () => {
   const cuts = watch({ silenceMs: 1_000 })
   guard.saw({ type: 'tool-called', callID: 'one', tool: 'bash', input: {} })
