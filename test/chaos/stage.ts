@@ -20,6 +20,7 @@ routes:
 default: balanced
 tasks:
   silenceMs: 15000
+  askTimeoutMs: 3000
   retry: { backoffMs: 500, maxBackoffMs: 4000, maxTries: 5 }
 `
 

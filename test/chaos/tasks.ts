@@ -30,6 +30,13 @@ const KINDS: Record<string, { weight: number; make: Make }> = {
     ['@words:5', bash('echo one'), '@words:5 @chunk:20', bash('echo two'), '@words:20 @chunk:30'].join('\n'),
   ),
   'slow tool': kind(4, () => tool('sleep 2; echo slow', '@words:4', '@words:20 @chunk:20')),
+  'ask nobody answers': {
+    weight: 3,
+    make: (marker) =>
+      ends(`#${marker} ${tool('git push', '@words:4', '@words:20 @chunk:20')}`, {
+        permissions: { bash: 'ask' },
+      }),
+  },
   child: {
     weight: 5,
     make: (marker) => {
