@@ -108,6 +108,7 @@ describe('submit', () => {
   test.each([
     ['-', ['-']],
     ['--file -', ['--file', '-']],
+    ['no prompt at all', []],
   ])('reads the prompt from stdin with %s', async (_what, args) => {
     await runCli(['submit', ...args, ...at()], { stdin: 'from a pipe\n' })
 

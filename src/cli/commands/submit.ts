@@ -23,7 +23,7 @@ export function addSubmit(program: Command, cli: Cli): void {
   const command = program
     .command('submit')
     .description('queue a task')
-    .argument('[prompt]', 'what to do; "-" reads it from stdin')
+    .argument('[prompt]', 'what to do; "-", or none with a pipe, reads it from stdin')
     .option('--type <type>', 'task type, which chooses the tier: see "tierline routes"')
     .option('--tier <tier>', 'tier, whatever the type says')
     .option('--model <provider/model>', 'this model and no other')

@@ -56,10 +56,10 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
   } = flags
   if (prompt !== undefined && file !== undefined)
     throw wrongPrompt('a prompt and --file are given, one of them is enough')
-  const first = file !== undefined ? await readPrompt(file) : prompt === '-' ? await readPrompt('-') : prompt
+  const first = await readFirst(prompt, file, message)
   const [only, ...more] = [...(first === undefined ? [] : [first]), ...message]
   if (only === undefined)
-    throw wrongPrompt('no prompt is given; write it as an argument, or name a file with --file')
+    throw wrongPrompt('no prompt is given; write it as an argument, pipe it in, or name a file with --file')
   const input = {
     type,
     tier,
@@ -82,6 +82,19 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     permissions: permission,
   }
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as TaskInput
+}
+
+/** Nothing is named and something is piped in: that is it. */
+async function readFirst(
+  prompt: string | undefined,
+  file: string | undefined,
+  message: readonly string[],
+): Promise<string | undefined> {
+  if (file !== undefined) return readPrompt(file)
+  if (prompt === '-') return readPrompt('-')
+  if (prompt !== undefined || message.length > 0 || process.stdin.isTTY) return prompt
+  const piped = await readPrompt('-')
+  return piped.trim() === '' ? undefined : piped
 }
 
 /** `-` is stdin. */
