@@ -137,6 +137,12 @@ describe('submit', () => {
     expect(stderr).toContain(says)
   })
 
+  test('takes --directory for --dir, as the field is called', async () => {
+    await runCli(['submit', 'a', '--directory', '/srv', ...at()])
+
+    expect(inputs.at(-1)).toMatchObject({ directory: '/srv' })
+  })
+
   test('prints the task with --json', async () => {
     const { stdout, stderr } = await runCli(['submit', 'a', '--json', ...at()])
 

@@ -28,6 +28,7 @@ export function addSubmit(program: Command, cli: Cli): void {
     .option('--tier <tier>', 'tier, whatever the type says')
     .option('--model <provider/model>', 'this model and no other')
     .option('--dir <directory>', 'where to work (default: where the server does)')
+    .addOption(new Option('--directory <directory>', 'the same as --dir').hideHelp().conflicts('dir'))
     .option('--file <path>', 'read the prompt from a file; "-" is stdin')
     .option(
       '--message <text>',

@@ -10,6 +10,8 @@ export interface InputFlags {
   tier?: string
   model?: string
   dir?: string
+  /** The same as `dir`. */
+  directory?: string
   file?: string
   message?: readonly string[]
   session?: string
@@ -35,7 +37,8 @@ export interface InputFlags {
  */
 export async function readTaskInput(prompt: string | undefined, flags: InputFlags): Promise<TaskInput> {
   const {
-    dir,
+    directory,
+    dir = directory,
     file,
     message = [],
     delay,
