@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { type ErrorCode, type FieldError, TierlineError } from '../errors.ts'
 import { type ParsedTaskInput, promptBytes, TaskInput } from './input.ts'
-import { wordingOf } from './wording.ts'
+import { typesWording, wordingOf } from './wording.ts'
 
 const MAX_GIVEN_CHARS = 200
 /** A body of nothing but mistakes is not answered at its own length. */
@@ -13,6 +13,7 @@ const MAX_ERRORS = 50
  * @throws {TierlineError} `unknown_field` when that is all that is wrong, `invalid_input`, `too_large`.
  */
 export function parseTaskInput(input: unknown, limits: { maxPromptBytes: number }): ParsedTaskInput {
+  refuseProto(input)
   const parsed = parseWith(TaskInput, input, 'Cannot accept the task')
   checkPromptBytes(parsed, promptBytes(parsed), limits.maxPromptBytes)
   return parsed
@@ -27,6 +28,19 @@ export function checkPromptBytes(input: { prompt?: unknown }, bytes: number, mos
     `Cannot accept the task: its prompt has ${bytes} bytes, at most ${most} are allowed`,
     { errors: [{ field, message: `must have at most ${most} bytes`, given: bytes }] },
   )
+}
+
+/** zod leaves such a key out of a map without a word. */
+function refuseProto(input: unknown): void {
+  for (const map of ['metadata', 'permissions']) {
+    const value = valueAt(input, [map])
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, '__proto__')) continue
+    const field = `${map}.__proto__`
+    const message = 'is no name that may be used'
+    throw new TierlineError('invalid_input', `Cannot accept the task: "${field}" ${message}`, {
+      errors: [{ field, message }],
+    })
+  }
 }
 
 /**
@@ -56,6 +70,13 @@ function fieldErrors(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
       message: 'is not a known field',
     }))
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const types = issue.errors.map(([only, ...more]) =>
+      more.length === 0 && only?.code === 'invalid_type' && only.path.length === 0
+        ? only.expected
+        : undefined,
+    )
+    if (types.length > 1 && types.every((type) => type !== undefined))
+      return [ofNoType(issue.path, types, input)]
     // Of the alternatives, speak of the one that came furthest.
     const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!
     if (deepest.length > 0)
@@ -72,6 +93,13 @@ function fieldErrors(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
       ...(issue.code === 'invalid_value' && { allowed: issue.values.map(String) }),
     },
   ]
+}
+
+function ofNoType(path: readonly PropertyKey[], types: readonly string[], input: unknown): FieldError {
+  const given = valueAt(input, path)
+  const field = path.join('.') || 'body'
+  if (given === undefined) return { field, message: 'is required' }
+  return { field, message: typesWording(types, given), given: shortened(given) }
 }
 
 function depth(issues: readonly z.core.$ZodIssue[]): number {

@@ -10,12 +10,23 @@ export function wordingOf(issue: z.core.$ZodIssue, given: unknown): string {
     case 'too_big':
       return `must ${boundOf(issue.origin, 'most', issue.maximum)}`
     case 'invalid_type':
-      return `must be ${NAMES[issue.expected] ?? issue.expected}, and is ${kindOf(given)}`
+      return `must be ${NAMES[issue.expected] ?? issue.expected}, and is ${shown(given)}`
     case 'invalid_value':
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`
     default:
       return issue.message.replace(/^Invalid (input|string|option): /, '')
   }
+}
+
+/** For a value that is of none of these types: `must be a string, a number or true or false, and is an object`. */
+export function typesWording(expected: readonly string[], given: unknown): string {
+  const names = [...new Set(expected.map((type) => NAMES[type] ?? type))]
+  return `must be ${names.slice(0, -1).join(', ')} or ${names.at(-1)}, and is ${shown(given)}`
+}
+
+/** `must be a whole number, and is a number` would help nobody. */
+function shown(given: unknown): string {
+  return typeof given === 'number' ? String(given) : kindOf(given)
 }
 
 const NAMES: Readonly<Record<string, string>> = {

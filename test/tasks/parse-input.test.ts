@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { parseTaskInput } from '../../src/tasks/parse-input.ts'
+
+const parse = (input: unknown) => () => parseTaskInput(input, { maxPromptBytes: 1024 })
+
+test.each([
+  [{ priority: 1.5 }, 'priority', 'must be a whole number, and is 1.5'],
+  [{ metadata: { a: {} } }, 'metadata.a', 'must be a string, a number or true or false, and is an object'],
+  [{ model: 7 }, 'model', 'must be a string or an object, and is 7'],
+  [JSON.parse('{"metadata":{"__proto__":"x"}}'), 'metadata.__proto__', 'is no name that may be used'],
+  [{ permissions: { bash: 'maybe' } }, 'permissions.bash', expect.stringContaining('allow')],
+])('parseTaskInput(%j) says what is wrong', (fields, field, message) => {
+  expect(parse({ prompt: 'x', ...fields, ...(fields.metadata && { metadata: fields.metadata }) })).toThrow(
+    expect.objectContaining({ code: 'invalid_input', errors: [expect.objectContaining({ field, message })] }),
+  )
+})
