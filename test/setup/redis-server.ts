@@ -38,7 +38,15 @@ async function container(): Promise<TestRedis | undefined> {
   const { GenericContainer } = await import('testcontainers')
   try {
     const started = await new GenericContainer(IMAGE)
-      .withCommand(['redis-server', '--maxmemory-policy', 'noeviction', '--save', ''])
+      .withCommand([
+        'redis-server',
+        '--maxmemory-policy',
+        'noeviction',
+        '--save',
+        '',
+        '--protected-mode',
+        'no',
+      ])
       .withExposedPorts(6379)
       .withStartupTimeout(120_000)
       .start()
