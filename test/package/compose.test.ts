@@ -36,7 +36,7 @@ test('docker-compose.yml opens ports to this machine only', () => {
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([])
 })
 
-test('docker-compose.yml has an OpenCode that waits for nobody, and that cannot reach Redis', () => {
+test('docker-compose.yml has an OpenCode set up as that of tierline up, and that cannot reach Redis', () => {
   const prefix = 'OPENCODE_CONFIG_CONTENT='
   const given = opencode.environment.find((entry: string) => entry.startsWith(prefix))
   expect(JSON.parse(given.slice(prefix.length))).toEqual(headlessConfig(undefined, {}))
