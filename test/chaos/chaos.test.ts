@@ -1,5 +1,4 @@
-/** The short form of `npm run chaos`: the same harness, a few tasks, a new plan each time. */
-import { randomInt } from 'node:crypto'
+/** The short form of `npm run chaos`: the same harness, a few tasks, and a plan that is the same each time. */
 import { describe, expect, test } from 'vitest'
 import { createPlan } from './plan.ts'
 import { runChaos } from './verdict.ts'
@@ -21,7 +20,7 @@ test('the full plan has what docs/reliability.md says', () => {
 })
 
 describe('a short run', () => {
-  const seed = Number(process.env.CHAOS_SEED ?? randomInt(1, 1_000_000))
+  const seed = Number(process.env.CHAOS_SEED ?? 7)
 
   test(`keeps every promise (CHAOS_SEED=${seed})`, { timeout: 300_000 }, async () => {
     const plan = createPlan({ seed, tasks: 30, scale: 0.1 })
