@@ -68,4 +68,5 @@ const figures = {
 console.log(JSON.stringify(figures, null, 2))
 for (const problem of problems) console.log(problem)
 console.log(problems.length === 0 ? 'Every promise was kept.' : 'Promises were broken.')
-process.exitCode = problems.length === 0 ? 0 : 1
+// A socket that was broken on purpose may stay half open on our side for minutes.
+process.exit(problems.length === 0 ? 0 : 1)
