@@ -9,7 +9,7 @@ const USAGE = `npm run chaos -- [--seed N] [--tasks N] [--scale X] [--engine any
 
   --seed    the same seed gives the same plan (default: a new one, which is printed)
   --tasks   how many tasks (default 1000)
-  --scale   how many faults; 1 is the full run, some 50 kills and 40 other faults (default 1)
+  --scale   how many faults; 1 is the full run, some 60 kills and 40 other faults (default 1)
   --engine  which Redis: "any" is the one of the PATH, else the embedded one (default any)
   --plan    prints the faults and ends`
 

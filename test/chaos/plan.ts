@@ -58,7 +58,7 @@ const LINKS: readonly LinkName[] = [
 /** A worker's lock is 4 s: a freeze of that length and more makes it a zombie. */
 const PAST_THE_LOCK_MS = [5_500, 8_000] as const
 
-/** `scale` 1 is the full run: some 55 kills and 40 other faults. */
+/** `scale` 1 is the full run: some 65 kills and 40 other faults. */
 export function createPlan({ seed, tasks, scale }: { seed: number; tasks: number; scale: number }): Plan {
   const random = createRandom(seed)
   const planned = planTasks(tasks, random)
@@ -86,7 +86,7 @@ function commitPointKills(random: Random, scale: number): Fault[] {
     [point, 'before'],
     [point, 'after'],
   ])
-  return times(Math.max(3, Math.ceil(24 * scale)), (index) => {
+  return times(Math.max(3, Math.ceil(32 * scale)), (index) => {
     const [point, moment] = index < points.length ? points[index]! : random.pick(points)
     return {
       do: 'kill at',
