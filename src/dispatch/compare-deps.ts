@@ -11,7 +11,7 @@ import type { Task } from '../tasks/task.ts'
 
 export interface CompareDepsOptions {
   runner: RunnerDeps
-  admitParsed(input: ParsedTaskInput): Promise<Admitted>
+  admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted>
   submitChild(id: string, admitted: Admitted): Promise<Task>
   cancel(id: string): Promise<Task>
   /** How the end of a task is heard of. */
@@ -29,7 +29,7 @@ export function createCompareDeps(options: CompareDepsOptions): CompareDeps {
     now,
     cancel,
     async submit(taskID, input, keepsWorktree) {
-      await submitChild(taskID, { ...(await admitParsed(input)), keepsWorktree })
+      await submitChild(taskID, { ...(await admitParsed(input, null)), keepsWorktree })
     },
     async whenOver(taskID, signal) {
       return viewTask(await whenFinished(waiting, taskID, Number.POSITIVE_INFINITY, signal), now())

@@ -21,7 +21,7 @@ export interface TaskPort {
   /** As `submit`; 200 is the first answer to a repeated idempotency key. `caller`: name of the API key. */
   accept(input: unknown, caller: string | null): Promise<{ status: 200 | 202; task: Task }>
   /** Resolves when the comparison is in Redis; its tasks are submitted when it runs. */
-  compare(input: unknown): Promise<Task>
+  compare(input: unknown, caller?: string | null): Promise<Task>
   submitMany(inputs: readonly unknown[], caller?: string | null): Promise<BatchItem[]>
   /** @throws {TierlineError} `task_not_found`, as all that take an id. */
   get(id: string): Promise<Task>
@@ -93,7 +93,7 @@ export type PassedAnswer = { status: number; headers: Readonly<Record<string, st
 
 export interface RoutingPort {
   routes(): Promise<RoutesView>
-  explain(input: unknown): Promise<Explanation>
+  explain(input: unknown, caller?: string | null): Promise<Explanation>
   models(): Promise<ModelView[]>
   /** @throws {TierlineError} `tier_not_found`; also takes `direct` and `nested`. */
   pauseTier(tier: string): Promise<TierView>

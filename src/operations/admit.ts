@@ -52,25 +52,26 @@ export function createAdmit(deps: AdmitDeps) {
   } = deps
 
   /** @throws {TierlineError} that names the field, what was given, and what would be right. */
-  async function admit(raw: unknown): Promise<Admitted> {
-    return admitParsed(parse(raw))
+  async function admit(raw: unknown, caller: string | null): Promise<Admitted> {
+    return admitParsed(parse(raw), caller)
   }
 
   function parse(raw: unknown): ParsedTaskInput {
     return parseTaskInput(raw, { maxPromptBytes: maxPromptBytes() })
   }
 
-  /** As `admit`, for an input that is parsed. */
-  async function admitParsed(input: ParsedTaskInput): Promise<Admitted> {
-    if (input.parentTaskID === undefined) return place(input)
-    const refusal = parentRefusal(await readRecord(input.parentTaskID))
+  /** As `admit`, for an input that is parsed. What an agent submits without a key counts as its task's. */
+  async function admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted> {
+    if (input.parentTaskID === undefined) return place(input, caller)
+    const parent = await readRecord(input.parentTaskID)
+    const refusal = parentRefusal(parent)
     if (refusal !== undefined) throw parentRefused(refusal, input.parentTaskID)
-    return below(await place(input))
+    return below(await place(input, caller ?? parent!.key))
   }
 
   /** As `admitParsed`, for a task that is there already: its parent may be over, and then nobody waits for it. */
-  async function readmit({ input }: Pick<TaskRecord, 'input'>): Promise<Admitted> {
-    const placed = await place(input)
+  async function readmit({ input, key }: Pick<TaskRecord, 'input' | 'key'>): Promise<Admitted> {
+    const placed = await place(input, key)
     if (input.parentTaskID === undefined) return placed
     const isOver = parentRefusal(await readRecord(input.parentTaskID)) !== undefined
     return isOver ? placed : below(placed)
@@ -98,36 +99,41 @@ export function createAdmit(deps: AdmitDeps) {
   }
 
   /** Where a task goes that nobody waits for. */
-  async function place(input: ParsedTaskInput): Promise<Admitted> {
-    if (input.sessionID !== undefined) return admitToSession(input, await findSession(input.sessionID))
+  async function place(input: ParsedTaskInput, key: string | null): Promise<Admitted> {
+    if (input.sessionID !== undefined) return admitToSession(input, await findSession(input.sessionID), key)
     const directory =
       input.directory === undefined ? null : await checkDirectory(input.directory, 'directory')
     if (input.isolation === 'worktree' && directory !== null) await checkRepository(directory)
-    return admitTo(directory, input, input)
+    return admitTo(directory, input, input, key)
   }
 
   /** The directory is the session's, and so is the route of one that names none. */
-  async function admitToSession(input: ParsedTaskInput, session: FoundSession): Promise<Admitted> {
+  async function admitToSession(
+    input: ParsedTaskInput,
+    session: FoundSession,
+    key: string | null,
+  ): Promise<Admitted> {
     const given = input.directory && (await checkDirectory(input.directory, 'directory'))
     const directory = session.directory && (await checkDirectory(session.directory, 'sessionID'))
     if (given && given !== directory) throw otherDirectory(given, directory, session.sessionID)
     const { type, tier, model } = input
     const asked = type ?? tier ?? model
     const route = asked === undefined ? sessionDefaultOf(session.metadata) : input
-    return admitTo(directory ?? null, input, route)
+    return admitTo(directory ?? null, input, route, key)
   }
 
   async function admitTo(
     directory: string | null,
     input: ParsedTaskInput,
     asked: RouteRequest,
+    key: string | null,
   ): Promise<Admitted> {
     checkPermissions(input, configuredRules(permissions(), table(), asked.type ?? input.type))
     await checkFiles(input)
     const route = await routeOf(input, asked, directory ?? undefined)
     const rule = input.type === undefined ? undefined : table().routes.get(input.type)
     const queueTimeoutMs = input.queueTimeoutMs ?? rule?.queueTimeoutMs ?? null
-    return { input, route, queue: queueOf(route), directory, queueTimeoutMs }
+    return { input, key, route, queue: queueOf(route), directory, queueTimeoutMs }
   }
 
   /** Asks the server again, then the directory's own catalog, before a name counts as unknown. */

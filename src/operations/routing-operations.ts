@@ -45,9 +45,9 @@ export function createRoutingOperations({
   }
 
   /** The route an input would get now, or the problem that would refuse it. Nothing is queued. */
-  async function explain(input: unknown): Promise<Explanation> {
+  async function explain(input: unknown, caller: string | null = null): Promise<Explanation> {
     try {
-      return { route: (await admit(input)).route, problem: null }
+      return { route: (await admit(input, caller)).route, problem: null }
     } catch (error) {
       if (!(error instanceof TierlineError)) throw error
       return { route: null, problem: problemOf(error) }

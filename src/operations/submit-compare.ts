@@ -12,7 +12,7 @@ import type { Admitted } from './submit.ts'
 const READING_AGENT = 'plan'
 
 export interface SubmitCompareDeps {
-  admitParsed(input: ParsedTaskInput): Promise<Admitted>
+  admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted>
   submitAdmitted(admitted: Admitted): Promise<Task>
   maxPromptBytes(): number
   /** Names of the verifiers in force. */
@@ -27,17 +27,17 @@ export function createSubmitCompare(deps: SubmitCompareDeps) {
   const { admitParsed, submitAdmitted, maxPromptBytes, verifiers } = deps
 
   /** @throws {TierlineError} all that a submit throws, `unknown_verifier`. */
-  return async (raw: unknown): Promise<Task> => {
+  return async (raw: unknown, caller: string | null = null): Promise<Task> => {
     const parsed = parseWith(CompareInput, raw, 'Cannot accept the comparison')
     const { input, spec } = splitCompareInput(parsed, isolationOf(parsed))
     checkPromptBytes(input, promptBytes(input), maxPromptBytes())
     if (spec.verify !== undefined) checkVerifier(spec.verify, verifiers())
     const columns = parsed.models === undefined ? 'tiers' : 'models'
     for (const [index, column] of spec.columns.entries())
-      await admitParsed(inputOfColumn(input, spec, column)).catch((error) => {
+      await admitParsed(inputOfColumn(input, spec, column), caller).catch((error) => {
         throw atColumn(error, columns, index)
       })
-    const admitted = await admitParsed(input)
+    const admitted = await admitParsed(input, caller)
     return submitAdmitted({ ...admitted, queue: NESTED_QUEUE, compare: spec })
   }
 }

@@ -13,7 +13,7 @@ import { type Accepted, type Admitted, deliveryOf, fieldsOf, newRecord, queueFul
 export interface SubmitOnceDeps {
   once: OnceStore
   parse(raw: unknown): ParsedTaskInput
-  admitParsed(input: ParsedTaskInput): Promise<Admitted>
+  admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted>
   deliverNew: DeliverNew
   maxWaitingTasks: number
   ageMs(): number
@@ -34,7 +34,7 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
     const key = { caller, idempotencyKey: idempotencyKey! }
     const fingerprint = fingerprintOf(input)
     try {
-      const admitted = await admitParsed(input).catch(async (refusal) => {
+      const admitted = await admitParsed(input, caller).catch(async (refusal) => {
         // What was accepted once stays so, whatever the table and the directories are now.
         const first = await once.read(key)
         if (first === undefined) throw refusal
@@ -60,7 +60,7 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
     /** The answer as it was given, also when the task is over or gone by now. */
     function repeated(first: FirstAnswer): Accepted {
       if (first.fingerprint !== fingerprint) throw reused(key.idempotencyKey, first.id)
-      const record = newRecord(first.id, { ...first, input }, first.createdAt)
+      const record = newRecord(first.id, { ...first, input, key: caller }, first.createdAt)
       return { status: 200, task: viewTask(record, first.createdAt) }
     }
   }

@@ -19,7 +19,7 @@ import { isParentRefusal, parentRefused } from './parent.ts'
 export interface SubmitDeps {
   records: RecordStore
   /** Parses and decides; @throws {TierlineError} for everything that is wrong with the input. */
-  admit(input: unknown): Promise<Admitted>
+  admit(input: unknown, caller: string | null): Promise<Admitted>
   /** Takes over where an idempotency key is given. */
   submitOnce(input: unknown, caller: string | null): Promise<Accepted>
   deliverNew: DeliverNew
@@ -37,6 +37,8 @@ export interface Accepted {
 /** An input that may be queued. */
 export interface Admitted {
   input: ParsedTaskInput
+  /** See `TaskRecord`. */
+  key: string | null
   route: Route
   queue: string
   /** Real path; `null`: the server's own working directory. */
@@ -58,9 +60,9 @@ export function createSubmit(deps: SubmitDeps) {
    * Resolves when the task is in Redis: the record first, then its delivery. Two round trips; records that come
    * together are written together. A record whose delivery got lost in between is delivered by maintenance.
    */
-  async function submit(raw: unknown): Promise<Task> {
-    if (hasKey(raw)) return (await submitOnce(raw, null)).task
-    return submitAdmitted(await admit(raw))
+  async function submit(raw: unknown, caller: string | null = null): Promise<Task> {
+    if (hasKey(raw)) return (await submitOnce(raw, caller)).task
+    return submitAdmitted(await admit(raw, caller))
   }
 
   async function submitAdmitted(admitted: Admitted): Promise<Task> {
@@ -78,7 +80,7 @@ export function createSubmit(deps: SubmitDeps) {
 
   /** As `submit`, and tells a repeat from a new task. `caller`: name of the API key, `null` without. */
   async function accept(raw: unknown, caller: string | null): Promise<Accepted> {
-    return hasKey(raw) ? submitOnce(raw, caller) : { status: 202, task: await submit(raw) }
+    return hasKey(raw) ? submitOnce(raw, caller) : { status: 202, task: await submit(raw, caller) }
   }
 
   /**
@@ -140,6 +142,7 @@ export function newRecord(
   id: string,
   {
     input,
+    key,
     route,
     queue,
     directory,
@@ -155,6 +158,7 @@ export function newRecord(
     id,
     state: delayMs > 0 ? 'delayed' : 'waiting',
     input,
+    key,
     queue,
     type: input.type ?? null,
     tier: route.tier,
@@ -194,13 +198,14 @@ export function newRecord(
 
 /** What of a new record differs from an empty hash. */
 export function fieldsOf(record: TaskRecord): RecordFields {
-  const { input, route, queue, createdAt, directory, delayUntil, queueTimeoutMs } = record
+  const { input, key, route, queue, createdAt, directory, delayUntil, queueTimeoutMs } = record
   const fields: Record<string, string | number> = {
     input: JSON.stringify(input),
     route: JSON.stringify(route),
     queue,
     createdAt,
   }
+  if (key !== null) fields.key = key
   if (directory !== null) fields.directory = directory
   if (record.exclusiveBelow !== null) fields.exclusiveBelow = record.exclusiveBelow
   if (record.compare !== null) fields.compare = JSON.stringify(record.compare)

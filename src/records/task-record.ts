@@ -58,6 +58,8 @@ export interface TaskRecord {
   id: string
   state: TaskState
   input: ParsedTaskInput
+  /** Name of the API key it was submitted with, else that of the task above it; `null`: none. */
+  key: string | null
   queue: string
   type: string | null
   tier: string | null
@@ -120,6 +122,7 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     id,
     state: hash.state as TaskState,
     input,
+    key: hash.key ?? null,
     queue: hash.queue!,
     type: input.type ?? null,
     tier: route.tier,

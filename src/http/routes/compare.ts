@@ -40,8 +40,8 @@ export function registerCompareRoute(app: HttpApp, tasks: TaskPort): void {
       response: { 202: Task },
     },
     ...NO_VALIDATION,
-    handler: async ({ body }, reply) => {
-      const task = await tasks.compare(body)
+    handler: async ({ body, caller }, reply) => {
+      const task = await tasks.compare(body, caller)
       return reply.code(202).header('location', task.links.self).send(task)
     },
   })

@@ -43,6 +43,6 @@ export function registerRoutingRoutes(app: HttpApp, routing: RoutingPort): void 
       response: { 200: Explanation },
     },
     ...NO_VALIDATION,
-    handler: ({ body }) => routing.explain(body),
+    handler: ({ body, caller }) => routing.explain(body, caller),
   })
 }

@@ -14,7 +14,7 @@ import type { TaskGates } from '../task-gates.ts'
 export interface AcceptMessageDeps extends Omit<SubmitDeps, 'admit' | 'submitOnce'> {
   once: Omit<SubmitOnceDeps, 'parse' | 'admitParsed'>
   gates: TaskGates
-  admitToSession(input: ParsedTaskInput, session: FoundSession): Promise<Admitted>
+  admitToSession(input: ParsedTaskInput, session: FoundSession, caller: string | null): Promise<Admitted>
   maxPromptBytes(): number
 }
 
@@ -36,7 +36,7 @@ export function createAcceptMessage(deps: AcceptMessageDeps) {
     const { busy, messageID, input } = readMessage(session, body)
     checkLength(input, maxPromptBytes())
     const admit = async (): Promise<Admitted> => {
-      const admitted = await admitToSession(input, session)
+      const admitted = await admitToSession(input, session, caller)
       return (await isOfRunning(session)) ? { ...admitted, queue: NESTED_QUEUE } : admitted
     }
     if ((busy ?? busyOf(metadata)) !== 'reject') return { task: await submit(createTaskID()), input }
