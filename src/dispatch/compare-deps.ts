@@ -5,7 +5,7 @@ import { viewTask } from '../records/task-record.ts'
 import { judge, type RunVerifier } from '../runner/judge.ts'
 import { removeWorktreeOf } from '../runner/own-worktree.ts'
 import type { CompareDeps } from '../runner/run-compare.ts'
-import type { RunnerDeps } from '../runner/run-task.ts'
+import type { RunnerDeps } from '../runner/task-run.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import type { Task } from '../tasks/task.ts'
 

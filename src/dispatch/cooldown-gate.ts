@@ -1,7 +1,7 @@
 import type { Gate } from '../gates/gate.ts'
 import type { Cooldowns } from '../limits/cooldowns.ts'
 import type { TaskRecord } from '../records/task-record.ts'
-import type { TaskLimits } from '../runner/run-task.ts'
+import type { TaskLimits } from '../runner/task-run.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import { candidatesOf, chooseModel } from './choose-model.ts'
 

@@ -1,6 +1,6 @@
 import type { TaskRecord } from '../records/task-record.ts'
 import type { RoutingTable } from '../routing/table.ts'
-import type { TaskLimits } from '../runner/run-task.ts'
+import type { TaskLimits } from '../runner/task-run.ts'
 
 export interface LimitsConfig {
   table(): RoutingTable

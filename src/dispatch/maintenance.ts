@@ -1,7 +1,8 @@
 /** What must be done now and then by somebody: one process at a time, elected by a key with expiry. */
 import { deliveryOf } from '../operations/submit.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
-import type { LiveTask, RecordStore } from '../records/record-store.ts'
+import type { LiveTask } from '../records/record-reader.ts'
+import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'

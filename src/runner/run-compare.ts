@@ -16,7 +16,7 @@ import { NO_USAGE } from '../tasks/usage.ts'
 import { failure, failureOf } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal } from './journal.ts'
-import type { Disposition } from './run-task.ts'
+import type { Disposition } from './task-run.ts'
 
 const MOST_DIFF_CHARS = 256 * 1024
 /** Each of the tasks has limits of its own; this one is for tasks that never get to start. */

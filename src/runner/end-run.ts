@@ -1,0 +1,80 @@
+/** The ways a run comes to its end: the task is over, comes again later, or goes to another worker. */
+import type { RecordFields } from '../records/record-fields.ts'
+import type { TaskRecord } from '../records/task-record.ts'
+import type { TaskFailure } from '../tasks/task.ts'
+import { abortSession } from './abort-session.ts'
+import { failure, outcomeUncertain } from './failure.ts'
+import { diffOf, leaveWorktree } from './own-worktree.ts'
+import { backoffMs } from './retry-policy.ts'
+import type { Disposition, TaskRun } from './task-run.ts'
+
+export function fail(run: TaskRun, error: TaskFailure): Promise<Disposition> {
+  return finish(run, 'failed', error)
+}
+
+export async function finish(
+  { record, deps, journal }: TaskRun,
+  state: 'succeeded' | 'failed' | 'cancelled',
+  error?: TaskFailure,
+): Promise<Disposition> {
+  // Before anything is final: what cannot be told now is told at the next attempt.
+  const diff = state === 'succeeded' && record.worktree !== null && { diff: await diffOf(record, deps) }
+  journal.add({ type: 'task-finished', state, ...(error && { error }) })
+  const written = await journal.commit(
+    { ...spentFields(record), ...diff, ...(error && { error: JSON.stringify(error) }) },
+    state,
+  )
+  if (written && record.input.isolation === 'worktree') await leaveWorktree(record, deps)
+  return written ? { status: 'finished', state, ...(error && { error }) } : { status: 'stale' }
+}
+
+/** OpenCode is away: the same request again later, since nothing new is paid for. */
+export function tryLater(run: TaskRun): Promise<Disposition> {
+  return backOff(run, backoffMs(run.record.attempt, run.deps.retry))
+}
+
+export async function backOff(run: TaskRun, wantedMs: number): Promise<Disposition> {
+  const { record, deps, deadlineAt, interruption, journal } = run
+  const delayMs = Math.max(0, Math.min(wantedMs, deadlineAt - deps.now()))
+  const written = await journal.commit(
+    { ...spentFields(record), delayUntil: deps.now() + delayMs },
+    'delayed',
+  )
+  if (!written) return { status: 'stale' }
+  // The write itself may have brought the news: the next claim ends the task, so let it come now.
+  return interruption.reason() === 'cancelled' ? { status: 'handed-over' } : { status: 'backoff', delayMs }
+}
+
+/** Ends or hands over, as the first interruption says. */
+export async function endInterrupted(run: TaskRun): Promise<Disposition> {
+  const { record, limits, interruption, journal } = run
+  const reason = interruption.reason() ?? record.checkpoint?.abort
+  if (reason === 'stale') return { status: 'stale' }
+  if (reason === 'stop') {
+    const written = await journal.commit(spentFields(record), 'waiting')
+    return written ? { status: 'handed-over' } : { status: 'stale' }
+  }
+  // A take-over may find an abort that was decided and not done; a second one does no harm.
+  let isReached = true
+  if (record.sessionID !== null && record.checkpoint !== null) {
+    const mine = await abortSession(run).catch(() => {
+      isReached = false
+      return true
+    })
+    if (!mine) return { status: 'stale' }
+  }
+  if (reason === 'cancelled') return finish(run, 'cancelled', failure('cancelled', 'The task was cancelled'))
+  const seconds = Math.round(limits.timeoutMs / 1000)
+  if (!isReached) return fail(run, outcomeUncertain(record.server!, seconds))
+  return fail(run, failure('task_timeout', `Cannot finish the task: ${seconds} s since its start are over`))
+}
+
+/** What a task has come to so far, ready to be written. */
+export function spentFields(record: TaskRecord): RecordFields {
+  return {
+    checkpoint: record.checkpoint === null ? '' : JSON.stringify(record.checkpoint),
+    done: JSON.stringify(record.done),
+    usage: JSON.stringify(record.usage),
+    costMicroUsd: record.costMicroUsd,
+  }
+}

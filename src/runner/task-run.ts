@@ -1,0 +1,70 @@
+/** One run of one task: what all steps of its story share. */
+import type { Write, WriteResult } from '../records/record-store.ts'
+import type { TaskRecord } from '../records/task-record.ts'
+import type { TaskEvent } from '../tasks/event.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import type { TaskFailure } from '../tasks/task.ts'
+import type { Usage } from '../tasks/usage.ts'
+import type { AskDeps } from './ask-desk.ts'
+import type { InterruptionSource } from './interruption.ts'
+import type { Journal } from './journal.ts'
+import type { OpenSessionDeps } from './open-session.ts'
+import type { RetryPolicy } from './retry-policy.ts'
+
+export interface TaskRun {
+  /** Changes as the task goes on; what is final is what the journal has written. */
+  readonly record: TaskRecord
+  readonly deps: RunnerDeps
+  readonly limits: TaskLimits
+  /** When the time of the task is over, epoch ms. */
+  readonly deadlineAt: number
+  readonly interruption: InterruptionSource
+  readonly journal: Journal
+  /** The abort of the turn in flight, once it is decided. */
+  aborting: Promise<boolean> | undefined
+}
+
+export interface RunnerDeps extends OpenSessionDeps {
+  write(write: Write): Promise<WriteResult>
+  /** Notes down that the turn of the checkpoint is aborted for good: it may be revived. */
+  bury(record: TaskRecord, now: number): Promise<void>
+  /** The log of a task so far, for a take-over. */
+  readLog(id: string): Promise<TaskEvent[]>
+  /** What `usage` costs; `reported` is what the server says it does. */
+  price(model: ModelID, usage: Usage, reportedMicroUsd: number): number
+  defaultAgent: string
+  /** The models this task may use by the table in force now, most wanted first; one for a pinned model. */
+  modelsOf(record: TaskRecord): readonly ModelID[]
+  limitsOf(record: TaskRecord): TaskLimits
+  /** True: the model failed others just now. */
+  isCooling(model: ModelID): boolean
+  /** Keeps the model from others for a while; `retryAfterMs` is what its provider asked to wait. */
+  cool(model: ModelID, retryAfterMs: number): Promise<void>
+  /** What to call once a step of the model went well; `undefined`: nobody waits to hear of it. */
+  probe(model: ModelID, taskID: string): Promise<(() => void) | undefined>
+  /** How the asks of a task are answered. */
+  asksOf(record: TaskRecord): AskDeps
+  retry: RetryPolicy
+  now(): number
+}
+
+/** What ends a task or a turn of it that would go on for ever. */
+export interface TaskLimits {
+  /** Wall clock from the first start of the task. */
+  timeoutMs: number
+  /** From the submit, or the end of its delay, to the first start. */
+  queueTimeoutMs: number
+  /** Of the model, in one turn. */
+  maxSteps: number
+  /** Of the stream, while the model is to speak. */
+  silenceMs: number
+  /** From the first failure of a provider to the next step that goes well. */
+  retryWaitMs: number
+}
+
+/** What becomes of the delivery. `stale`: another worker has the task; touch nothing. */
+export type Disposition =
+  | { status: 'finished'; state: 'succeeded' | 'failed' | 'cancelled'; error?: TaskFailure }
+  | { status: 'backoff'; delayMs: number }
+  | { status: 'handed-over' }
+  | { status: 'stale' }
