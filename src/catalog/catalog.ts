@@ -2,11 +2,22 @@
 import type { ModelID } from '../tasks/model-id.ts'
 
 /** Integers, micro-USD (1 USD = 1,000,000) per million tokens. */
-export interface Price {
+export interface Rates {
   inputMicroUsdPerMTok: number
   outputMicroUsdPerMTok: number
   cacheReadMicroUsdPerMTok: number
   cacheWriteMicroUsdPerMTok: number
+}
+
+/** What a model costs. */
+export interface Price extends Rates {
+  /** Other rates for long prompts, lowest first; absent: there are none. */
+  bands?: readonly PriceBand[] | undefined
+}
+
+/** Holds for the whole of a request whose prompt has more tokens than that, cached ones counted. */
+export interface PriceBand extends Rates {
+  aboveContextTokens: number
 }
 
 export interface CatalogModel {

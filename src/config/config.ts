@@ -1,5 +1,5 @@
 /** One version of what the file says, or of what holds without one. Never changes. */
-import type { Price } from '../catalog/catalog.ts'
+import type { Price, Rates } from '../catalog/catalog.ts'
 import { createRoutingTable, type RouteRule, type RoutingTable } from '../routing/table.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Permissions } from '../tasks/permissions.ts'
@@ -155,14 +155,26 @@ function pricesOf({ models }: FileContent): ReadonlyMap<string, Price> {
   const prices = new Map<string, Price>()
   for (const [name, { price }] of Object.entries(models)) {
     if (!price) continue
-    prices.set(name, {
-      inputMicroUsdPerMTok: microUsd(price.inputUsdPerMTok),
-      outputMicroUsdPerMTok: microUsd(price.outputUsdPerMTok),
-      cacheReadMicroUsdPerMTok: microUsd(price.cacheReadUsdPerMTok ?? price.inputUsdPerMTok),
-      cacheWriteMicroUsdPerMTok: microUsd(price.cacheWriteUsdPerMTok ?? price.inputUsdPerMTok),
-    })
+    const bands = price.bands
+      ?.map((band) => ({ aboveContextTokens: band.aboveContextTokens, ...ratesOf(band) }))
+      .sort((a, b) => a.aboveContextTokens - b.aboveContextTokens)
+    prices.set(name, { ...ratesOf(price), ...(bands && { bands }) })
   }
   return prices
+}
+
+function ratesOf(rates: {
+  inputUsdPerMTok: number
+  outputUsdPerMTok: number
+  cacheReadUsdPerMTok?: number | undefined
+  cacheWriteUsdPerMTok?: number | undefined
+}): Rates {
+  return {
+    inputMicroUsdPerMTok: microUsd(rates.inputUsdPerMTok),
+    outputMicroUsdPerMTok: microUsd(rates.outputUsdPerMTok),
+    cacheReadMicroUsdPerMTok: microUsd(rates.cacheReadUsdPerMTok ?? rates.inputUsdPerMTok),
+    cacheWriteMicroUsdPerMTok: microUsd(rates.cacheWriteUsdPerMTok ?? rates.inputUsdPerMTok),
+  }
 }
 
 function microUsd(usd: number): number {

@@ -42,6 +42,14 @@ export function crossCheck(file: FileContent, source: YamlSource): ConfigProblem
       unknownTier(['routes', type, 'tier'], target.tier)
   }
   if (file.default !== undefined && !tierNames.includes(file.default)) unknownTier(['default'], file.default)
+  for (const [name, { price }] of Object.entries(file.models)) {
+    const thresholds = (price?.bands ?? []).map(({ aboveContextTokens }) => aboveContextTokens)
+    for (const [index, given] of thresholds.entries())
+      if (thresholds.indexOf(given) < index)
+        add(['models', name, 'price', 'bands', index, 'aboveContextTokens'], 'value', 'has a band already', {
+          given,
+        })
+  }
   for (const [index, { scope, per }] of file.budgets.entries()) {
     const path = ['budgets', index, 'scope']
     const [kind, name = ''] = [scope.split(':', 1)[0], scope.slice(scope.indexOf(':') + 1)]

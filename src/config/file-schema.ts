@@ -68,14 +68,27 @@ const Target = z
   .regex(/^[^\s/]+(\/\S+)?$/, 'must be the name of a tier, "provider/model", or a rule')
   .meta({ description: 'The name of a tier, or "provider/model".' })
 
-const Price = z
-  .strictObject({
-    inputUsdPerMTok: Usd.meta({ description: 'Tokens that were not read from the cache.' }),
-    outputUsdPerMTok: Usd.meta({ description: 'Reasoning is billed as output too.' }),
-    cacheReadUsdPerMTok: Usd.optional().meta({ description: 'Absent: as input.' }),
-    cacheWriteUsdPerMTok: Usd.optional().meta({ description: 'Absent: as input.' }),
-  })
-  .meta({ description: 'Beats what the catalog says, in USD per million tokens. 0 is known to be free.' })
+const Rates = z.strictObject({
+  inputUsdPerMTok: Usd.meta({ description: 'Tokens that were not read from the cache.' }),
+  outputUsdPerMTok: Usd.meta({ description: 'Reasoning is billed as output too.' }),
+  cacheReadUsdPerMTok: Usd.optional().meta({ description: 'Absent: as input.' }),
+  cacheWriteUsdPerMTok: Usd.optional().meta({ description: 'Absent: as input.' }),
+})
+
+const Price = Rates.extend({
+  bands: z
+    .array(
+      z.strictObject({
+        aboveContextTokens: z.int().min(1).max(100_000_000).meta({
+          description: 'Tokens of the prompt, cached ones counted; with more, the whole request costs this.',
+        }),
+        ...Rates.shape,
+      }),
+    )
+    .min(1)
+    .optional()
+    .meta({ description: 'Other prices for long prompts; where several fit, the highest.' }),
+}).meta({ description: 'Beats what the catalog says, in USD per million tokens. 0 is known to be free.' })
 
 const ModelLimits = z.strictObject({
   concurrency: Count.optional().meta({

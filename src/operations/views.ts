@@ -1,5 +1,5 @@
 /** What is told of models, routes and routing decisions. Pure but for what it is given. */
-import type { CatalogSnapshot } from '../catalog/catalog.ts'
+import type { CatalogSnapshot, Price } from '../catalog/catalog.ts'
 import { effectivePrice } from '../routing/cost.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import type { ModelView, RoutesView } from '../tasks/views.ts'
@@ -17,7 +17,7 @@ export function viewModels(
       modelID: model.modelID,
       name: model.name,
       tiers: table.tiers.filter(({ models }) => models.includes(model.model)).map(({ name }) => name),
-      price: effectivePrice(model.model, catalog, table.prices),
+      price: viewPrice(effectivePrice(model.model, catalog, table.prices)),
       contextTokens: model.contextTokens,
       outputTokens: model.outputTokens,
       tools: model.tools,
@@ -35,7 +35,7 @@ export function viewModels(
       modelID: model.slice(slash + 1),
       name: model,
       tiers: table.tiers.filter(({ models }) => models.includes(model)).map(({ name }) => name),
-      price: table.prices.get(model) ?? null,
+      price: viewPrice(effectivePrice(model, catalog, table.prices)),
       contextTokens: 0,
       outputTokens: 0,
       tools: false,
@@ -44,6 +44,10 @@ export function viewModels(
     })
   }
   return views.sort((a, b) => Number(b.tiers.length > 0) - Number(a.tiers.length > 0))
+}
+
+function viewPrice(price: Price | null): ModelView['price'] {
+  return price && { ...price, bands: price.bands && [...price.bands] }
 }
 
 export function viewRoutes(

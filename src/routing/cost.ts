@@ -1,4 +1,4 @@
-import type { CatalogSnapshot, Price } from '../catalog/catalog.ts'
+import type { CatalogSnapshot, Price, Rates } from '../catalog/catalog.ts'
 import { type ModelID, splitModelID } from '../tasks/model-id.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { modelsOf } from './catalog-index.ts'
@@ -6,17 +6,24 @@ import { modelsOf } from './catalog-index.ts'
 const TOKENS_PER_MTOK = 1_000_000n
 
 /**
- * Cost of some tokens, in whole micro-USD; half of one rounds up, so that many turns do not drift.
+ * Cost of one request to a model, in whole micro-USD; half of one rounds up, so that many do not drift.
  *
- * Reasoning is billed as output. Exact: tokens times price may exceed what a double holds.
+ * Of one request, since the length of its prompt decides on the rates. Reasoning is billed as output. Exact:
+ * tokens times price may exceed what a double holds.
  */
 export function costMicroUsd(price: Price, usage: Usage): number {
+  const rates = ratesFor(price, usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens)
   const scaled =
-    BigInt(usage.inputTokens) * BigInt(price.inputMicroUsdPerMTok) +
-    (BigInt(usage.outputTokens) + BigInt(usage.reasoningTokens)) * BigInt(price.outputMicroUsdPerMTok) +
-    BigInt(usage.cacheReadTokens) * BigInt(price.cacheReadMicroUsdPerMTok) +
-    BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWriteMicroUsdPerMTok)
+    BigInt(usage.inputTokens) * BigInt(rates.inputMicroUsdPerMTok) +
+    (BigInt(usage.outputTokens) + BigInt(usage.reasoningTokens)) * BigInt(rates.outputMicroUsdPerMTok) +
+    BigInt(usage.cacheReadTokens) * BigInt(rates.cacheReadMicroUsdPerMTok) +
+    BigInt(usage.cacheWriteTokens) * BigInt(rates.cacheWriteMicroUsdPerMTok)
   return Number((scaled + TOKENS_PER_MTOK / 2n) / TOKENS_PER_MTOK)
+}
+
+/** The rates of a request whose prompt has so many tokens, cached ones counted. */
+export function ratesFor(price: Price, contextTokens: number): Rates {
+  return price.bands?.findLast(({ aboveContextTokens }) => contextTokens > aboveContextTokens) ?? price
 }
 
 /**

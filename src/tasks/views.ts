@@ -3,11 +3,15 @@ import { z } from 'zod'
 import { Problem } from './problem.ts'
 import { Route } from './route.ts'
 
-const Price = z.object({
+const Rates = z.object({
   inputMicroUsdPerMTok: z.int(),
   outputMicroUsdPerMTok: z.int(),
   cacheReadMicroUsdPerMTok: z.int(),
   cacheWriteMicroUsdPerMTok: z.int(),
+})
+const Price = Rates.extend({
+  /** What longer prompts cost instead, lowest first; absent: the same. */
+  bands: z.array(Rates.extend({ aboveContextTokens: z.int() })).optional(),
 })
 
 export const ModelView = z.object({

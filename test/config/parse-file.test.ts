@@ -124,9 +124,33 @@ http: { allowedHosts: [tierline.internal], corsOrigins: [https://ui.example] }
       cacheReadMicroUsdPerMTok: 10_000,
       cacheWriteMicroUsdPerMTok: 100_000,
     })
+    expect(table.prices.get('acme/nano')).not.toHaveProperty('bands')
     expect(table.prices.get('ollama')?.cacheReadMicroUsdPerMTok).toBe(0)
     expect(table.prices.get('globex')?.cacheReadMicroUsdPerMTok).toBe(2_000_000)
     expect(table.warnings).toEqual([])
+  })
+
+  test('sorts the prices of long prompts', () => {
+    const { table } = configOf(`${TIERS}models:
+  acme/big:
+    price:
+      inputUsdPerMTok: 2
+      outputUsdPerMTok: 12
+      bands:
+        - { aboveContextTokens: 500000, inputUsdPerMTok: 8, outputUsdPerMTok: 24 }
+        - { aboveContextTokens: 200000, inputUsdPerMTok: 4, outputUsdPerMTok: 18, cacheReadUsdPerMTok: 0.4 }
+`)
+
+    expect(table.prices.get('acme/big')?.bands).toEqual([
+      {
+        aboveContextTokens: 200_000,
+        inputMicroUsdPerMTok: 4_000_000,
+        outputMicroUsdPerMTok: 18_000_000,
+        cacheReadMicroUsdPerMTok: 400_000,
+        cacheWriteMicroUsdPerMTok: 4_000_000,
+      },
+      expect.objectContaining({ aboveContextTokens: 500_000, outputMicroUsdPerMTok: 24_000_000 }),
+    ])
   })
 
   test('keeps limits and budgets, and warns that nothing enforces them yet', () => {
@@ -349,6 +373,23 @@ describe('parseFile(), a bad file', () => {
       'a price by half',
       `${TIERS}models: { a/b: { price: { inputUsdPerMTok: 1 } } }`,
       '4:25: models.a/b.price.outputUsdPerMTok: is required',
+    ],
+    [
+      'a band without a threshold',
+      `${TIERS}models: { a/b: { price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1, bands: [{ inputUsdPerMTok: 1, outputUsdPerMTok: 1 }] } } }`,
+      '4:76: models.a/b.price.bands.0.aboveContextTokens: is required',
+    ],
+    [
+      'two bands of one threshold',
+      `${TIERS}models:
+  a/b:
+    price:
+      inputUsdPerMTok: 1
+      outputUsdPerMTok: 1
+      bands:
+        - { aboveContextTokens: 9, inputUsdPerMTok: 1, outputUsdPerMTok: 1 }
+        - { aboveContextTokens: 9, inputUsdPerMTok: 2, outputUsdPerMTok: 1 }`,
+      '11:33: models.a/b.price.bands.1.aboveContextTokens: has a band already',
     ],
     [
       'broken YAML',

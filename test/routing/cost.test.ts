@@ -23,6 +23,28 @@ describe('costMicroUsd()', () => {
     expect(costMicroUsd(price, { ...NO_USAGE, ...usage })).toBe(cost)
   })
 
+  test.each([
+    ['below', { inputTokens: 199_999, cacheReadTokens: 1 }, 599_997],
+    ['at the threshold', { inputTokens: 200_000 }, 600_000],
+    ['above it, whole', { inputTokens: 200_001, outputTokens: 1000 }, 1_200_006 + 22_500],
+    ['above it by what was cached', { inputTokens: 100_000, cacheReadTokens: 100_001 }, 600_000 + 60_001],
+    ['above it by what is cached now', { inputTokens: 1, cacheWriteTokens: 200_000 }, 6 + 1_500_000],
+    ['above the next', { inputTokens: 500_001 }, 5_000_010],
+    ['below it with much output', { inputTokens: 1, outputTokens: 1_000_000 }, 15_000_003],
+  ])('bills a prompt %s by the band it is in', (_, usage, cost) => {
+    const bands = [
+      {
+        aboveContextTokens: 200_000,
+        inputMicroUsdPerMTok: 6_000_000,
+        outputMicroUsdPerMTok: 22_500_000,
+        cacheReadMicroUsdPerMTok: 600_000,
+        cacheWriteMicroUsdPerMTok: 7_500_000,
+      },
+      { ...price, aboveContextTokens: 500_000, inputMicroUsdPerMTok: 10_000_000 },
+    ]
+    expect(costMicroUsd({ ...price, bands }, { ...NO_USAGE, ...usage })).toBe(cost)
+  })
+
   test('rounds to the nearest micro-USD, half of one up', () => {
     const half = { ...price, inputMicroUsdPerMTok: 500_000 }
     expect(costMicroUsd(half, { ...NO_USAGE, inputTokens: 1 })).toBe(1)

@@ -18,6 +18,28 @@ describe('catalogOf()', () => {
     })
   })
 
+  test('takes the prices of long prompts, lowest first', () => {
+    const band = (size: number, input: number, type = 'context') => ({
+      ...{ input, output: 18, cache: { read: 0.4, write: 0 } },
+      tier: { type, size },
+    })
+    const cost = { input: 2, output: 12, cache: { read: 0.2, write: 0 } }
+    const long = { input: 3, output: 18, cache: { read: 0.4, write: 0 } }
+    const bandsOf = (more: object) =>
+      catalogOf(offer({ cost: { ...cost, ...more } }), [], {}, []).models[0]?.price?.bands?.map(
+        ({ aboveContextTokens, inputMicroUsdPerMTok }) => [aboveContextTokens, inputMicroUsdPerMTok],
+      )
+
+    expect(bandsOf({ tiers: [band(500_000, 8), band(272_000, 4), band(9, 9, 'batch')] })).toEqual([
+      [272_000, 4_000_000],
+      [500_000, 8_000_000],
+    ])
+    expect(bandsOf({ tiers: [band(200_000, 4)], experimentalOver200K: long })).toEqual([[200_000, 4_000_000]])
+    expect(bandsOf({ experimentalOver200K: long })).toEqual([[200_000, 3_000_000]])
+    expect(bandsOf({})).toBeUndefined()
+    expect(bandsOf({ tiers: 'of another shape' })).toBeUndefined()
+  })
+
   test('takes a price of 0 for unknown, unless the provider is free', () => {
     const free = offer({ cost: { input: 0, output: 0, cache: { read: 0, write: 0 } } })
     expect(catalogOf(free, [], {}, []).models[0]?.price).toBeNull()

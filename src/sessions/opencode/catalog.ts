@@ -1,7 +1,10 @@
 /** What OpenCode offers, as a catalog. Pure. */
-import type { CatalogModel, CatalogSnapshot, Price } from '../../catalog/catalog.ts'
+import type { CatalogModel, CatalogSnapshot, Price, PriceBand, Rates } from '../../catalog/catalog.ts'
 import type { ModelID } from '../../tasks/model-id.ts'
-import type { Agents, Config, Providers, WireModel } from './wire.ts'
+import type { Agents, Config, Providers, WireModel, WireRates } from './wire.ts'
+
+/** Where OpenCode knows of one band only. */
+const LONG_CONTEXT_TOKENS = 200_000
 
 /** Prices are integers here; OpenCode has USD per million tokens, and 0 for a price it does not know. */
 export function catalogOf(
@@ -37,6 +40,22 @@ function modelOf(providerID: string, model: WireModel, isFree: boolean): Catalog
 function priceOf(cost: WireModel['cost'], isFree: boolean): Price | null {
   const { input = 0, output = 0, cache = { read: 0, write: 0 } } = cost ?? {}
   if (input === 0 && output === 0 && !isFree) return null
+  const bands = bandsOf(cost)
+  return { ...ratesOf({ input, output, cache }), ...(bands.length > 0 && { bands }) }
+}
+
+/** As OpenCode bills: the band with the highest threshold that the prompt exceeds. */
+function bandsOf(cost: WireModel['cost']): PriceBand[] {
+  const tiers = cost?.tiers?.filter(({ tier }) => tier.type === 'context')
+  if (tiers?.length)
+    return tiers
+      .map((rates) => ({ aboveContextTokens: rates.tier.size, ...ratesOf(rates) }))
+      .sort((a, b) => a.aboveContextTokens - b.aboveContextTokens)
+  const long = cost?.experimentalOver200K
+  return long ? [{ aboveContextTokens: LONG_CONTEXT_TOKENS, ...ratesOf(long) }] : []
+}
+
+function ratesOf({ input, output, cache }: WireRates): Rates {
   return {
     inputMicroUsdPerMTok: microUsd(input),
     outputMicroUsdPerMTok: microUsd(output),

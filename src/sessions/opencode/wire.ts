@@ -167,18 +167,26 @@ export const Branches = z.object({ branch: Text.optional(), default_branch: Text
 
 export const Changes = z.array(z.object({ patch: Text.default('') }))
 
+const WireRates = z.object({
+  input: Count,
+  output: Count,
+  cache: z.object({ read: Count, write: Count }).default({ read: 0, write: 0 }),
+})
+export type WireRates = z.infer<typeof WireRates>
+
 const WireModel = z.object({
   id: Text,
   name: Text.optional(),
   status: Text.default('active'),
   capabilities: z.object({ toolcall: z.boolean().default(false) }).optional(),
-  cost: z
-    .object({
-      input: Count,
-      output: Count,
-      cache: z.object({ read: Count, write: Count }).default({ read: 0, write: 0 }),
-    })
-    .optional(),
+  /** `tiers` beat `experimentalOver200K`, which says the same of older models; both may be there. */
+  cost: WireRates.extend({
+    tiers: z
+      .array(WireRates.extend({ tier: z.object({ type: Text, size: z.number() }) }))
+      .optional()
+      .catch(undefined),
+    experimentalOver200K: WireRates.optional().catch(undefined),
+  }).optional(),
   limit: z.object({ context: Count, output: Count }).default({ context: 0, output: 0 }),
 })
 export type WireModel = z.infer<typeof WireModel>
