@@ -1,7 +1,6 @@
 /** A server of sessions whose models all speak at a steady pace, and say in each delta when they did. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionBackend, Turn, TurnEvent } from '../src/sessions/backend.ts'
-import { NO_USAGE } from '../src/tasks/usage.ts'
 import { clockMs } from './clock.ts'
 import { createNoopBackend } from './noop-backend.ts'
 
@@ -67,7 +66,7 @@ export function createMetronome(): Metronome {
       text += delta
     }
     yield { type: 'part-ended', kind: 'text', partID, text }
-    const spent = { usage: NO_USAGE, costMicroUsd: 0, steps: 1 }
+    const spent = { spendings: [], steps: 1 }
     yield {
       type: 'turn-ended',
       outcome: { status: 'finished', finish: 'stop', text, model: turn.model, ...spent },

@@ -57,13 +57,15 @@ export function createNoopBackend(): SessionBackend {
       const partID = `prt_${messageID}`
       yield { type: 'text', kind: 'text', partID, offset: 0, text: TEXT }
       yield { type: 'part-ended', kind: 'text', partID, text: TEXT }
-      const spent = { usage: USAGE, costMicroUsd: 27, steps: 1 }
-      yield { type: 'usage', ...spent, goesOn: false }
+      const spendings = [{ id: messageID, model, usage: USAGE, costMicroUsd: 27, isEstimated: false }]
+      yield { type: 'spent', spendings, goesOn: false }
+      yield { type: 'step', steps: 1, goesOn: false }
       yield {
         type: 'turn-ended',
-        outcome: { status: 'finished', finish: 'stop', text: TEXT, model, ...spent },
+        outcome: { status: 'finished', finish: 'stop', text: TEXT, model, spendings, steps: 1 },
       }
     },
+    spentOn: async () => [],
     async answerAsk() {
       return false
     },

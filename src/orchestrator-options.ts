@@ -32,6 +32,8 @@ export interface Limits {
   taskAgeMs: number
   maxFinishedTasks: number
   maxLogEvents: number
+  /** How many days the costs of a day are kept after it. */
+  ledgerDays: number
   /** How long an idempotency key is remembered. */
   idempotencyAgeMs: number
 }

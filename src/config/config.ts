@@ -49,6 +49,7 @@ export interface Limits {
   readonly taskAgeMs: number
   readonly maxFinishedTasks: number
   readonly maxLogEvents: number
+  readonly ledgerDays: number
   readonly idempotencyAgeMs: number
 }
 

@@ -238,6 +238,9 @@ const withDefaults = {
       maxLogEvents: z.int().min(100).max(1_000_000).default(10_000).meta({
         description: 'Events of one log; the oldest go first, and readers are told.',
       }),
+      ledgerDays: z.int().min(1).max(3_650).default(400).meta({
+        description: 'Days that the costs of a day are kept after it, whatever became of its tasks.',
+      }),
       idempotencyAgeMs: z
         .int()
         .min(MINUTE)

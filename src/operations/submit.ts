@@ -12,7 +12,6 @@ import { problemOf } from '../tasks/problem.ts'
 import type { Route } from '../tasks/route.ts'
 import type { Task } from '../tasks/task.ts'
 import { createTaskID } from '../tasks/task-id.ts'
-import { NO_USAGE } from '../tasks/usage.ts'
 import type { DeliverNew } from './deliver-new.ts'
 import { isParentRefusal, parentRefused } from './parent.ts'
 
@@ -188,8 +187,8 @@ export function newRecord(
     sessionID: null,
     checkpoint: null,
     done: [],
-    usage: NO_USAGE,
-    costMicroUsd: 0,
+    spent: [],
+    turnSpent: [],
     error: null,
     waitingFor: null,
     asks: [],

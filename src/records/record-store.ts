@@ -4,6 +4,8 @@
  * Writes of a running task carry the fence of its claim: a worker that was taken over is refused.
  */
 
+import { ledgerDayOf, ledgerExpiresAt } from '../ledger/ledger-day.ts'
+import type { LedgerEntries } from '../ledger/ledger-entries.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
@@ -25,6 +27,8 @@ export interface RecordStoreOptions {
   /** About the most events of one log; the oldest go, and readers are told by `reset`. */
   maxLogEvents: number
   maxWaitingTasks: number
+  /** How many days the ledger of a day is kept after it. */
+  ledgerDays: number
 }
 
 export type Claim =
@@ -40,6 +44,8 @@ export interface Write {
   now: number
   events: readonly NewEvent[]
   fields: RecordFields
+  /** Moves the ledger of the day. Only with events or a state: without, a repeat would count twice. */
+  ledger?: LedgerEntries
   /** State to move to, in the same step. `waiting` and `delayed` return the delivery. */
   to?: Exclude<TaskState, 'running'>
 }
@@ -50,7 +56,7 @@ export type RecordStore = ReturnType<typeof createRecordStore>
 
 /** See `RecordStore`; the factory opens nothing and needs no close. */
 export function createRecordStore(options: RecordStoreOptions) {
-  const { redis, scripts, keys, logAgeMs, maxLogEvents, maxWaitingTasks } = options
+  const { redis, scripts, keys, logAgeMs, maxLogEvents, maxWaitingTasks, ledgerDays } = options
 
   const createOne = createTogether({ scripts, keys, maxLive: maxWaitingTasks })
 
@@ -98,13 +104,14 @@ export function createRecordStore(options: RecordStoreOptions) {
 
   /** Fields, log entries and a change of state together, or `stale` and nothing. */
   async function write(write: Write): Promise<WriteResult> {
-    const { id } = write
+    const { id, ledger = [] } = write
     const reply = (await scripts('write-task', [
       keys.task(id),
       keys.log(id),
       keys.live,
       write.to === 'failed' || write.to === 'cancelled' ? keys.ended(write.to) : keys.live,
       keys.finished,
+      ledger.length > 0 ? keys.ledger(ledgerDayOf(write.now)) : keys.live,
       id,
       write.fence,
       write.seq,
@@ -115,6 +122,9 @@ export function createRecordStore(options: RecordStoreOptions) {
       maxLogEvents,
       write.events.length,
       JSON.stringify(write.events),
+      ledger.length,
+      ledger.length > 0 ? ledgerExpiresAt(write.now, ledgerDays) : 0,
+      ...ledger,
       ...flat(write.fields),
     ])) as [number, number?]
     if (reply[0] === -1) return { status: 'stale' }

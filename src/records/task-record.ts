@@ -1,12 +1,12 @@
 /** The record of one task as it lies in Redis: a hash of strings. The truth; everything else is derived. */
 
+import { addSpent, parseSpent, type Spent, totalOf } from '../ledger/spent.ts'
 import type { CompareSpec } from '../tasks/compare-input.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Route } from '../tasks/route.ts'
 import { isTerminal, type TaskState } from '../tasks/state.ts'
 import type { ComparisonRow, MessageResult, Task, TaskFailure, WaitingFor } from '../tasks/task.ts'
-import { addUsage, NO_USAGE, type Usage } from '../tasks/usage.ts'
 import { type KeptAsk, parseAsks, waitsForPerson } from './kept-asks.ts'
 
 /** Where a task stands: what a worker that takes over must know before it sends anything. */
@@ -101,9 +101,10 @@ export interface TaskRecord {
   checkpoint: Checkpoint | null
   /** The messages that are answered. */
   done: readonly MessageResult[]
-  /** Of all tries, the failed ones too. */
-  usage: Usage
-  costMicroUsd: number
+  /** By the turns that are over, whether they went well or not. */
+  spent: Spent
+  /** By the turn under way, as far as it is known. */
+  turnSpent: Spent
   error: TaskFailure | null
   /** What it has asked of people, oldest first. */
   asks: readonly KeptAsk[]
@@ -153,8 +154,8 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     sessionID: hash.sessionID || null,
     checkpoint: hash.checkpoint ? (JSON.parse(hash.checkpoint) as Checkpoint) : null,
     done: hash.done ? (JSON.parse(hash.done) as MessageResult[]) : [],
-    usage: hash.usage ? (JSON.parse(hash.usage) as Usage) : NO_USAGE,
-    costMicroUsd: Number(hash.costMicroUsd ?? 0),
+    spent: parseSpent(hash.spent),
+    turnSpent: parseSpent(hash.turnSpent),
     error: hash.error ? (JSON.parse(hash.error) as TaskFailure) : null,
     asks: parseAsks(hash),
     waitingFor: hash.waitingFor ? (JSON.parse(hash.waitingFor) as WaitingFor) : null,
@@ -182,9 +183,7 @@ export function viewTask(record: TaskRecord, now: number): Task {
     parentTaskID: record.input.parentTaskID ?? null,
     attempt: record.attempt,
     progress: { message: sent, messages },
-    usage: record.usage,
-    costMicroUsd: record.costMicroUsd,
-    costEstimatedMicroUsd: 0,
+    ...totalOf(addSpent(record.spent, record.turnSpent)),
     createdAt: record.createdAt,
     startedAt: record.startedAt,
     finishedAt: record.finishedAt,
@@ -218,12 +217,6 @@ function waitingForOf({ state, waitingFor, liveChildren }: TaskRecord): WaitingF
 /** BullMQ ends a delay by itself and tells the record nothing: the clock does. */
 function shownState(record: TaskRecord, now: number): TaskState {
   return record.state === 'delayed' && record.delayUntil <= now ? 'waiting' : record.state
-}
-
-/** What `more` adds to what a task has spent so far. */
-export function spend(record: TaskRecord, more: { usage: Usage; costMicroUsd: number }): void {
-  record.usage = addUsage(record.usage, more.usage)
-  record.costMicroUsd += more.costMicroUsd
 }
 
 function numberOrNull(text: string | undefined): number | null {

@@ -40,6 +40,8 @@ export interface Keys {
   readonly maintainer: string
   /** Set of the queue names that workers serve or served. */
   readonly queues: string
+  /** Hash: what was spent on a UTC day (`2026-11-23`), see `ledger/ledger-entries.ts`. Expires. */
+  ledger(day: string): string
   /** Who holds a gate (a set) and who waits at it (a sorted set by order of submit). */
   gate(name: string): { readonly holding: string; readonly waiting: string }
   /** Hash: models that fail, and until when others are kept from them. */
@@ -79,6 +81,7 @@ export function createKeys(namespace: string | undefined): Keys {
     tombstones: `${root}:tombstones`,
     maintainer: `${root}:maintainer`,
     queues: `${root}:queues`,
+    ledger: (day) => `${root}:ledger:${day}`,
     gate: (name) => ({
       holding: `${root}:gate:${name}:holding`,
       waiting: `${root}:gate:${name}:waiting`,

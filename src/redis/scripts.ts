@@ -13,7 +13,7 @@ const SCRIPTS = {
   'create-task-once': 4,
   'create-child-task': 6,
   'claim-task': 5,
-  'write-task': 5,
+  'write-task': 6,
   'cancel-task': 6,
   'answer-ask': 1,
   'retry-task': 6,

@@ -1,4 +1,5 @@
 /** The ways a run comes to its end: the task is over, comes again later, or goes to another worker. */
+import { messageIDAt } from '../records/message-id.ts'
 import type { RecordFields } from '../records/record-fields.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { TaskFailure } from '../tasks/task.ts'
@@ -6,6 +7,7 @@ import { abortSession } from './abort-session.ts'
 import { failure, outcomeUncertain } from './failure.ts'
 import { diffOf, leaveWorktree } from './own-worktree.ts'
 import { backoffMs } from './retry-policy.ts'
+import { ABORT_PATIENCE_MS } from './run-turn.ts'
 import type { Disposition, TaskRun } from './task-run.ts'
 
 export function fail(run: TaskRun, error: TaskFailure): Promise<Disposition> {
@@ -21,7 +23,7 @@ export async function finish(
   const diff = state === 'succeeded' && record.worktree !== null && { diff: await diffOf(record, deps) }
   journal.add({ type: 'task-finished', state, ...(error && { error }) })
   const written = await journal.commit(
-    { ...spentFields(record), ...diff, ...(error && { error: JSON.stringify(error) }) },
+    { ...progressFields(record), ...diff, ...(error && { error: JSON.stringify(error) }) },
     state,
   )
   if (written && record.input.isolation === 'worktree') await leaveWorktree(record, deps)
@@ -37,7 +39,7 @@ export async function backOff(run: TaskRun, wantedMs: number): Promise<Dispositi
   const { record, deps, deadlineAt, interruption, journal } = run
   const delayMs = Math.max(0, Math.min(wantedMs, deadlineAt - deps.now()))
   const written = await journal.commit(
-    { ...spentFields(record), delayUntil: deps.now() + delayMs },
+    { ...progressFields(record), delayUntil: deps.now() + delayMs },
     'delayed',
   )
   if (!written) return { status: 'stale' }
@@ -51,7 +53,7 @@ export async function endInterrupted(run: TaskRun): Promise<Disposition> {
   const reason = interruption.reason() ?? record.checkpoint?.abort
   if (reason === 'stale') return { status: 'stale' }
   if (reason === 'stop') {
-    const written = await journal.commit(spentFields(record), 'waiting')
+    const written = await journal.commit(progressFields(record), 'waiting')
     return written ? { status: 'handed-over' } : { status: 'stale' }
   }
   // A take-over may find an abort that was decided and not done; a second one does no harm.
@@ -62,6 +64,7 @@ export async function endInterrupted(run: TaskRun): Promise<Disposition> {
       return true
     })
     if (!mine) return { status: 'stale' }
+    await readSpent(run)
   }
   if (reason === 'cancelled') return finish(run, 'cancelled', failure('cancelled', 'The task was cancelled'))
   const seconds = Math.round(limits.timeoutMs / 1000)
@@ -69,12 +72,28 @@ export async function endInterrupted(run: TaskRun): Promise<Disposition> {
   return fail(run, failure('task_timeout', `Cannot finish the task: ${seconds} s since its start are over`))
 }
 
-/** What a task has come to so far, ready to be written. */
-export function spentFields(record: TaskRecord): RecordFields {
+/** Of a turn that was ended and whose end nobody listened to: another worker had it. */
+async function readSpent({ record, deps, book }: TaskRun): Promise<void> {
+  const { checkpoint, server, sessionID, directory } = record
+  if (!book.isOpen || checkpoint === null) return
+  const messageID = messageIDAt(record, checkpoint)
+  const turn = {
+    sessionID: sessionID!,
+    messageID,
+    directory: directory ?? undefined,
+    model: checkpoint.model,
+  }
+  try {
+    book.settle(await deps.backend(server!).spentOn(turn, AbortSignal.timeout(ABORT_PATIENCE_MS)))
+  } catch {
+    // What nobody can tell stays as it was last known.
+  }
+}
+
+/** How far a task has come, ready to be written; what it spent goes along by itself. */
+export function progressFields(record: TaskRecord): RecordFields {
   return {
     checkpoint: record.checkpoint === null ? '' : JSON.stringify(record.checkpoint),
     done: JSON.stringify(record.done),
-    usage: JSON.stringify(record.usage),
-    costMicroUsd: record.costMicroUsd,
   }
 }

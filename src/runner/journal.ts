@@ -8,6 +8,7 @@
 import type { RecordFields } from '../records/record-fields.ts'
 import type { Write, WriteResult } from '../records/record-store.ts'
 import type { NewEvent } from '../tasks/event.ts'
+import type { Book } from './book.ts'
 
 const COALESCE_MS = 25
 
@@ -30,6 +31,8 @@ export interface JournalOptions {
   opening: readonly NewEvent[]
   /** Go with the first write. */
   openingFields?: RecordFields
+  /** Goes along with each write that has events or a state: such a one may be repeated. */
+  book?: Pick<Book, 'due'>
   write(write: Write): Promise<WriteResult>
   now(): number
   /** Another worker has the task: nothing more is written. Called once. */
@@ -109,6 +112,8 @@ export function createJournal(options: JournalOptions): Journal {
     alarm = undefined
     busy = true
     if (events.some(isDelta)) textDueAt = now() + COALESCE_MS
+    const end = to === 'waiting' || to === 'delayed' ? undefined : to
+    const entries = events.length > 0 || to !== undefined ? options.book?.due(end) : undefined
     try {
       const result = await options.write({
         id,
@@ -116,7 +121,8 @@ export function createJournal(options: JournalOptions): Journal {
         seq,
         now: now(),
         events,
-        fields: all,
+        fields: entries === undefined ? all : { ...all, ...entries.fields },
+        ...(entries !== undefined && { ledger: entries.ledger }),
         ...(to && { to }),
       })
       if (result.status === 'stale') {
@@ -125,6 +131,7 @@ export function createJournal(options: JournalOptions): Journal {
         return false
       }
       seq = result.seq
+      entries?.written()
       openingFields = undefined
       if (result.cancelRequested) options.onCancelRequested()
       return true

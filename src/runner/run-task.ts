@@ -13,6 +13,7 @@ import { messagesOf } from '../tasks/input.ts'
 import { abortSession } from './abort-session.ts'
 import { nextModel } from './after-failure.ts'
 import { createAskDesk } from './ask-desk.ts'
+import { type Book, createBook } from './book.ts'
 import { endInterrupted, fail, finish, tryLater } from './end-run.ts'
 import { failureOf, queueTimeout } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
@@ -38,8 +39,10 @@ export async function runTask(
   const now = deps.now()
   const deadlineAt = (record.startedAt ?? now) + limits.timeoutMs
   const interruption = createInterruption(signals, deadlineAt, now)
-  const journal = openJournal(record, deps, interruption.raise)
-  const run: TaskRun = { record, deps, limits, deadlineAt, interruption, journal, aborting: undefined }
+  const book = createBook(record, ({ model, usage, costMicroUsd }) => deps.price(model, usage, costMicroUsd))
+  const journal = openJournal(record, book, deps, interruption.raise)
+  const aborting = undefined
+  const run: TaskRun = { record, deps, limits, deadlineAt, interruption, journal, book, aborting }
   try {
     if (record.cancelAt !== null) interruption.raise('cancelled')
     else if (deadlineAt <= now) interruption.raise('task_timeout')
@@ -57,13 +60,14 @@ export async function runTask(
 
 function openJournal(
   record: TaskRecord,
+  book: Book,
   { write, now }: RunnerDeps,
   raise: (reason: 'stale' | 'cancelled') => void,
 ): Journal {
   const { id, fence, attempt, seq, waitingFor } = record
   const at = now()
   return createJournal({
-    ...{ id, fence, attempt, seq, write, now },
+    ...{ id, fence, attempt, seq, book, write, now },
     opening: [
       ...(seq === 0 ? openingEvents(record) : []),
       ...(waitingFor === null ? [] : [{ type: 'task-resumed' as const, at, attempt }]),
@@ -101,7 +105,7 @@ async function runMessage(
   log: readonly TaskEvent[],
   { onAnswer }: RunSignals,
 ): Promise<Disposition | undefined> {
-  const { record, deps, limits, deadlineAt, interruption, journal } = run
+  const { record, deps, limits, deadlineAt, interruption, journal, book } = run
   const messages = messagesOf(record.input)
   const own = messages[index]!.model
   if (own === undefined && (record.checkpoint?.retry?.isDue || deps.isCooling(record.model)))
@@ -126,6 +130,7 @@ async function runMessage(
   })
   if (!written) return { status: 'stale' }
   if (interruption.reason() !== undefined) return endInterrupted(run)
+  book.begin()
 
   const parts = partsInLog(log, messageID)
   const onStep = await deps.probe(checkpoint.model, record.id)
@@ -135,7 +140,7 @@ async function runMessage(
     ...{ record, backend, journal, log, onAnswer, deadlineAt },
   })
   const { outcome, failing } = await runTurn({
-    ...{ backend, asks, journal, interruption, parts, onStep },
+    ...{ backend, asks, journal, interruption, parts, onStep, onSpent: book.take },
     turn: turnOf(record, checkpoint, messageID, deps.defaultAgent, asks.open),
     limits: {
       ...limits,

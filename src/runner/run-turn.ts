@@ -1,7 +1,6 @@
 import { isTierlineError, TierlineError } from '../errors.ts'
 import type { TurnCut } from '../records/task-record.ts'
-import type { SessionBackend, Turn, TurnEvent, TurnOutcome } from '../sessions/backend.ts'
-import { NO_USAGE } from '../tasks/usage.ts'
+import type { SessionBackend, Spending, Turn, TurnEvent, TurnOutcome } from '../sessions/backend.ts'
 import type { AskDesk } from './ask-desk.ts'
 import type { InterruptionSource } from './interruption.ts'
 import type { Journal } from './journal.ts'
@@ -27,6 +26,8 @@ export interface RunTurnOptions {
   cut: TurnCut | undefined
   /** Called at each step of the model that went well. */
   onStep: (() => void) | undefined
+  /** Called with all that becomes known of the turn's money, as it does. */
+  onSpent(spendings: readonly Spending[]): void
   /**
    * Aborts the session, for a limit of the turn when one is given. `false`: another worker has the task, so
    * nothing was aborted.
@@ -56,7 +57,7 @@ export async function runTurn(
   let patience: NodeJS.Timeout | undefined
   let aborting: Promise<void> | undefined
   let unabortable: unknown
-  let spent = { usage: NO_USAGE, costMicroUsd: 0, steps: 0 }
+  let steps = 0
 
   const stopListening = () => listening.abort()
   const abort = () => {
@@ -101,15 +102,16 @@ export async function runTurn(
           return cutOutcome(event.outcome)
         }
         if (event.type === 'asked' || event.type === 'ask-gone') asks.take(event)
-        else if (event.type === 'usage') {
-          spent = event
+        else if (event.type === 'spent') options.onSpent(event.spendings)
+        else if (event.type === 'step') {
+          steps = event.steps
           options.onStep?.()
         } else relay(event)
       }
     } catch (error) {
       if (!listening.signal.aborted) throw error
     }
-    if (endsTask(interruption)) return { status: 'aborted', model: turn.model, ...spent }
+    if (endsTask(interruption)) return { status: 'aborted', model: turn.model, spendings: [], steps }
     if (cut === undefined || interruption.signal.aborted) return undefined
     // It may still run, so nothing else may be sent: the next attempt begins with the abort.
     throw isTierlineError(unabortable) ? unabortable : stuck()
@@ -122,7 +124,9 @@ export async function runTurn(
     return { ...outcome, status: 'failed', error: isProviders ? outcome.error : error }
   }
 
-  function relay(event: Exclude<TurnEvent, { type: 'usage' | 'turn-ended' | 'asked' | 'ask-gone' }>): void {
+  function relay(
+    event: Exclude<TurnEvent, { type: 'spent' | 'step' | 'turn-ended' | 'asked' | 'ask-gone' }>,
+  ): void {
     if ('partID' in event) {
       for (const entry of entriesFor(parts, event, turn.messageID)) journal.add(entry)
     } else if (event.type === 'turn-resumed') {

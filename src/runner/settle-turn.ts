@@ -1,7 +1,7 @@
-import { type Checkpoint, spend } from '../records/task-record.ts'
+import type { Checkpoint } from '../records/task-record.ts'
 import type { MessageResult } from '../tasks/task.ts'
 import { afterFailure } from './after-failure.ts'
-import { backOff, endInterrupted, fail, finish, spentFields } from './end-run.ts'
+import { backOff, endInterrupted, fail, finish, progressFields } from './end-run.ts'
 import { failure } from './failure.ts'
 import { discardAll, type PartTexts } from './part-texts.ts'
 import type { RunOutcome } from './run-turn.ts'
@@ -31,18 +31,17 @@ export async function settleTurn(
   outcome: RunOutcome,
   turn: SettledTurn,
 ): Promise<Disposition | undefined> {
-  const { record, deps, limits, deadlineAt, interruption, journal } = run
+  const { record, deps, limits, deadlineAt, interruption, journal, book } = run
   const { checkpoint, messageID, parts, isLast } = turn
-  const costMicroUsd = deps.price(outcome.model, outcome.usage, outcome.costMicroUsd)
-  spend(record, { usage: outcome.usage, costMicroUsd })
+  const { usage, costMicroUsd } = book.settle(outcome.spendings)
   if (outcome.status === 'finished') {
-    const { model, usage, finish: reason, text } = outcome
+    const { model, finish: reason, text } = outcome
     const result: MessageResult = { messageID, model, text, finish: reason, usage, costMicroUsd }
     record.done = [...record.done, result]
     record.checkpoint = null
     journal.add({ type: 'message-finished', messageID, model, finish: reason, usage, costMicroUsd })
     if (isLast) return finish(run, 'succeeded')
-    return (await journal.commit(spentFields(record))) ? undefined : { status: 'stale' }
+    return (await journal.commit(progressFields(record))) ? undefined : { status: 'stale' }
   }
   const reason = interruption.reason()
   if (reason === 'cancelled' || reason === 'task_timeout') return endInterrupted(run)
@@ -64,6 +63,6 @@ export async function settleTurn(
   if (after.action === 'same') return backOff(run, after.delayMs)
   record.model = after.checkpoint.model
   journal.add({ type: 'model-changed', from: checkpoint.model, to: record.model, reason: after.reason })
-  const fields = { ...spentFields(record), model: record.model }
+  const fields = { ...progressFields(record), model: record.model }
   return (await journal.commit(fields)) ? undefined : { status: 'stale' }
 }

@@ -6,6 +6,7 @@ import type { ModelID } from '../tasks/model-id.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import type { Usage } from '../tasks/usage.ts'
 import type { AskDeps } from './ask-desk.ts'
+import type { Book } from './book.ts'
 import type { InterruptionSource } from './interruption.ts'
 import type { Journal } from './journal.ts'
 import type { OpenSessionDeps } from './open-session.ts'
@@ -20,6 +21,8 @@ export interface TaskRun {
   readonly deadlineAt: number
   readonly interruption: InterruptionSource
   readonly journal: Journal
+  /** What it spends. */
+  readonly book: Book
   /** The abort of the turn in flight, once it is decided. */
   aborting: Promise<boolean> | undefined
 }
@@ -30,7 +33,7 @@ export interface RunnerDeps extends OpenSessionDeps {
   bury(record: TaskRecord, now: number): Promise<void>
   /** The log of a task so far, for a take-over. */
   readLog(id: string): Promise<TaskEvent[]>
-  /** What `usage` costs; `reported` is what the server says it does. */
+  /** What one request costs, micro-USD; `reported` is what the server says it does. */
   price(model: ModelID, usage: Usage, reportedMicroUsd: number): number
   defaultAgent: string
   /** The models this task may use by the table in force now, most wanted first; one for a pinned model. */

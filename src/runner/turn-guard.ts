@@ -102,7 +102,7 @@ export function createTurnGuard(
         case 'provider-retry':
           sawRetry(event.attempt, event.nextAt, event.message)
           break
-        case 'usage':
+        case 'step':
           underWay.clear()
           failing.since = undefined
           failing.requests = 0

@@ -64,6 +64,12 @@ export interface SessionBackend {
   abort(session: SessionRef): Promise<void>
 
   /**
+   * What a turn has come to so far, by whomever it was sent: as the `spendings` of its outcome would say it if it was
+   * over now. Sends nothing; empty when there is no such turn. @throws {TierlineError} `opencode_unavailable`.
+   */
+  spentOn(turn: TurnRef & Pick<Turn, 'model'>, signal: AbortSignal): Promise<readonly Spending[]>
+
+  /**
    * Answers what a turn asked. `false`: it is not open any more.
    *
    * @throws {TierlineError} `opencode_unavailable`
@@ -245,22 +251,41 @@ export type TurnEvent =
   /** The server had lost the turn (it was restarted) and was asked to go on with it. */
   | { type: 'turn-resumed'; reason: string }
   /**
-   * Sum over the turn so far, after each step of the model. Never shrinks; children are not in it.
-   * `goesOn`: the server will ask the model for another step, unless it is kept from that.
+   * What has become known of the turn's money since the last such event, that of its children included. After each
+   * step of a model, before the `step` of the turn itself; what failed or was cut off, once that is known.
    */
-  | { type: 'usage'; usage: Usage; costMicroUsd: number; steps: number; goesOn: boolean }
+  | { type: 'spent'; spendings: readonly Spending[]; goesOn: boolean }
+  /**
+   * The turn's model has ended a step. `steps`: so far, those of children left out. `goesOn`: the server will ask
+   * for another one, unless it is kept from that.
+   */
+  | { type: 'step'; steps: number; goesOn: boolean }
   /** The model speaks, and nothing of it can be told yet: its part is blind. Now and then. */
   | { type: 'alive' }
   | { type: 'turn-ended'; outcome: TurnOutcome }
+
+/** What one request to a model came to. */
+export interface Spending {
+  /** The same for the same request, whoever tells it: told again, it replaces what was told before. */
+  id: string
+  model: ModelID
+  usage: Usage
+  /** By the server's own prices, rounded to whole micro-USD; 0 where it does not know them. */
+  costMicroUsd: number
+  /**
+   * True: the request failed or was cut off after it began, the server counts nothing for it, and its provider may
+   * bill it. `usage` is then a guess, as if nothing was read from a cache.
+   */
+  isEstimated: boolean
+}
 
 export type TextKind = 'text' | 'reasoning'
 
 export type TurnOutcome = {
   /** The model that answered, as the server reports it; the one asked for when nothing answered. */
   model: ModelID
-  usage: Usage
-  /** By the server's own prices, rounded to whole micro-USD. */
-  costMicroUsd: number
+  /** All there are of the turn, those that were told included. */
+  spendings: readonly Spending[]
   /** Steps of the model in this turn. */
   steps: number
 } /** `text`: the text parts of the turn as `joinAnswer` puts them together, reasoning and summaries left out. */ & (

@@ -60,6 +60,7 @@ default: fast
         taskAgeMs: 604_800_000,
         maxFinishedTasks: 10_000,
         maxLogEvents: 10_000,
+        ledgerDays: 400,
       },
       retry: {
         maxTries: 3,
@@ -95,6 +96,7 @@ http: { allowedHosts: [tierline.internal], corsOrigins: [https://ui.example] }
         taskAgeMs: 70_000,
         maxFinishedTasks: 8,
         maxLogEvents: 100,
+        ledgerDays: 400,
       },
       retry: {
         maxTries: 1,

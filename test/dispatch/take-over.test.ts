@@ -36,7 +36,7 @@ describe('a worker that is closed', () => {
     expect(typesOf(items)).not.toContain('text-discarded')
   })
 
-  test('books nothing of a turn that goes on elsewhere', async ({
+  test('books what a turn has come to, and once, though it goes on elsewhere', async ({
     core: { start, backend, records, log },
   }) => {
     const orchestrator = await start()
@@ -47,7 +47,11 @@ describe('a worker that is closed', () => {
     await eventually(async () => expect(typesOf(await log(id))).toContain('tool-finished'))
 
     await worker.close()
-    expect(await records.read(id)).toMatchObject({ state: 'waiting', costMicroUsd: 0 })
+    expect(await records.read(id)).toMatchObject({
+      state: 'waiting',
+      spent: [],
+      turnSpent: [{ model: 'acme/nano', costMicroUsd: backend.ledger.paid()[0]!.costMicroUsd }],
+    })
     await orchestrator.startWorker()
     backend.holds.release('here')
 

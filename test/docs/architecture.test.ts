@@ -18,13 +18,14 @@ test('docs/architecture.md draws every transition of a task, and no other', () =
 })
 
 test('docs/architecture.md has every key of Redis, and no other', () => {
-  const { root, queuePrefix, task, log, channel, children, ended, once, gate, ...named } =
+  const { root, queuePrefix, task, log, channel, children, ended, once, ledger, gate, ...named } =
     createKeys(undefined)
   const keys = [
     ...[task, log, channel, children].map((keyOf) => keyOf('ID')),
     ...Object.values(gate('NAME')),
     ...(['failed', 'cancelled'] as const).map(ended),
     once('DIGEST'),
+    ledger('DAY'),
     ...Object.values(named),
     queuePrefix,
   ]

@@ -14,7 +14,6 @@ import type {
   TurnEvent,
 } from '../../src/sessions/backend.ts'
 import { type ModelID, splitModelID } from '../../src/tasks/model-id.ts'
-import { NO_USAGE } from '../../src/tasks/usage.ts'
 import { parseScript } from '../provider/directives.ts'
 import { createHolds, type Holds } from '../provider/holds.ts'
 import { createLedger, type Ledger } from '../provider/ledger.ts'
@@ -242,6 +241,11 @@ export function createMemoryBackend({
         running.get(`${sessionID} ${messageID}`)?.abort()
     },
 
+    async spentOn({ sessionID, messageID }) {
+      assertHere()
+      return running.get(`${sessionID} ${messageID}`)?.spendings() ?? []
+    },
+
     async answerAsk({ askID }, answer) {
       assertHere()
       return [...running.values()].some((played) => played.answer(askID, answer))
@@ -386,7 +390,7 @@ function failed(
   const { model } = turn
   return {
     type: 'turn-ended',
-    outcome: { status: 'failed', model, usage: NO_USAGE, costMicroUsd: 0, steps: 0, error },
+    outcome: { status: 'failed', model, spendings: [], steps: 0, error },
   }
 }
 

@@ -22,6 +22,7 @@ export const MEMORY_LIMITS: Limits = {
   maxFinishedTasks: 10_000,
   maxLogEvents: 10_000,
   idempotencyAgeMs: 3_600_000,
+  ledgerDays: 400,
 }
 
 const toTier = (tier: string): RouteRule => ({ tier, model: null, timeoutMs: null, maxCostMicroUsd: null })

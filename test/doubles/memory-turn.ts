@@ -1,13 +1,13 @@
 /** One turn of the memory backend: the script of its prompt, played into a log that any number of readers follow. */
 import { randomUUID } from 'node:crypto'
 import { joinAnswer } from '../../src/sessions/answer.ts'
-import type { Turn, TurnError, TurnEvent, TurnOutcome } from '../../src/sessions/backend.ts'
+import type { Spending, Turn, TurnError, TurnEvent, TurnOutcome } from '../../src/sessions/backend.ts'
 import type { AskAnswer, AskQuestion } from '../../src/tasks/ask.ts'
 import { actionFor, type PermissionRule } from '../../src/tasks/permissions.ts'
-import { addUsage, NO_USAGE, type Usage } from '../../src/tasks/usage.ts'
-import { isHit, type Script, type ScriptStep } from '../provider/directives.ts'
+import { NO_USAGE } from '../../src/tasks/usage.ts'
+import { isHit, parseScript, type Script, type ScriptStep } from '../provider/directives.ts'
 import type { Holds } from '../provider/holds.ts'
-import { type Ledger, markerIn } from '../provider/ledger.ts'
+import { type Ledger, type LedgerEntry, markerIn, type ProviderUsage } from '../provider/ledger.ts'
 import { billMicroUsd } from '../provider/models.ts'
 import { chunksOf, tokensOf } from '../provider/words.ts'
 
@@ -21,6 +21,8 @@ export interface MemoryTurn {
   /** Calls back after each change; returns the way to stop that. */
   watch(listener: () => void): () => void
   abort(): void
+  /** As if it was over now. */
+  spendings(): readonly Spending[]
   /** What it waits for an answer to. */
   asks(): readonly Asked[]
   /** `false`: it does not wait for that. */
@@ -62,8 +64,9 @@ export function startMemoryTurn(parts: MemoryTurnParts): MemoryTurn {
   let partCount = 0
   let openPart: { partID: string; text: string; kind: 'text' | 'reasoning' } | undefined
   const answer: string[] = []
-  let usage: Usage = NO_USAGE
-  let costMicroUsd = 0
+  const spendings: Spending[] = []
+  /** The request that is being answered, once it has begun to be. */
+  let asked: LedgerEntry | undefined
   let steps = 0
   // Outlives a lost run: what was answered before is not asked again.
   let position = 0
@@ -74,8 +77,23 @@ export function startMemoryTurn(parts: MemoryTurnParts): MemoryTurn {
   }
 
   function end(status: Ending): void {
-    outcome = { model: turn.model, usage, costMicroUsd, steps, ...status }
+    estimate()
+    outcome = { model: turn.model, spendings, steps, ...status }
     emit({ type: 'turn-ended', outcome })
+  }
+
+  function spent(spending: Spending, goesOn = true): void {
+    spendings.push(spending)
+    emit({ type: 'spent', spendings: [spending], goesOn })
+  }
+
+  /** What was cut off after it began: nobody counts it. */
+  function estimate(): void {
+    if (asked === undefined) return
+    const usage = { ...NO_USAGE, inputTokens: tokensOf(prompt), outputTokens: tokensOf(asked.text) }
+    const { id, model } = asked
+    asked = undefined
+    spent({ id, model, usage, costMicroUsd: 0, isEstimated: true })
   }
 
   function stream(kind: 'text' | 'reasoning', text: string, request: string): void {
@@ -142,6 +160,7 @@ export function startMemoryTurn(parts: MemoryTurnParts): MemoryTurn {
         failure([401, 403].includes(request.status) ? 'provider_auth' : 'provider_error', request.status),
       )
     }
+    asked = request
     if (hit(step.hang)) yield never
     let said = ''
     for (const action of step.actions) {
@@ -151,46 +170,54 @@ export function startMemoryTurn(parts: MemoryTurnParts): MemoryTurn {
         said += action.text
         for (const chunk of whole(chunksOf(action.text, step.chunkUnits))) {
           if (step.chunkMs > 0) yield (signal) => pause(step.chunkMs, signal)
+          request.text += chunk
           stream(action.do === 'say' ? 'text' : 'reasoning', chunk, request.id)
         }
       } else if (hit(action)) {
-        if (action.do === 'drop') return false
+        if (action.do === 'drop') {
+          estimate()
+          return false
+        }
         if (action.do === 'stall') yield never
         const malformed = failure('provider_error', undefined, true, 'JSON parsing failed')
         throw new Refused({ ...malformed, cause: 'malformed' })
       }
     }
     closePart()
+    if (step.call?.tool === 'task') playChild((step.call.input as ToolInput).prompt ?? '')
     if (step.call) {
       const callID = `call_${turn.messageID}_${index}`
       emit({ type: 'tool-called', callID, ...step.call })
       emit({ type: 'tool-finished', callID, ...(yield* useTool(step.call)) })
     }
-    const spent = step.usage ?? {
+    asked = undefined
+    const used = step.usage ?? {
       promptTokens: tokensOf(prompt),
       outputTokens: tokensOf(said),
       cachedTokens: 0,
     }
-    request.usage = spent
-    request.costMicroUsd = billMicroUsd(turn.model, spent)
-    request.streamedToEnd = true
-    request.endedAt = Date.now()
-    usage = addUsage(usage, {
-      ...NO_USAGE,
-      inputTokens: spent.promptTokens - spent.cachedTokens,
-      outputTokens: spent.outputTokens,
-      cacheReadTokens: spent.cachedTokens,
-    })
-    costMicroUsd += request.costMicroUsd
-    steps += 1
     const goesOn = hit(step.noFinish) || index < script.steps.length - 1
-    emit({ type: 'usage', usage, costMicroUsd, steps, goesOn })
+    spent(bill(request, used), goesOn)
+    steps += 1
+    emit({ type: 'step', steps, goesOn })
     // Without a finish reason OpenCode asks the model again and again, without end and without a pause.
     if (hit(step.noFinish)) {
       yield (signal) => pause(0, signal)
       return yield* playStep(step, index)
     }
     return true
+  }
+
+  /** A session below this one, in one go; its steps are no steps of the turn. */
+  function playChild(childPrompt: string): void {
+    for (const [step, { usage }] of parseScript(childPrompt, 'Done.').steps.entries()) {
+      const { model, messageID } = turn
+      const request = ledger.open({
+        ...{ sessionID: `${turn.sessionID}_child`, model, kind: 'answer', marker: markerIn(prompt), step },
+        ...{ prompt: childPrompt, system: '', toolResults: [], promptHash: `${messageID}/child/${step}` },
+      })
+      spent(bill(request, usage ?? { promptTokens: tokensOf(childPrompt), outputTokens: 1, cachedTokens: 0 }))
+    }
   }
 
   /** As OpenCode: a rule that says `ask` holds the tool until somebody answers. */
@@ -263,6 +290,10 @@ export function startMemoryTurn(parts: MemoryTurnParts): MemoryTurn {
   return {
     log,
     outcome: () => outcome,
+    spendings() {
+      estimate()
+      return spendings
+    },
     asks: () => [...pending.values()].map(({ asked }) => asked),
     answer(askID, answer) {
       const waiting = pending.get(askID)
@@ -288,6 +319,7 @@ export function startMemoryTurn(parts: MemoryTurnParts): MemoryTurn {
     },
     resume(reason) {
       if (!lost) return
+      estimate()
       discardPart('resume')
       emit({ type: 'turn-resumed', reason })
       start()
@@ -301,6 +333,7 @@ interface ToolEnd {
 }
 
 interface ToolInput {
+  prompt?: string
   command?: string
   filePath?: string
   questions?: AskQuestion[]
@@ -310,6 +343,22 @@ type Ending =
   | { status: 'finished'; finish: string; text: string }
   | { status: 'aborted' }
   | { status: 'failed'; error: TurnError }
+
+/** Enters what a request used, and says it as a server would. */
+function bill(request: LedgerEntry, used: ProviderUsage): Spending {
+  request.usage = used
+  request.costMicroUsd = billMicroUsd(request.model, used)
+  request.streamedToEnd = true
+  request.endedAt = Date.now()
+  const usage = {
+    ...NO_USAGE,
+    inputTokens: used.promptTokens - used.cachedTokens,
+    outputTokens: used.outputTokens,
+    cacheReadTokens: used.cachedTokens,
+  }
+  const { id, model, costMicroUsd } = request
+  return { id, model, usage, costMicroUsd, isEstimated: false }
+}
 
 function failure(
   code: TurnError['code'],

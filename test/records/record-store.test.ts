@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { parseSpent } from '../../src/ledger/spent.ts'
 import type { TaskState } from '../../src/tasks/state.ts'
 import {
   CANCELLED,
@@ -12,6 +13,10 @@ import {
   textDelta,
   writeOf,
 } from './records-test.ts'
+
+/** Far away: Redis removes at once what has expired. */
+const LEDGER_AT = Date.UTC(2126, 10, 23, 23, 59)
+const SPENT = '[["acme/nano",250,6,0,0,0,7,0]]'
 
 describe('create()', () => {
   test('writes what comes in one turn of the event loop together, each as it is', async ({
@@ -203,7 +208,7 @@ describe('write()', () => {
     const record = await claimed(await create())
 
     const reply = await store.write(
-      writeOf(record, { events: [started, finished], fields: { costMicroUsd: 7 }, to: 'succeeded' }),
+      writeOf(record, { events: [started, finished], fields: { spent: SPENT }, to: 'succeeded' }),
     )
 
     expect(reply).toEqual({ status: 'written', seq: 2, cancelRequested: false })
@@ -211,7 +216,7 @@ describe('write()', () => {
       state: 'succeeded',
       seq: 2,
       finishedAt: 3_000,
-      costMicroUsd: 7,
+      spent: parseSpent(SPENT),
     })
     expect(await log(record.id)).toEqual([
       { seq: 1, ...started },
@@ -258,9 +263,10 @@ describe('write()', () => {
   test.for([
     ['events', { events: [started, textDelta('a')] }],
     ['an end', { events: [finished], to: 'succeeded' as const }],
-    ['a hand-over without events', { to: 'waiting' as const, fields: { costMicroUsd: 1 } }],
+    ['a hand-over without events', { to: 'waiting' as const, fields: { model: 'acme/mini' } }],
     ['a backoff without events', { to: 'delayed' as const }],
-    ['fields', { fields: { costMicroUsd: 1 } }],
+    ['an entry of the ledger', { now: LEDGER_AT, events: [started], ledger: ['a', 2] }],
+    ['fields', { fields: { model: 'acme/mini' } }],
   ] as const)(
     'changes nothing when %s come again after a lost reply',
     async ([, what], { records, redis }) => {
@@ -271,6 +277,7 @@ describe('write()', () => {
         await records.redis.hgetall(redis.keys.task(record.id)),
         await log(record.id),
         await store.expired(9_999, 0, 10),
+        await records.redis.hgetall(redis.keys.ledger('2126-11-23')),
       ]
       const once = await store.write(write)
       const after = await state()
@@ -365,12 +372,49 @@ describe('cancel()', () => {
   })
 })
 
+describe('write(), with entries of the ledger', () => {
+  test('moves that of the day, which expires once it is not kept any more', async ({
+    records: { withLimits, create, claimed, redis },
+    redis: { keys },
+  }) => {
+    const store = withLimits({ ledgerDays: 30 })
+    const now = LEDGER_AT
+    const record = await claimed(await create())
+    await store.write(writeOf(record, { now, events: [started], ledger: ['a', 2, 'b', 3] }))
+    await store.write(writeOf({ ...record, seq: 1 }, { now, events: [started], ledger: ['a', 5] }))
+    await store.write(
+      writeOf(
+        { ...record, seq: 2 },
+        { now: now + 60_000, events: [finished], to: 'succeeded', ledger: ['a', 1] },
+      ),
+    )
+
+    expect(await redis.hgetall(keys.ledger('2126-11-23'))).toEqual({ a: '7', b: '3' })
+    expect(await redis.hgetall(keys.ledger('2126-11-24'))).toEqual({ a: '1' })
+    expect(await redis.expiretime(keys.ledger('2126-11-23'))).toBe(Date.UTC(2126, 11, 24) / 1000)
+  })
+
+  test('leaves it alone when the worker has lost the task', async ({
+    records: { store, create, claimed, redis },
+    redis: { keys },
+  }) => {
+    const now = LEDGER_AT
+    const record = await claimed(await create())
+    await claimed(record.id)
+
+    expect(await store.write(writeOf(record, { now, events: [started], ledger: ['a', 2] }))).toEqual({
+      status: 'stale',
+    })
+    expect(await redis.exists(keys.ledger('2126-11-23'))).toBe(0)
+  })
+})
+
 describe('retry()', () => {
   test('starts a task anew and keeps log, spending and metadata', async ({ records, redis: { keys } }) => {
     const { store, create, claimed, log, redis } = records
     const record = await claimed(await create('delayed', { delayUntil: 9_000_000 }))
     const fields = {
-      costMicroUsd: 7,
+      spent: SPENT,
       sessionID: 'ses_1',
       server: 's1',
       done: '[{"text":"a"}]',
@@ -389,7 +433,7 @@ describe('retry()', () => {
       queue: 'powerful',
       model: 'acme/big',
       retries: 1,
-      costMicroUsd: 7,
+      spent: parseSpent(SPENT),
       delayUntil: 0,
       startedAt: null,
       finishedAt: null,

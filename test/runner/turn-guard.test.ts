@@ -2,7 +2,6 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { TurnCut } from '../../src/records/task-record.ts'
 import { createTurnGuard, type TurnGuard, type TurnLimits } from '../../src/runner/turn-guard.ts'
 import type { TurnEvent } from '../../src/sessions/backend.ts'
-import { NO_USAGE } from '../../src/tasks/usage.ts'
 
 const START = 1_800_000_000_000
 
@@ -16,14 +15,14 @@ afterEach(() => guard.close())
 
 test('cuts a turn that goes on after its last step, and no other', () => {
   const cuts = watch({ maxSteps: 3 })
-  guard.saw(usage(2, true))
+  guard.saw(step(2, true))
   expect(cuts).toEqual([])
-  guard.saw(usage(3, true))
-  guard.saw(usage(4, true))
+  guard.saw(step(3, true))
+  guard.saw(step(4, true))
   expect(cuts).toMatchObject([{ code: 'too_many_steps', message: expect.stringContaining('limit is 3') }])
 
   const none = watch({ maxSteps: 3 })
-  guard.saw(usage(3, false))
+  guard.saw(step(3, false))
   expect(none).toEqual([])
 })
 
@@ -109,7 +108,7 @@ test('takes the time before this turn into account, and forgets it after a step 
   expect(cuts).toHaveLength(1)
 
   const none = watch({ retryWaitMs: 10_000 }, START - 9_000)
-  guard.saw(usage(1, true))
+  guard.saw(step(1, true))
   guard.saw(retry(1, 2_000))
   expect(none).toEqual([])
   expect(guard.failing).toEqual({ since: START, requests: 1 })
@@ -144,8 +143,8 @@ function watch(limits: Partial<TurnLimits>, since?: number): TurnCut[] {
   return cuts
 }
 
-function usage(steps: number, goesOn: boolean): TurnEvent {
-  return { type: 'usage', usage: NO_USAGE, costMicroUsd: 0, steps, goesOn }
+function step(steps: number, goesOn: boolean): TurnEvent {
+  return { type: 'step', steps, goesOn }
 }
 
 function text(): TurnEvent {

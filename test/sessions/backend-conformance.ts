@@ -1,7 +1,14 @@
 /** What every `SessionBackend` does: run by the adapter of a real OpenCode and by the double in memory. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { AskRef, SessionBackend, Turn, TurnEvent, TurnOutcome } from '../../src/sessions/backend.ts'
+import type {
+  AskRef,
+  SessionBackend,
+  Spending,
+  Turn,
+  TurnEvent,
+  TurnOutcome,
+} from '../../src/sessions/backend.ts'
 import type { ModelID } from '../../src/tasks/model-id.ts'
 import type { PermissionRule } from '../../src/tasks/permissions.ts'
 import type { Ledger } from '../provider/ledger.ts'
@@ -179,12 +186,77 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
       const { events, outcome } = await run(stage.backend, turn)
       const billed = stage.ledger.entries({ marker }).reduce((sum, { costMicroUsd }) => sum + costMicroUsd, 0)
 
-      expect(events.flatMap((event) => (event.type === 'usage' ? [event.steps] : []))).toEqual([1, 2])
-      expect(outcome.usage).toMatchObject({ inputTokens: 2600, outputTokens: 30, cacheReadTokens: 400 })
-      expect(Math.abs(outcome.costMicroUsd - billed)).toBeLessThanOrEqual(1)
-      expect(events.findLast(({ type }) => type === 'usage')).toMatchObject({
-        costMicroUsd: outcome.costMicroUsd,
-      })
+      const costs = outcome.spendings.map(({ costMicroUsd }) => costMicroUsd)
+
+      expect(events.flatMap((event) => (event.type === 'step' ? [event.steps] : []))).toEqual([1, 2])
+      expect(outcome.spendings).toMatchObject([
+        { model: turn.model, usage: { inputTokens: 600, outputTokens: 10, cacheReadTokens: 400 } },
+        { model: turn.model, usage: { inputTokens: 2_000, outputTokens: 20, cacheReadTokens: 0 } },
+      ])
+      expect(outcome.spendings.some(({ isEstimated }) => isEstimated)).toBe(false)
+      expect(costs.reduce((sum, cost) => sum + cost, 0)).toBe(billed)
+      expect(spentIn(events)).toEqual(outcome.spendings)
+      expect(await stage.other.spentOn(turn, NEVER)).toEqual(outcome.spendings)
+    })
+
+    test('runTurn() tells what a step cost before it tells of the step', async () => {
+      const { turn } = await newTurn('@say: one\n@tool bash {"command":"true","description":"x"}\n@say: two')
+      const { events } = await run(stage.backend, turn)
+
+      expect(events.filter(({ type }) => type === 'spent' || type === 'step')).toMatchObject([
+        { type: 'spent', goesOn: true },
+        { type: 'step', goesOn: true, steps: 1 },
+        { type: 'spent', goesOn: false },
+        { type: 'step', goesOn: false, steps: 2 },
+      ])
+    })
+
+    test('runTurn() reports what a child was asked, and its steps are none of the turn', async () => {
+      const input = { description: 'sub', prompt: '@usage:3000,30,0', subagent_type: 'general' }
+      const { turn } = await newTurn(
+        `@usage:1000,10,0\n@tool task ${JSON.stringify(input)}\n@usage:2000,20,0`,
+      )
+      const { events, outcome } = await run(stage.backend, turn)
+
+      expect(outcome.steps).toBe(2)
+      expect(outcome.spendings.map(({ usage }) => usage.inputTokens).sort()).toEqual([1_000, 2_000, 3_000])
+      expect(new Set(spentIn(events))).toEqual(new Set(outcome.spendings))
+      expect(await stage.other.spentOn(turn, NEVER)).toHaveLength(3)
+    })
+
+    test('abort() leaves an estimate of what nobody counts', async () => {
+      const { hold, turn } = await newTurn('@words:40 @hold:NAME @words:3')
+      const running = listen(stage.backend, turn)
+      await stage.held(hold)
+      await running.heard((events) => textsIn(events) === 40)
+      await stage.backend.abort(turn)
+      const { spendings } = await running.outcome
+
+      expect(spendings).toMatchObject([{ model: turn.model, costMicroUsd: 0, isEstimated: true }])
+      expect(spendings[0]!.usage.inputTokens).toBeGreaterThan(0)
+      expect(spendings[0]!.usage.outputTokens).toBeGreaterThan(40)
+      expect(await stage.other.spentOn(turn, NEVER)).toEqual(spendings)
+    })
+
+    test('runTurn() estimates what a dropped connection had begun, and nothing for a refusal', async () => {
+      const dropped = await newTurn('@words:3 @hold:NAME @drop:1')
+      const refused = await newTurn('@status:503,1 @say: Done')
+      const running = listen(stage.backend, dropped.turn)
+      await running.heard((events) => textsIn(events) === 3)
+      stage.release(dropped.hold)
+      const { spendings } = await running.outcome
+
+      expect(spendings.map(({ isEstimated }) => isEstimated).sort()).toEqual([false, true])
+      expect(new Set(spendings.map(({ id }) => id)).size).toBe(2)
+      expect((await run(stage.backend, refused.turn)).outcome.spendings).toMatchObject([
+        { isEstimated: false },
+      ])
+    })
+
+    test('spentOn() knows nothing of a turn that was never sent', async () => {
+      const { turn } = await newTurn('never')
+      expect(await stage.other.spentOn(turn, NEVER)).toEqual([])
+      expect(await stage.other.spentOn({ ...turn, sessionID: 'ses_unknown' }, NEVER)).toEqual([])
     })
 
     test('runTurn() tells tool calls, and the text around them part by part', async () => {
@@ -398,7 +470,7 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
       const { outcome } = await run(stage.backend, turn)
       const error = { code, retryable: false, httpStatus, message: expect.stringMatching(/./) }
 
-      expect(outcome).toMatchObject({ status: 'failed', error, costMicroUsd: 0 })
+      expect(outcome).toMatchObject({ status: 'failed', error, spendings: [] })
       expect((await run(stage.other, turn)).outcome).toEqual(outcome)
       expect(stage.ledger.entries({ marker })).toHaveLength(1)
     })
@@ -512,6 +584,12 @@ export function describeConformance(name: string, setUp: () => Promise<Stage>): 
 
 export function textsIn(events: readonly TurnEvent[]): number {
   return events.filter(({ type }) => type === 'text').length
+}
+
+/** What was told in all, each as it was told last. */
+function spentIn(events: readonly TurnEvent[]): Spending[] {
+  const told = events.flatMap((event) => (event.type === 'spent' ? event.spendings : []))
+  return [...new Map(told.map((spending) => [spending.id, spending])).values()]
 }
 
 export function newTaskID(): string {

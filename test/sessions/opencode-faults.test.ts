@@ -98,7 +98,8 @@ describe('a worker that takes over', () => {
       // It hears that the model goes on.
       'alive',
       'part-ended',
-      'usage',
+      'spent',
+      'step',
       'turn-ended',
     ])
     expect(readTurn(second.events)).toEqual(readTurn(first.events))

@@ -128,6 +128,7 @@ function strangeServer({ onPrompt, isBusy = () => false, messages = () => [] }: 
       const timer = setInterval(() => listener({ type: 'polled', isBusy: isBusy(), askedAt: Date.now() }), 5)
       return () => clearInterval(timer)
     },
+    overhear: () => () => undefined,
     listAsks: async () => undefined,
     tell: () => undefined,
     close: async () => undefined,

@@ -56,15 +56,18 @@ describe('a turn heard from its beginning', () => {
   test('counts each step once and sums them up, compactions included', () => {
     const fixture = loadFixture('compaction')
     const view = viewOf(fixture)
-    const usages = fixture.events
-      .flatMap((event) => view.event(event))
-      .filter((event) => event.type === 'usage')
+    const told = fixture.events.flatMap((event) => view.event(event))
+    const spendings = told.flatMap((event) => (event.type === 'spent' ? event.spendings : []))
     const cost = fixture
       .list('end')
       .messages.reduce((sum, { info }) => sum + (info.role === 'assistant' ? info.cost : 0), 0)
 
-    expect(usages.map(({ steps }) => steps)).toEqual([1, 2, 3])
-    expect(usages.at(-1)).toMatchObject({ costMicroUsd: Math.round(cost * 1_000_000) })
+    expect(told.flatMap((event) => (event.type === 'step' ? [event.steps] : []))).toEqual([1, 2, 3])
+    expect(new Set(spendings.map(({ id }) => id)).size).toBe(3)
+    expect(spendings.reduce((sum, { costMicroUsd }) => sum + costMicroUsd, 0)).toBe(
+      Math.round(cost * 1_000_000),
+    )
+    expect(view.spendings()).toEqual(spendings)
     expect(view.tally()).toMatchObject({ model: 'globex/tiny', steps: 3 })
   })
 

@@ -1,15 +1,17 @@
 -- The one write of a worker: fields, events and a change of state together, or nothing. Atomic.
 -- The events of one write are one entry of the stream, a JSON array under the seq of its last event.
 -- Repeating a write whose reply was lost changes nothing, since it names the seq it follows.
--- KEYS: task, log, live, <to> (or live), finished
+-- KEYS: task, log, live, <to> (or live), finished, ledger of the day (or live)
 -- ARGV: id, fence, seq before, now, live channel, to (or ''), log age in ms, most events in the log,
---       number of events, the events as a JSON array, field, value, …
+--       number of events, the events as a JSON array, number of what follows for the ledger, when that expires
+--       (epoch s), ledger field, increase, …, field, value, …
 -- Returns {seq after, 1 when a cancel was requested}; {-1} for a stale fence; {-2, seq} for another seq.
 local head = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'cancelAt', 'state')
 if not head[1] or head[1] ~= ARGV[2] then return {-1} end
 local seq, before, count = tonumber(head[2] or '0'), tonumber(ARGV[3]), tonumber(ARGV[9])
 local cancel = head[3] and 1 or 0
 local to, last = ARGV[6], before + count
+local fields = 13 + tonumber(ARGV[11])
 if seq == last and (count > 0 or head[4] == to) then return {seq, cancel} end
 if seq ~= before then return {-2, seq} end
 if head[4] ~= 'running' then return {-1} end
@@ -20,17 +22,23 @@ if count > 0 then
   if last > tonumber(ARGV[8]) then redis.call('XTRIM', KEYS[2], 'MINID', '~', last - tonumber(ARGV[8])) end
 end
 if to == '' then
-  redis.call('HSET', KEYS[1], 'seq', last, unpack(ARGV, 11))
+  redis.call('HSET', KEYS[1], 'seq', last, unpack(ARGV, fields))
 elseif to == 'waiting' or to == 'delayed' then
-  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, unpack(ARGV, 11))
+  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, unpack(ARGV, fields))
   redis.call('HINCRBY', KEYS[1], 'deliveries', -1)
 else
-  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, 'finishedAt', ARGV[4], unpack(ARGV, 11))
+  redis.call('HSET', KEYS[1], 'seq', last, 'state', to, 'finishedAt', ARGV[4], unpack(ARGV, fields))
   redis.call('ZREM', KEYS[3], ARGV[1])
   -- Most tasks succeed, so those have no set of their own.
   if to ~= 'succeeded' then redis.call('ZADD', KEYS[4], 0, ARGV[1]) end
   redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
   -- The log of a task that failed is kept as long as the task.
   if to ~= 'failed' then redis.call('PEXPIRE', KEYS[2], ARGV[7]) end
+end
+for i = 13, fields - 1, 2 do
+  -- Whatever is new in it may be the first of its day.
+  if redis.call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1]) == tonumber(ARGV[i + 1]) then
+    redis.call('EXPIREAT', KEYS[6], ARGV[12])
+  end
 end
 return {last, cancel}

@@ -16,6 +16,7 @@ import { patiently } from './patience.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import { runTurn } from './run-turn.ts'
 import { runningTurns } from './running-turns.ts'
+import { spentOn } from './spent-on.ts'
 import { createTap } from './tap.ts'
 import { openWorktree, removeWorktree, worktreeDiff } from './worktree.ts'
 
@@ -140,6 +141,11 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       const { signal } = new AbortController()
       const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
       return orUnavailable(() => removeWorktree(http, request, ask, signal))
+    },
+
+    spentOn(turn, signal) {
+      const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
+      return orUnavailable(() => spentOn(turn, (id) => ask(() => http.messages(id, turn.directory, signal))))
     },
 
     answerAsk: (ask, answer) => orUnavailable(() => answerAsk(http, ask, answer)),

@@ -29,6 +29,8 @@ export interface DirectoryWatch {
     /** Asks of an attended session are left to its client. */
     options?: { isAttended: boolean },
   ): () => void
+  /** Tells what is known of messages and parts of a session below one of ours. */
+  overhear(sessionID: string, listener: (event: SessionEvent) => void): () => void
   /** Tells the listeners of a session, now, what it asks; otherwise they hear of it with the next poll. */
   listAsks(): Promise<void>
   /** Tells the listeners of a session something that does not come from the server. */
@@ -50,6 +52,7 @@ export function watchDirectory(
   const closing = new AbortController()
   const listeners = new Map<string, Set<(notice: Notice) => void>>()
   const attended = new Set<string>()
+  const overhearing = new Map<string, (event: SessionEvent) => void>()
   let timer: NodeJS.Timeout | undefined
   let polling: Promise<void> = Promise.resolve()
 
@@ -75,7 +78,10 @@ export function watchDirectory(
     event(event) {
       if (event.type === 'asked') void relay.seen(event.kind, event.ask)
       else if (event.type === 'replied') relay.replied(event.askID, event.reply)
-      else tell(event.sessionID, event)
+      else {
+        tell(event.sessionID, event)
+        if (event.type === 'message' || event.type === 'part') overhearing.get(event.sessionID)?.(event)
+      }
     },
     connected: () => {},
     disconnected: () => tellAll({ type: 'disconnected' }),
@@ -119,6 +125,12 @@ export function watchDirectory(
         if (known.size > 0 || listeners.get(sessionID) !== known) return
         listeners.delete(sessionID)
         attended.delete(sessionID)
+      }
+    },
+    overhear(sessionID, listener) {
+      overhearing.set(sessionID, listener)
+      return () => {
+        if (overhearing.get(sessionID) === listener) overhearing.delete(sessionID)
       }
     },
     async listAsks() {

@@ -12,13 +12,16 @@ import type { DirectoryWatch, Notice } from './directory-watch.ts'
 import type { OpenCodeHttp, PromptBody } from './http.ts'
 import { createInbox } from './inbox.ts'
 import { patiently } from './patience.ts'
+import { readChildren } from './read-children.ts'
 import { OpenCodeRefusal } from './refusal.ts'
+import type { SessionEvent } from './session-event.ts'
 import type { Tap, TapNotice } from './tap.ts'
 import { createTurnAsks } from './turn-asks.ts'
 import { createTurnClock, PACE, type Pace } from './turn-clock.ts'
 import { isStackTrace, turnError } from './turn-error.ts'
 import { createTurnView } from './turn-view.ts'
 import type { Ending, Verdict } from './verdict.ts'
+import type { Messages } from './wire.ts'
 
 /** How long the last turn of the session may take to go idle after its last message. */
 const LEFTOVER_PATIENCE_MS = 5_000
@@ -39,7 +42,12 @@ export interface TurnDeps {
   tap?: Tap | undefined
 }
 
-type News = Notice | TapNotice | { type: 'sent' } | { type: 'send-failed'; error: unknown }
+type News =
+  | Notice
+  | TapNotice
+  | { type: 'sent' }
+  | { type: 'send-failed'; error: unknown }
+  | { type: 'child'; event: SessionEvent }
 
 /** @throws the reason of `signal` when that aborts, `opencode_unavailable` when the patience is over. */
 export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal): AsyncGenerator<TurnEvent> {
@@ -51,6 +59,8 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   let isBlind = false
   let aliveAt = 0
   let tapping: Tapping = { state: 'none', stop() {} }
+  /** Sessions below ours, with the way to stop listening to each. */
+  const children = new Map<string, () => void>()
   let complaint: TurnError | undefined
   let repeats = 0
   let stepsAtRepeat = 0
@@ -66,6 +76,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     yield* end({ status: 'failed', error: refused(error, deps.isFirst) })
   } finally {
     stopListening()
+    for (const stop of children.values()) stop()
     tapping.stop()
   }
 
@@ -118,9 +129,30 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     yield* view.list(messages)
     const verdict = view.verdict()
     yield* catchUp()
+    yield* lookAtNewChildren()
     if (!isBlind) yield* settled()
     if (verdict.state !== 'over-if-idle') return verdict
     return (await isBusy()) ? { state: 'unfinished' } : { state: 'ended', ending: { status: 'aborted' } }
+  }
+
+  /** What a child did before it was known is in its messages alone. */
+  async function* lookAtNewChildren(): AsyncGenerator<TurnEvent> {
+    const known = new Set(children.keys())
+    followChildren()
+    if (children.size > known.size) yield* readChildren(view, (id) => !known.has(id), childMessages)
+  }
+
+  function followChildren(): void {
+    for (const id of view.children())
+      if (!children.has(id))
+        children.set(
+          id,
+          watch.overhear(id, (event) => inbox.push({ type: 'child', event })),
+        )
+  }
+
+  function childMessages(id: string): Promise<Messages> {
+    return ask(() => http.messages(id, directory, signal))
   }
 
   /** Parts that were not seen to begin: the tap may have their text, else readers are told to wait. */
@@ -168,12 +200,19 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
         return asks.replied(news.askID, news.reply)
       case 'asks-listed':
         return asks.listed(news.asks.filter(isOfTurn), news.askedAt)
+      case 'child': {
+        clock.heard(now, false)
+        const events = view.childEvent(news.event)
+        if (startsChild(news.event)) followChildren()
+        return events
+      }
       case 'error':
         if (!isStackTrace(news.error)) complaint = turnError(news.error)
         break
     }
     clock.heard(now, isBeginning(news))
     const events = view.event(news)
+    if (startsChild(news)) followChildren()
     if (events.length > 0 || news.type !== 'delta' || now - aliveAt < ALIVE_MS) return events
     aliveAt = now
     return [{ type: 'alive' }]
@@ -238,9 +277,11 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     while ((await isBusy()) && Date.now() < deadline) await sleep(LEFTOVER_PAUSE_MS, undefined, { signal })
   }
 
-  function* end(ending: Ending): Generator<TurnEvent> {
+  async function* end(ending: Ending): AsyncGenerator<TurnEvent> {
     yield* view.lost()
-    yield { type: 'turn-ended', outcome: { ...view.tally(), ...ending } }
+    // Events of children may have been missed, and what they cost is not in the messages of the turn.
+    yield* readChildren(view, () => true, childMessages)
+    yield { type: 'turn-ended', outcome: { ...view.tally(), spendings: view.spendings(), ...ending } }
   }
 }
 
@@ -255,6 +296,11 @@ const LOST_AGAIN: TurnError = {
   message: 'OpenCode took the message several times and did nothing about it',
   retryable: true,
   httpStatus: undefined,
+}
+
+function startsChild(event: News | SessionEvent): boolean {
+  if (event.type !== 'part' || event.part.type !== 'tool') return false
+  return event.part.state.metadata?.sessionId !== undefined
 }
 
 function isBeginning(news: News): boolean {

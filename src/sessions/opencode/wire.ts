@@ -77,6 +77,13 @@ const ToolPart = z.object({
     input: z.unknown().optional(),
     title: Text.optional(),
     error: Text.optional(),
+    /** UTF-16 units of it. */
+    output: Text.transform(({ length }) => length)
+      .optional()
+      .catch(undefined),
+    /** Of the tool `task`: the session it has started, or goes on with. */
+    metadata: z.object({ sessionId: Text.optional() }).optional().catch(undefined),
+    time: z.object({ end: z.number().optional() }).optional().catch(undefined),
   }),
 })
 export type ToolPart = z.infer<typeof ToolPart>
