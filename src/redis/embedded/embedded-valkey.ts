@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createHeldAnswers } from './held-answers.ts'
 import { encodeCommand, innerConnection } from './inner-connection.ts'
+import { createModuleClock } from './module-clock.ts'
 import { type Connection, type HostImports, ValkeyBase, type ValkeyInternals } from './valkey-internals.ts'
 import { createWasiHost, type WasiHost } from './wasi-host.ts'
 
@@ -46,6 +47,7 @@ export interface StreamPlace {
 export class EmbeddedValkey extends ValkeyBase {
   readonly #options: EmbeddedValkeyOptions
   readonly #wasi: WasiHost
+  readonly #clock = createModuleClock()
   readonly #held = createHeldAnswers()
   readonly #freeFds: number[] = []
   #trafficSeen = false
@@ -58,7 +60,7 @@ export class EmbeddedValkey extends ValkeyBase {
   constructor(options: EmbeddedValkeyOptions) {
     super({ host: HOST, port: options.port })
     this.#options = options
-    this.#wasi = createWasiHost(options.directory)
+    this.#wasi = createWasiHost(options.directory, this.#clock)
   }
 
   /**
@@ -103,7 +105,7 @@ export class EmbeddedValkey extends ValkeyBase {
 
   /** The time goes on: what expired meanwhile is removed. */
   releaseClock(): void {
-    this.#wasi.releaseClock()
+    this.#clock.release()
   }
 
   /** All that changes from now on, in the order and the words in which replicas hear of it. */
@@ -227,6 +229,7 @@ export class EmbeddedValkey extends ValkeyBase {
     do {
       this.#trafficSeen = false
       if (this.#follower) this.#follower.bytesInPass = 0
+      this.#clock.goOn()
       this.instance.exports.rk_step()
       passes += 1
     } while (this.#trafficSeen && passes < MAX_PASSES)

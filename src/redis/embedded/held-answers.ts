@@ -32,11 +32,9 @@ export function createHeldAnswers(): HeldAnswers {
       if (held.size === 0) return
       for (const [connection, { answers, isLast }] of takeAll()) {
         const { socket } = connection
-        let drained = true
-        if (answers.length > 1) socket.cork()
-        for (const bytes of answers) drained = socket.write(bytes)
-        if (answers.length > 1) socket.uncork()
-        if (!drained) connection.backpressured = true
+        // One piece: to hand many to the socket takes longer than to copy them.
+        const isTaken = socket.write(answers.length === 1 ? answers[0]! : Buffer.concat(answers))
+        if (!isTaken) connection.backpressured = true
         if (isLast) socket.destroySoon()
       }
     },

