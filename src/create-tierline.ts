@@ -60,8 +60,11 @@ export interface Tierline {
   answer(id: string, askID: string, answer: AskAnswer): Promise<Ask>
   models(): Promise<ModelView[]>
   routes(): Promise<RoutesView>
-  /** Where a task would go now, and why. Nothing is queued. */
-  explain(input: TaskInput): Promise<Explanation>
+  /**
+   * Where a task would go now, and why, with every rule. Nothing is queued. `key`: name of the API key it would be
+   * submitted with; what is submitted here has none.
+   */
+  explain(input: TaskInput, options?: { key?: string }): Promise<Explanation>
   /** Workers take nothing more of this tier; what runs goes on. */
   pauseTier(tier: string): Promise<void>
   resumeTier(tier: string): Promise<void>
@@ -109,7 +112,7 @@ export async function createTierline(options: TierlineOptions = {}): Promise<Tie
     answer: tasks.answer,
     models: routing.models,
     routes: routing.routes,
-    explain: routing.explain,
+    explain: (input, { key } = {}) => routing.explain(input, key),
     pauseTier: async (tier) => void (await routing.pauseTier(tier)),
     resumeTier: async (tier) => void (await routing.resumeTier(tier)),
     startWorker,

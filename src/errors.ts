@@ -50,6 +50,7 @@ export const ERRORS = {
   directory_not_absolute: { title: 'Directory not absolute', status: 422, retryable: false },
   idempotency_key_reused: { title: 'Idempotency key reused', status: 422, retryable: false },
   no_route: { title: 'No route', status: 422, retryable: false },
+  prompt_too_long: { title: 'Prompt too long', status: 422, retryable: false },
   queue_full: { title: 'Queue full', status: 429, retryable: true },
   internal_error: { title: 'Internal error', status: 500, retryable: true },
   redis_unavailable: { title: 'Redis unavailable', status: 503, retryable: true },

@@ -49,6 +49,7 @@ import { createKeys } from './redis/keys.ts'
 import { defineScripts } from './redis/scripts.ts'
 import { withRedisErrors } from './redis/with-redis-errors.ts'
 import { peekModel } from './routing/resolve.ts'
+import { NO_FACTS } from './routing/task-facts.ts'
 import { DEFAULT_RETRY_POLICY } from './runner/retry-policy.ts'
 import { runCompare } from './runner/run-compare.ts'
 import { runTask } from './runner/run-task.ts'
@@ -198,7 +199,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       records,
       gates,
       routeFor,
-      peekModel: (asked) => peekModel(asked, config.table(), catalog.peek()),
+      peekModel: (asked, directory) =>
+        peekModel(asked, config.table(), catalog.peek(), { ...NO_FACTS, directory: directory ?? null }),
       checkDirectory: options.checkDirectory,
       checkFile: options.checkFile,
       notices,

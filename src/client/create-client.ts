@@ -59,8 +59,11 @@ export interface TierlineClient {
   answer(id: string, askID: string, answer: AskAnswer): Promise<Ask>
   models(): Promise<ModelView[]>
   routes(): Promise<RoutesView>
-  /** The route a task would take, or why there is none. Queues nothing. */
-  explain(input: TaskInput): Promise<Explanation>
+  /**
+   * The route a task would take, with every rule, or why there is none. Queues nothing. `key`: name of the API key
+   * it would be submitted with; default: the one of this client.
+   */
+  explain(input: TaskInput, options?: { key?: string }): Promise<Explanation>
   /** Lets running tasks end and starts no other. Also takes `direct` and `nested`. */
   pauseTier(tier: string): Promise<TierView>
   resumeTier(tier: string): Promise<TierView>
@@ -126,7 +129,13 @@ export function createClient(options: ClientOptions): TierlineClient {
       api.json(`${taskPath(id)}/asks/${encodeURIComponent(askID)}`, { method: 'post', json: answer }),
     models: async () => (await api.json<{ data: ModelView[] }>('v1/models')).data,
     routes: () => api.json('v1/routes'),
-    explain: (input) => api.json('v1/routes/explain', { method: 'post', json: input, repeat: 'refused' }),
+    explain: (input, { key } = {}) =>
+      api.json('v1/routes/explain', {
+        method: 'post',
+        json: input,
+        repeat: 'refused',
+        ...(key !== undefined && { query: new URLSearchParams({ key }) }),
+      }),
     pauseTier: (tier) => post(`${tierPath(tier)}/pause`),
     resumeTier: (tier) => post(`${tierPath(tier)}/resume`),
     version: () => api.json('v1/version'),

@@ -11,9 +11,12 @@ export interface ConfigReport {
   readonly config: Config | null
 }
 
-/** Looks at a file as a start would, without starting anything. `absent` is a problem here. */
-export async function checkConfig(path: string): Promise<ConfigReport> {
-  const file = await loadFile(path, 1)
+/**
+ * Looks at a file as a start would, without starting anything. `absent` is a problem here. `keys`: names of the
+ * API keys there would be.
+ */
+export async function checkConfig(path: string, keys?: readonly string[]): Promise<ConfigReport> {
+  const file = await loadFile(path, 1, keys)
   if (file.status === 'valid')
     return { path, problems: [], warnings: file.config.table.warnings, config: file.config }
   const problems =

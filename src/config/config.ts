@@ -1,6 +1,6 @@
 /** One version of what the file says, or of what holds without one. Never changes. */
 import type { Price, Rates } from '../catalog/catalog.ts'
-import { createRoutingTable, type RouteRule, type RoutingTable } from '../routing/table.ts'
+import { createRoutingTable, type RouteRule, type RoutingRule, type RoutingTable } from '../routing/table.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Permissions } from '../tasks/permissions.ts'
 import type { DefaultsContent, FileContent } from './file-schema.ts'
@@ -84,6 +84,7 @@ export function configOf(
     generation: origin.generation,
     source: { kind: 'file', path: origin.path },
     tiers,
+    rules: file.rules.map(routingRuleOf),
     routes: new Map(Object.entries(file.routes).map(([type, target]) => [type, ruleOf(target)])),
     default: file.default ?? (file.tiers.balanced ? 'balanced' : tiers[0]!.name),
     prices: pricesOf(file),
@@ -130,6 +131,19 @@ function fromDefaults(
     verifiers: new Map(Object.entries(verifiers)),
     http,
   }
+}
+
+/** Pure: its directories are as they are written. */
+export function routingRuleOf({ when, ...target }: FileContent['rules'][number]): RoutingRule {
+  const { type, key, directory, promptTokens } = when
+  return {
+    ...ruleOf(target),
+    when: { types: listOf(type), keys: listOf(key), directories: listOf(directory), promptTokens },
+  }
+}
+
+function listOf(value: string | readonly string[] | undefined): readonly string[] | undefined {
+  return typeof value === 'string' ? [value] : value
 }
 
 function ruleOf(target: FileContent['routes'][string]): RouteRule {

@@ -4,6 +4,7 @@ import { nearestNames } from '../routing/nearest.ts'
 import { DIRECT_QUEUE, NESTED_QUEUE } from '../routing/queue-of.ts'
 import type { ConfigProblem } from './config-problem.ts'
 import type { FileContent } from './file-schema.ts'
+import { namesOf } from './rule-warnings.ts'
 import type { YamlSource } from './yaml-source.ts'
 
 const RESERVED: readonly string[] = [DIRECT_QUEUE, NESTED_QUEUE]
@@ -40,6 +41,11 @@ export function crossCheck(file: FileContent, source: YamlSource): ConfigProblem
       if (!target.includes('/') && !tierNames.includes(target)) unknownTier(['routes', type], target)
     } else if (target.tier !== undefined && !tierNames.includes(target.tier))
       unknownTier(['routes', type, 'tier'], target.tier)
+  }
+  for (const [index, { tier, when }] of file.rules.entries()) {
+    if (tier !== undefined && !tierNames.includes(tier)) unknownTier(['rules', index, 'tier'], tier)
+    for (const { path, name } of namesOf(when.directory, ['rules', index, 'when', 'directory']))
+      if (!isAbsolute(name)) add(path, 'value', 'must be an absolute path', { given: name })
   }
   if (file.default !== undefined && !tierNames.includes(file.default)) unknownTier(['default'], file.default)
   for (const [name, { price }] of Object.entries(file.models)) {
@@ -80,5 +86,8 @@ export function notEnforcedYet(file: FileContent): string[] {
     ...(file.budgets.length > 0 ? ['budgets: not enforced yet'] : []),
     ...limited.map(([name]) => `models.${name}: limits are not enforced yet, prices are`),
     ...capped.map(([type]) => `routes.${type}.maxCostUsd: not enforced yet`),
+    ...file.rules.flatMap(({ maxCostUsd }, index) =>
+      maxCostUsd === undefined ? [] : [`rules.${index}.maxCostUsd: not enforced yet`],
+    ),
   ]
 }

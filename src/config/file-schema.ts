@@ -42,30 +42,69 @@ const Tier = z.strictObject({
   }),
 })
 
-const Rule = z
+/** Where tasks go, and what limits them there. */
+const target = {
+  tier: Name.optional().meta({ description: 'The tier these tasks go to.' }),
+  model: Model.optional().meta({ description: 'The model these tasks are pinned to, without a chain.' }),
+  timeoutMs: TimeoutMs.optional().meta({
+    description: 'Wall clock of these tasks from their first start, where the task names none.',
+  }),
+  queueTimeoutMs: QueueTimeoutMs.optional().meta({ description: 'Instead of `tasks.queueTimeoutMs`.' }),
+  maxSteps: Steps.optional().meta({ description: 'Instead of `tasks.maxSteps`.' }),
+  silenceMs: TimeoutMs.optional().meta({ description: 'Instead of `tasks.silenceMs`.' }),
+  retryWaitMs: RetryWaitMs.optional().meta({ description: 'Instead of `tasks.retryWaitMs`.' }),
+  askTimeoutMs: TimeoutMs.optional().meta({ description: 'Instead of `tasks.askTimeoutMs`.' }),
+  permissions: Permissions.optional().meta({
+    description: 'After `tasks.permissions`: the last rule that fits decides.',
+  }),
+  maxCostUsd: Usd.optional().meta({ description: 'Most that one such task may cost. Not enforced yet.' }),
+}
+
+const hasOneTarget = ({ tier, model }: { tier?: unknown; model?: unknown }): boolean =>
+  (tier === undefined) !== (model === undefined)
+const ONE_TARGET = { error: 'needs either "tier" or "model"' }
+
+const Route = z.strictObject(target).refine(hasOneTarget, ONE_TARGET)
+
+const oneOrMore = <Schema extends z.ZodType<string>>(name: Schema) =>
+  z.union([name, z.array(name).min(1, 'must name at least one').max(100)])
+
+const Tokens = z.int().min(0).max(1_000_000_000)
+
+const Conditions = z
   .strictObject({
-    tier: Name.optional().meta({ description: 'The tier these tasks go to.' }),
-    model: Model.optional().meta({ description: 'The model these tasks are pinned to, without a chain.' }),
-    timeoutMs: TimeoutMs.optional().meta({
-      description: 'Wall clock of these tasks from their first start, where the task names none.',
-    }),
-    queueTimeoutMs: QueueTimeoutMs.optional().meta({ description: 'Instead of `tasks.queueTimeoutMs`.' }),
-    maxSteps: Steps.optional().meta({ description: 'Instead of `tasks.maxSteps`.' }),
-    silenceMs: TimeoutMs.optional().meta({ description: 'Instead of `tasks.silenceMs`.' }),
-    retryWaitMs: RetryWaitMs.optional().meta({ description: 'Instead of `tasks.retryWaitMs`.' }),
-    askTimeoutMs: TimeoutMs.optional().meta({ description: 'Instead of `tasks.askTimeoutMs`.' }),
-    permissions: Permissions.optional().meta({
-      description: 'After `tasks.permissions`: the last rule that fits decides.',
-    }),
-    maxCostUsd: Usd.optional().meta({ description: 'Most that one such task may cost. Not enforced yet.' }),
+    type: oneOrMore(Name).optional().meta({ description: 'Task type, or several of them.' }),
+    promptTokens: z
+      .strictObject({
+        over: Tokens.optional().meta({ description: 'More than this.' }),
+        atMost: Tokens.min(1).optional().meta({ description: 'This or less.' }),
+      })
+      .refine(({ over, atMost }) => over !== undefined || atMost !== undefined, {
+        error: 'needs "over" or "atMost"',
+      })
+      .optional()
+      .meta({ description: 'Length of all messages together, estimated.' }),
+    directory: oneOrMore(z.string().min(1).max(4096))
+      .optional()
+      .meta({ description: 'Absolute path, or several: the directory itself and all below it.' }),
+    key: oneOrMore(Name)
+      .optional()
+      .meta({ description: 'Name of the API key a task is submitted with, or several.' }),
   })
-  .refine(({ tier, model }) => (tier === undefined) !== (model === undefined), {
-    error: 'needs either "tier" or "model"',
+  .refine((when) => Object.values(when).some((condition) => condition !== undefined), {
+    error: 'needs at least one condition: "default" is where tasks go that nothing matches',
   })
+
+const RoutingRule = z
+  .strictObject({
+    when: Conditions.meta({ description: 'All that stands here must hold.' }),
+    ...target,
+  })
+  .refine(hasOneTarget, ONE_TARGET)
 
 const Target = z
   .string()
-  .regex(/^[^\s/]+(\/\S+)?$/, 'must be the name of a tier, "provider/model", or a rule')
+  .regex(/^[^\s/]+(\/\S+)?$/, 'must be the name of a tier, "provider/model", or a map')
   .meta({ description: 'The name of a tier, or "provider/model".' })
 
 const Rates = z.strictObject({
@@ -304,10 +343,13 @@ export const FileSchema = z
         description:
           'Named classes of models. The order counts: a pinned model waits in the first tier that lists it.',
       }),
+    rules: z.array(RoutingRule).max(1000).default([]).meta({
+      description: 'Asked in their order before the type of a task is: the first that matches decides.',
+    }),
     routes: z
-      .record(Name, z.union([Target, Rule]))
+      .record(Name, z.union([Target, Route]))
       .default({})
-      .meta({ description: 'Task type → tier, "provider/model", or a rule.' }),
+      .meta({ description: 'Task type → tier, "provider/model", or one of them with limits.' }),
     default: Name.optional().meta({
       description:
         'Tier of tasks that name no model, tier or type. Absent: `balanced` if there is one, else the first.',

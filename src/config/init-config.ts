@@ -56,7 +56,7 @@ export function renderConfig(catalog: CatalogSnapshot, schema: string): string {
       ...models.map((model) => `      - ${scalar(model)}${priceComment(model, catalog)}`),
     ]),
     '',
-    '# Task type → tier, "provider/model", or a rule: { tier: fast, timeoutMs: 600000 }',
+    '# Task type → tier, "provider/model", or with limits: { tier: fast, timeoutMs: 600000 }',
     'routes:',
     ...routesOf(table),
     '',

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ParsedFile, parseFile } from './parse-file.ts'
+import { withRealDirectories } from './real-directories.ts'
 
 const MAX_FILE_BYTES = 1024 * 1024
 /** A file that was written less long ago may still be being written. */
@@ -12,9 +13,13 @@ export type LoadedFile = (ParsedFile & { readonly text: string }) | { readonly s
 /**
  * Reads and parses the file once nobody writes to it; waits a second for that at most.
  *
- * A file that cannot be read is `invalid`, with the reason as its one problem.
+ * `keys`: names of the API keys there are; left out: not known. A file that cannot be read is `invalid`, with the reason as its one problem.
  */
-export async function loadFile(path: string, generation: number): Promise<LoadedFile> {
+export async function loadFile(
+  path: string,
+  generation: number,
+  keys?: readonly string[],
+): Promise<LoadedFile> {
   const read = await readSettled(path)
   if (read.status === 'absent') return read
   if (read.status === 'failed')
@@ -23,7 +28,10 @@ export async function loadFile(path: string, generation: number): Promise<Loaded
       text: '',
       problems: [{ line: 1, column: 1, field: '', message: read.reason }],
     }
-  return { ...parseFile(read.text, { path, generation }), text: read.text }
+  const { text } = read
+  const parsed = parseFile(text, { path, generation, keys })
+  if (parsed.status === 'invalid') return { ...parsed, text }
+  return { ...parsed, config: await withRealDirectories(parsed.config), text }
 }
 
 type ReadFile = { status: 'read'; text: string } | { status: 'absent' } | { status: 'failed'; reason: string }

@@ -1,7 +1,9 @@
+import { basename } from 'node:path'
 import { type Config, configOf } from './config.ts'
-import type { ConfigProblem } from './config-problem.ts'
+import { type ConfigProblem, formatProblem } from './config-problem.ts'
 import { crossCheck, notEnforcedYet } from './cross-checks.ts'
 import { FileSchema } from './file-schema.ts'
+import { ruleWarnings } from './rule-warnings.ts'
 import { schemaProblems } from './schema-problems.ts'
 import { parseYaml } from './yaml-source.ts'
 
@@ -10,8 +12,15 @@ export type ParsedFile =
   /** At least one problem, in the order of the lines. */
   | { readonly status: 'invalid'; readonly problems: readonly ConfigProblem[] }
 
+export interface FileOrigin {
+  readonly path: string
+  readonly generation: number
+  /** Names of the API keys there are; absent: not known. */
+  readonly keys?: readonly string[] | undefined
+}
+
 /** Pure: text in, configuration of that generation or everything that is wrong with it out. */
-export function parseFile(text: string, origin: { path: string; generation: number }): ParsedFile {
+export function parseFile(text: string, { keys, ...origin }: FileOrigin): ParsedFile {
   const yaml = parseYaml(text)
   if (yaml.status === 'invalid') return yaml
   const { source } = yaml
@@ -21,10 +30,11 @@ export function parseFile(text: string, origin: { path: string; generation: numb
     : schemaProblems(parsed.error.issues, FileSchema, source)
   if (!parsed.success || problems.length > 0)
     return { status: 'invalid', problems: problems.sort((a, b) => a.line - b.line || a.column - b.column) }
-  return {
-    status: 'valid',
-    config: configOf(parsed.data, { ...origin, warnings: notEnforcedYet(parsed.data) }),
-  }
+  const warnings = [
+    ...notEnforcedYet(parsed.data),
+    ...ruleWarnings(parsed.data, source, keys).map((found) => formatProblem(basename(origin.path), found)),
+  ]
+  return { status: 'valid', config: configOf(parsed.data, { ...origin, warnings }) }
 }
 
 /** `budgets:` with all its lines commented out is `null` in YAML, and meant as absent. */

@@ -32,8 +32,23 @@ export function schemaProblems(
       const message = issue.issues[0]?.message ?? 'is not a good name'
       return [source.problemAt(issue.path, 'key', { field: issue.path.join('.'), message })]
     }
+    const closest = issue.code === 'invalid_union' && !isTarget(issue) ? closestOf(issue) : undefined
+    if (closest !== undefined) return schemaProblems(closest, schema, source)
     return [source.problemAt(issue.path, 'value', fieldErrorOf(issue, source.data))]
   })
+}
+
+type UnionIssue = Extract<Issue, { code: 'invalid_union' }>
+
+/** What is wrong with the alternative that was meant: the one that is of the right type. */
+function closestOf({ errors, path }: UnionIssue): Issue[] | undefined {
+  const meant = errors.find(([first]) => first?.code !== 'invalid_type' || first.path.length > 0)
+  return meant?.map((issue) => ({ ...issue, path: [...path, ...issue.path] }))
+}
+
+/** Of `routes`: a text or a map, of which neither needs to be meant. */
+function isTarget({ path }: UnionIssue): boolean {
+  return path[0] === 'routes' && path.length === 2
 }
 
 function fieldErrorOf(issue: Issue, data: unknown): FieldError {
@@ -65,10 +80,18 @@ function messageOf(issue: Issue): string {
     case 'invalid_value':
       return `must be one of ${issue.values.join(', ')}`
     case 'invalid_union':
-      return 'must be the name of a tier, "provider/model", or a rule such as { tier: fast }'
+      return isTarget(issue)
+        ? 'must be the name of a tier, "provider/model", or a map such as { tier: fast }'
+        : `must be ${typesOf(issue).join(' or ')}`
     default:
       return said(issue)
   }
+}
+
+function typesOf({ errors }: UnionIssue): string[] {
+  return errors.flatMap(([first]) =>
+    first?.code === 'invalid_type' ? [TYPE_NAMES[first.expected] ?? first.expected] : [],
+  )
 }
 
 const TYPE_NAMES: Record<string, string> = {

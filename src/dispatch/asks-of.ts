@@ -3,8 +3,10 @@ import type { AskStore } from '../records/ask-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { configuredRules, rulesForTask } from '../routing/permission-policy.ts'
 import type { RoutingTable } from '../routing/table.ts'
+import { tableLimits } from '../routing/table-limits.ts'
 import type { AskDeps } from '../runner/ask-desk.ts'
 import type { PermissionRule, Permissions } from '../tasks/permissions.ts'
+import { recordFacts } from './record-facts.ts'
 
 export interface AskConfig {
   table(): RoutingTable
@@ -19,9 +21,13 @@ const UNASKED: readonly PermissionRule[] = ['external_directory', 'doom_loop', '
 }))
 
 /** The rules of a task, in the order in which they count. */
-export function policyOf({ input, type }: TaskRecord, config: AskConfig): readonly PermissionRule[] {
+export function policyOf(record: TaskRecord, config: AskConfig): readonly PermissionRule[] {
   const { permissions } = config.limits()
-  return rulesForTask(configuredRules(permissions, config.table(), type), input.permissions)
+  const { type } = record.route.requested
+  return rulesForTask(
+    configuredRules(permissions, config.table(), type, recordFacts(record)),
+    record.input.permissions,
+  )
 }
 
 export function asksOf(
@@ -30,13 +36,13 @@ export function asksOf(
   { decide, decisions }: AskStore,
   now: () => number,
 ): AskDeps {
-  const { input, type } = record
-  const route = type === null ? undefined : config.table().routes.get(type)
+  const { input, route } = record
+  const said = tableLimits(route.requested.type, recordFacts(record), config.table())
   const rules = policyOf(record, config)
   return {
     // A session that somebody else has opened asks whom it likes.
     rules: input.sessionID === undefined ? [...UNASKED, ...rules] : rules,
-    timeoutMs: route?.askTimeoutMs ?? config.limits().askTimeoutMs,
+    timeoutMs: said.askTimeoutMs ?? config.limits().askTimeoutMs,
     decide,
     decisions,
     now,

@@ -16,6 +16,7 @@ import type { Usage } from '../tasks/usage.ts'
 import { type AskConfig, asksOf, policyOf } from './asks-of.ts'
 import { chooseModel, modelsLeft } from './choose-model.ts'
 import { type LimitsConfig, limitsOf } from './limits-of.ts'
+import { recordFacts } from './record-facts.ts'
 
 /** OpenCode's own default agent. */
 const DEFAULT_AGENT = 'build'
@@ -53,7 +54,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
 
   async function modelFor(record: TaskRecord): Promise<{ model: ModelID; changed?: string }> {
     const table = config.table()
-    const route = resolveAtDispatch(record.route, table, await catalog.get())
+    const route = resolveAtDispatch(record.route, table, await catalog.get(), recordFacts(record))
     const models = [route.model, ...route.chain]
     const candidates = record.sessionID === null ? models : modelsLeft(record, models)
     const [wanted] = candidates
@@ -87,9 +88,12 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     return known ? costMicroUsd(known, usage) : reportedMicroUsd
   }
 
-  function modelsOf({ route }: TaskRecord): readonly ModelID[] {
+  function modelsOf(record: TaskRecord): readonly ModelID[] {
+    const { route } = record
     const snapshot = catalog.peek()
-    const { model, chain } = snapshot ? resolveAtDispatch(route, config.table(), snapshot) : route
+    const { model, chain } = snapshot
+      ? resolveAtDispatch(route, config.table(), snapshot, recordFacts(record))
+      : route
     return [model, ...chain]
   }
 

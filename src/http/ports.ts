@@ -93,7 +93,8 @@ export type PassedAnswer = { status: number; headers: Readonly<Record<string, st
 
 export interface RoutingPort {
   routes(): Promise<RoutesView>
-  explain(input: unknown, caller?: string | null): Promise<Explanation>
+  /** `key`: name of the API key it would be submitted with. */
+  explain(input: unknown, key?: string | null): Promise<Explanation>
   models(): Promise<ModelView[]>
   /** @throws {TierlineError} `tier_not_found`; also takes `direct` and `nested`. */
   pauseTier(tier: string): Promise<TierView>

@@ -8,9 +8,12 @@ import { configuredRules } from '../routing/permission-policy.ts'
 import { NESTED_QUEUE, queueOf } from '../routing/queue-of.ts'
 import { type RouteRequest, resolveMessageModel, resolveRoute } from '../routing/resolve.ts'
 import type { RoutingTable } from '../routing/table.ts'
+import { tableLimits } from '../routing/table-limits.ts'
+import { factsOf, NO_FACTS, type TaskFacts } from '../routing/task-facts.ts'
 import { messagesOf, type ParsedTaskInput, partsOf } from '../tasks/input.ts'
 import { parseTaskInput } from '../tasks/parse-input.ts'
 import type { Permissions } from '../tasks/permissions.ts'
+import { estimateMessage } from '../tasks/prompt-size.ts'
 import type { Route } from '../tasks/route.ts'
 import { sessionDefaultOf } from '../tasks/session-default.ts'
 import { checkPermissions } from './check-permissions.ts'
@@ -60,18 +63,29 @@ export function createAdmit(deps: AdmitDeps) {
     return parseTaskInput(raw, { maxPromptBytes: maxPromptBytes() })
   }
 
-  /** As `admit`, for an input that is parsed. What an agent submits without a key counts as its task's. */
-  async function admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted> {
-    if (input.parentTaskID === undefined) return place(input, caller)
+  /**
+   * As `admit`, for an input that is parsed. What an agent submits without a key counts as its task's.
+   * `sends: false`: the task sends nothing itself, so its prompt is too long for no model.
+   */
+  async function admitParsed(
+    input: ParsedTaskInput,
+    caller: string | null,
+    { sends = true } = {},
+  ): Promise<Admitted> {
+    if (input.parentTaskID === undefined) return place(input, caller, sends)
     const parent = await readRecord(input.parentTaskID)
     const refusal = parentRefusal(parent)
     if (refusal !== undefined) throw parentRefused(refusal, input.parentTaskID)
-    return below(await place(input, caller ?? parent!.key))
+    return below(await place(input, caller ?? parent!.key, sends))
   }
 
   /** As `admitParsed`, for a task that is there already: its parent may be over, and then nobody waits for it. */
-  async function readmit({ input, key }: Pick<TaskRecord, 'input' | 'key'>): Promise<Admitted> {
-    const placed = await place(input, key)
+  async function readmit({
+    input,
+    key,
+    compare,
+  }: Pick<TaskRecord, 'input' | 'key' | 'compare'>): Promise<Admitted> {
+    const placed = await place(input, key, compare === null)
     if (input.parentTaskID === undefined) return placed
     const isOver = parentRefusal(await readRecord(input.parentTaskID)) !== undefined
     return isOver ? placed : below(placed)
@@ -99,12 +113,12 @@ export function createAdmit(deps: AdmitDeps) {
   }
 
   /** Where a task goes that nobody waits for. */
-  async function place(input: ParsedTaskInput, key: string | null): Promise<Admitted> {
+  async function place(input: ParsedTaskInput, key: string | null, sends: boolean): Promise<Admitted> {
     if (input.sessionID !== undefined) return admitToSession(input, await findSession(input.sessionID), key)
     const directory =
       input.directory === undefined ? null : await checkDirectory(input.directory, 'directory')
     if (input.isolation === 'worktree' && directory !== null) await checkRepository(directory)
-    return admitTo(directory, input, input, key)
+    return admitTo(input, input, factsOf(sends ? input : undefined, { directory, key }))
   }
 
   /** The directory is the session's, and so is the route of one that names none. */
@@ -119,20 +133,16 @@ export function createAdmit(deps: AdmitDeps) {
     const { type, tier, model } = input
     const asked = type ?? tier ?? model
     const route = asked === undefined ? sessionDefaultOf(session.metadata) : input
-    return admitTo(directory ?? null, input, route, key)
+    return admitTo(input, route, factsOf(input, { directory: directory ?? null, key }))
   }
 
-  async function admitTo(
-    directory: string | null,
-    input: ParsedTaskInput,
-    asked: RouteRequest,
-    key: string | null,
-  ): Promise<Admitted> {
-    checkPermissions(input, configuredRules(permissions(), table(), asked.type ?? input.type))
+  async function admitTo(input: ParsedTaskInput, asked: RouteRequest, facts: TaskFacts): Promise<Admitted> {
+    checkPermissions(input, configuredRules(permissions(), table(), asked.type, facts))
     await checkFiles(input)
-    const route = await routeOf(input, asked, directory ?? undefined)
-    const rule = input.type === undefined ? undefined : table().routes.get(input.type)
-    const queueTimeoutMs = input.queueTimeoutMs ?? rule?.queueTimeoutMs ?? null
+    const route = await routeOf(input, asked, facts)
+    const limits = tableLimits(asked.type, facts, table())
+    const queueTimeoutMs = input.queueTimeoutMs ?? limits.queueTimeoutMs ?? null
+    const { directory, key } = facts
     return { input, key, route, queue: queueOf(route), directory, queueTimeoutMs }
   }
 
@@ -140,35 +150,34 @@ export function createAdmit(deps: AdmitDeps) {
   async function routeOf(
     input: Pick<ParsedTaskInput, 'agent' | 'messages'>,
     asked: RouteRequest,
-    directory: string | undefined,
+    facts: TaskFacts,
   ): Promise<Route> {
     try {
-      return decide(input, asked, await catalog.get())
+      return decide(input, asked, facts, await catalog.get())
     } catch (error) {
       if (!isUnknownName(error)) throw error
     }
     try {
-      return decide(input, asked, await catalog.refresh())
+      return decide(input, asked, facts, await catalog.refresh())
     } catch (error) {
-      if (directory === undefined || !isUnknownName(error)) throw error
+      if (facts.directory === null || !isUnknownName(error)) throw error
     }
-    return decide(input, asked, await catalog.refresh(directory))
+    return decide(input, asked, facts, await catalog.refresh(facts.directory))
   }
 
   function decide(
     input: Pick<ParsedTaskInput, 'agent' | 'messages'>,
     asked: RouteRequest,
+    facts: TaskFacts,
     snapshot: CatalogSnapshot,
   ): Route {
     const { type, tier, model } = asked
-    const route = resolveRoute(
-      { ...(type && { type }), ...(tier && { tier }), ...(model && { model }) },
-      table(),
-      snapshot,
-    )
+    const request = { ...(type && { type }), ...(tier && { tier }), ...(model && { model }) }
+    const route = resolveRoute(request, table(), snapshot, facts)
     checkAgent(input.agent, 'agent', snapshot)
     for (const [index, message] of (input.messages ?? []).entries()) {
-      if (message.model !== undefined) resolveMessageModel(message.model, `messages.${index}.model`, snapshot)
+      if (message.model !== undefined)
+        resolveMessageModel(message.model, `messages.${index}.model`, snapshot, estimateMessage(message))
       checkAgent(message.agent, `messages.${index}.agent`, snapshot)
     }
     return route
@@ -189,7 +198,7 @@ export function createAdmit(deps: AdmitDeps) {
     agent: string | undefined,
     directory: string | undefined,
   ): Promise<Route> {
-    return routeOf({ ...(agent !== undefined && { agent }) }, asked, directory)
+    return routeOf(agent === undefined ? {} : { agent }, asked, { ...NO_FACTS, directory: directory ?? null })
   }
 
   return { admit, parse, admitParsed, admitToSession, routeFor, readmit }

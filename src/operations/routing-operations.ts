@@ -2,8 +2,10 @@ import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { TierlineError } from '../errors.ts'
 import { EXTRA_QUEUES, type TaskQueues } from '../queues/task-queues.ts'
 import { catalogWarnings } from '../routing/catalog-warnings.ts'
+import { withEveryRule } from '../routing/explain.ts'
 import { nearestNames } from '../routing/nearest.ts'
 import type { RoutingTable } from '../routing/table.ts'
+import { factsOf } from '../routing/task-facts.ts'
 import { problemOf } from '../tasks/problem.ts'
 import type { Explanation, ModelView, RoutesView, TierView } from '../tasks/views.ts'
 import type { Admit } from './admit.ts'
@@ -44,10 +46,17 @@ export function createRoutingOperations({
     return viewRoutes(table, paused, warnings)
   }
 
-  /** The route an input would get now, or the problem that would refuse it. Nothing is queued. */
-  async function explain(input: unknown, caller: string | null = null): Promise<Explanation> {
+  /**
+   * The route an input would get now, with every rule, or the problem that would refuse it. Nothing is queued.
+   * `key`: name of the API key it would be submitted with.
+   */
+  async function explain(input: unknown, key: string | null = null): Promise<Explanation> {
     try {
-      return { route: (await admit(input, caller)).route, problem: null }
+      const admitted = await admit(input, key)
+      return {
+        route: withEveryRule(admitted.route, config.table(), factsOf(admitted.input, admitted)),
+        problem: null,
+      }
     } catch (error) {
       if (!(error instanceof TierlineError)) throw error
       return { route: null, problem: problemOf(error) }

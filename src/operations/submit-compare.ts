@@ -12,7 +12,7 @@ import type { Admitted } from './submit.ts'
 const READING_AGENT = 'plan'
 
 export interface SubmitCompareDeps {
-  admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted>
+  admitParsed(input: ParsedTaskInput, caller: string | null, options?: { sends: boolean }): Promise<Admitted>
   submitAdmitted(admitted: Admitted): Promise<Task>
   maxPromptBytes(): number
   /** Names of the verifiers in force. */
@@ -37,7 +37,7 @@ export function createSubmitCompare(deps: SubmitCompareDeps) {
       await admitParsed(inputOfColumn(input, spec, column), caller).catch((error) => {
         throw atColumn(error, columns, index)
       })
-    const admitted = await admitParsed(input, caller)
+    const admitted = await admitParsed(input, caller, { sends: false })
     return submitAdmitted({ ...admitted, queue: NESTED_QUEUE, compare: spec })
   }
 }

@@ -1,8 +1,8 @@
 /** What is told of models, routes and routing decisions. Pure but for what it is given. */
 import type { CatalogSnapshot, Price } from '../catalog/catalog.ts'
 import { effectivePrice } from '../routing/cost.ts'
-import type { RoutingTable } from '../routing/table.ts'
-import type { ModelView, RoutesView } from '../tasks/views.ts'
+import type { RoutingRule, RoutingTable } from '../routing/table.ts'
+import type { ModelView, RoutesView, RuleView } from '../tasks/views.ts'
 
 /** Every model of the catalog, with its tiers, the price in force and whether it cools down; those of a tier first, in its order. */
 export function viewModels(
@@ -64,8 +64,23 @@ export function viewRoutes(
       concurrency,
       paused: paused.has(name),
     })),
+    rules: table.rules.map(viewRule),
     routes: [...table.routes].map(([type, { tier, model }]) => ({ type, tier, model })),
     default: table.default,
     warnings: [...warnings],
+  }
+}
+
+function viewRule({ when, tier, model }: RoutingRule): RuleView {
+  const { types, promptTokens, directories, keys } = when
+  return {
+    when: {
+      ...(types && { type: [...types] }),
+      ...(promptTokens && { promptTokens: { ...promptTokens } }),
+      ...(directories && { directory: [...directories] }),
+      ...(keys && { key: [...keys] }),
+    },
+    tier,
+    model,
   }
 }

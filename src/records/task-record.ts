@@ -52,6 +52,8 @@ export interface TaskWorktree {
   directory: string
   /** The commit it began at; `null` where its files are out of reach. */
   base: string | null
+  /** The directory that was copied, a real path; `null`: the server's own. */
+  source: string | null
 }
 
 export interface TaskRecord {

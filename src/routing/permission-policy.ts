@@ -1,14 +1,17 @@
 import { contradictions, type PermissionRule, type Permissions, rulesOf } from '../tasks/permissions.ts'
 import type { RoutingTable } from './table.ts'
+import { ruleAndRoute } from './table-limits.ts'
+import type { TaskFacts } from './task-facts.ts'
 
-/** What configuration says to the agents of a task: in general, then of its route. */
+/** What configuration says to the agents of a task: in general, then of its route, then of the rule it matches. */
 export function configuredRules(
   general: Permissions,
-  { routes }: Pick<RoutingTable, 'routes'>,
-  type: string | null | undefined,
+  table: Pick<RoutingTable, 'rules' | 'conditions' | 'routes'>,
+  type: string | undefined,
+  facts: TaskFacts,
 ): PermissionRule[] {
-  const route = type == null ? undefined : routes.get(type)
-  return [...rulesOf(general), ...rulesOf(route?.permissions ?? {})]
+  const { rule, route } = ruleAndRoute(type, facts, table)
+  return [general, route?.permissions, rule?.permissions].flatMap((said) => rulesOf(said ?? {}))
 }
 
 /**

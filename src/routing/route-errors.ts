@@ -3,6 +3,7 @@ import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import { TierlineError } from '../errors.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import { modelsOf } from './catalog-index.ts'
+import { canTake, roomTokens } from './context-fit.ts'
 import { nearestHint, nearestNames } from './nearest.ts'
 import type { RoutingTable, Tier } from './table.ts'
 
@@ -34,20 +35,31 @@ export function unknownModel(model: ModelID, field: string, catalog: CatalogSnap
   )
 }
 
-/** The table pins a type to a model that is not offered. */
-export function noRouteToModel(model: ModelID, type: string, catalog: CatalogSnapshot): TierlineError {
+/** What of a task leads to where it cannot go. */
+export interface Because {
+  readonly field: string
+  readonly given: string
+}
+
+/** The table pins a type, or what a rule matches, to a model that is not offered. `what`: `by rules.3`. */
+export function noRouteToModel(
+  model: ModelID,
+  what: string,
+  because: Because,
+  catalog: CatalogSnapshot,
+): TierlineError {
   const hint = nearestHint(nearestNames(model, modelsOf(catalog).keys()))
   return new TierlineError(
     'no_route',
-    `Cannot route the task type "${type}": the OpenCode server does not offer its model "${model}"${hint}`,
-    { errors: [{ field: 'type', message: `leads to "${model}", which is not in the catalog`, given: type }] },
+    `Cannot route ${what}: the OpenCode server does not offer its model "${model}"${hint}`,
+    { errors: [{ ...because, message: `leads to "${model}", which is not in the catalog` }] },
   )
 }
 
 /** The tier has no model that is offered. */
 export function noRoute(
   tier: Tier,
-  because: { field: 'tier' | 'type'; given: string },
+  because: Because,
   table: RoutingTable,
   catalog: CatalogSnapshot,
 ): TierlineError {
@@ -61,4 +73,49 @@ export function noRoute(
   return new TierlineError('no_route', `Cannot route to the tier "${tier.name}": ${reason}`, {
     errors: [{ ...because, message: 'leads to no model that is offered', ...allowed }],
   })
+}
+
+/** None of the models of the tier that are offered can take the longest message. */
+export function tierTooSmall(
+  tier: Tier,
+  because: Because,
+  tokens: number,
+  table: RoutingTable,
+  catalog: CatalogSnapshot,
+): TierlineError {
+  const rooms = tier.models.flatMap((model) => roomsOf(model, catalog))
+  const able = table.tiers.filter(({ models }) =>
+    models.some((model) => modelsOf(catalog).has(model) && canTake(model, tokens, catalog)),
+  )
+  const allowed = because.field === 'tier' ? { allowed: able.map(({ name }) => name) } : {}
+  return promptTooLong(`to the tier "${tier.name}"`, rooms, tokens, { ...because, ...allowed })
+}
+
+/** `because.field` is a dotted path: `model`, `messages.1.model`. */
+export function modelTooSmall(
+  model: ModelID,
+  because: Because,
+  tokens: number,
+  catalog: CatalogSnapshot,
+): TierlineError {
+  return promptTooLong(`to the model "${model}"`, roomsOf(model, catalog), tokens, because)
+}
+
+function promptTooLong(
+  where: string,
+  rooms: readonly string[],
+  tokens: number,
+  field: Because,
+): TierlineError {
+  return new TierlineError(
+    'prompt_too_long',
+    `Cannot route ${where}: the longest message has about ${tokens} tokens; ${rooms.join(', ')}`,
+    { errors: [{ ...field, message: `leads to no model that takes about ${tokens} tokens` }] },
+  )
+}
+
+function roomsOf(model: ModelID, catalog: CatalogSnapshot): string[] {
+  const offered = modelsOf(catalog).get(model)
+  const room = offered && roomTokens(offered)
+  return room === undefined ? [] : [`${model} takes ${room}`]
 }

@@ -11,10 +11,8 @@ export interface Tier {
   readonly concurrency: number | null
 }
 
-/** Where the tasks of one type go: exactly one of `tier` and `model` is set. */
-export interface RouteRule {
-  readonly tier: string | null
-  readonly model: ModelID | null
+/** What the table says of tasks beside their tier and model. */
+export interface RouteLimits {
   /** Wall clock for tasks that name none; `null`: the table says nothing. */
   readonly timeoutMs: number | null
   readonly maxCostMicroUsd: number | null
@@ -24,7 +22,31 @@ export interface RouteRule {
   readonly silenceMs?: number
   readonly retryWaitMs?: number
   readonly askTimeoutMs?: number
+}
+
+/** Where the tasks of one type go: exactly one of `tier` and `model` is set. */
+export interface RouteRule extends RouteLimits {
+  readonly tier: string | null
+  readonly model: ModelID | null
   readonly permissions?: Permissions
+}
+
+/** All that are given must hold; of a list, one element. */
+export interface RuleConditions {
+  readonly types?: readonly string[] | undefined
+  /** Names of API keys. */
+  readonly keys?: readonly string[] | undefined
+  /** Real paths: each stands for itself and all below it. */
+  readonly directories?: readonly string[] | undefined
+  /** Of all messages together, estimated; `over` is exclusive. */
+  readonly promptTokens?:
+    | { readonly over?: number | undefined; readonly atMost?: number | undefined }
+    | undefined
+}
+
+/** Where tasks go that fit its conditions, before their type is asked. */
+export interface RoutingRule extends RouteRule {
+  readonly when: RuleConditions
 }
 
 /** What a table is made of. */
@@ -34,6 +56,8 @@ export interface RoutingTableParts {
   readonly source: { readonly kind: 'file' | 'derived'; readonly path: string | null }
   /** In file order. */
   readonly tiers: readonly Tier[]
+  /** The first that matches decides; absent: there are none. */
+  readonly rules?: readonly RoutingRule[]
   /** By task type. */
   readonly routes: ReadonlyMap<string, RouteRule>
   /** The tier of tasks that name neither model nor tier nor type. */
@@ -46,6 +70,9 @@ export interface RoutingTableParts {
 
 /** One version of the routing table. Never changes; a reload makes another. */
 export interface RoutingTable extends RoutingTableParts {
+  readonly rules: readonly RoutingRule[]
+  /** Of each rule, all of one shape: what an engine reads fast. */
+  readonly conditions: readonly Required<RuleConditions>[]
   readonly tierByName: ReadonlyMap<string, Tier>
   /** Model → the first tier, in file order, that lists it. */
   readonly firstTierOf: ReadonlyMap<ModelID, string>
@@ -57,5 +84,14 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   for (const { name, models } of parts.tiers)
     for (const model of models) if (!firstTierOf.has(model)) firstTierOf.set(model, name)
   const tierByName = new Map(parts.tiers.map((tier) => [tier.name, tier]))
-  return Object.freeze({ ...parts, tierByName, firstTierOf })
+  const { rules = [] } = parts
+  const conditions = rules.map(
+    ({ when: { types, keys, directories, promptTokens } }): Required<RuleConditions> => ({
+      types,
+      keys,
+      directories,
+      promptTokens,
+    }),
+  )
+  return Object.freeze({ ...parts, rules, conditions, tierByName, firstTierOf })
 }

@@ -26,7 +26,7 @@ export async function enterWorktree(
   if (record.attempt > 1) await removeFormer(known, deps)
   await worktrees.note(known)
   const request = { name: known.name, directory: directory ?? undefined }
-  record.worktree = await backend.openWorktree(request, signal)
+  record.worktree = { ...(await backend.openWorktree(request, signal)), source: directory }
   record.directory = record.worktree.directory
 }
 

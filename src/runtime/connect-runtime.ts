@@ -54,6 +54,8 @@ export async function connectRuntime({
     )
   const config = await createLiveConfig({
     config: settings.config,
+    // A worker or a library need not know which keys the API has.
+    ...(listens && { keys: settings.apiKeys.map(({ name }) => name) }),
     catalog: () =>
       firstAnswer(backends, (backend) => backend.catalog(undefined, AbortSignal.timeout(CATALOG_MS))),
     check(next: Config) {

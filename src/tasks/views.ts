@@ -1,5 +1,6 @@
 /** Bodies of the endpoints that speak of the system and not of one task. */
 import { z } from 'zod'
+import { Name } from './input.ts'
 import { Problem } from './problem.ts'
 import { Route } from './route.ts'
 
@@ -40,12 +41,29 @@ export const TierView = z.object({
 })
 export type TierView = z.infer<typeof TierView>
 
+const Names = z.array(z.string()).optional()
+
+/** One of `rules` in the file; its directories as real paths. */
+export const RuleView = z.object({
+  when: z.object({
+    type: Names,
+    promptTokens: z.object({ over: z.int().optional(), atMost: z.int().optional() }).optional(),
+    directory: Names,
+    key: Names,
+  }),
+  tier: z.string().nullable(),
+  model: z.string().nullable(),
+})
+export type RuleView = z.infer<typeof RuleView>
+
 /** Body of `GET /v1/routes`: the table in force. */
 export const RoutesView = z.object({
   generation: z.int(),
   /** `file`, with its path, or `derived` from what the OpenCode server offers. */
   source: z.object({ kind: z.enum(['file', 'derived']), path: z.string().nullable() }),
   tiers: z.array(TierView),
+  /** In their order: the first that matches decides. */
+  rules: z.array(RuleView),
   /** Task type → tier or model. */
   routes: z.array(z.object({ type: z.string(), tier: z.string().nullable(), model: z.string().nullable() })),
   default: z.string(),
@@ -53,6 +71,12 @@ export const RoutesView = z.object({
   warnings: z.array(z.string()),
 })
 export type RoutesView = z.infer<typeof RoutesView>
+
+export const ExplainQuery = z.strictObject({
+  key: Name.optional().meta({
+    description: 'Name of the API key it would be submitted with. Default: the one of this request.',
+  }),
+})
 
 export const Explanation = z.object({ route: Route.nullable(), problem: Problem.nullable() })
 export type Explanation = z.infer<typeof Explanation>

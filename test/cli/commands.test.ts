@@ -132,6 +132,9 @@ describe('routing', () => {
     const { stdout } = await cli('routes')
 
     expect(stdout).toMatch(/^TIER +MODELS +AT ONCE\nfast +acme\/nano, acme\/mini +no limit\n/m)
+    expect(stdout).toMatch(
+      /^RULE +WHEN +GOES TO\nrules\.0 +key ci or nightly, over 60000 tokens +powerful\n/m,
+    )
     expect(stdout).toMatch(/^TYPE +GOES TO\nlint +fast\n/m)
     expect(JSON.parse((await cli('routes', '--json')).stdout)).toMatchObject({ default: 'balanced' })
   })
@@ -144,6 +147,12 @@ describe('routing', () => {
     expect(JSON.parse((await cli('routes', 'explain', '--type', 'lint', '--json')).stdout)).toMatchObject({
       route: { tier: 'fast' },
     })
+  })
+
+  test('routes explain takes the name of a key, and the prompt', async () => {
+    const { stdout } = await cli('routes', 'explain', '--as', 'ci', 'A longer prompt')
+
+    expect(stdout).toMatch(/^rule +rules\.0 +asked of key ci$/m)
   })
 
   test('routes explain exits with 2 where there is no route', async () => {

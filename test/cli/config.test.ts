@@ -33,6 +33,23 @@ describe('config check', () => {
     })
   })
 
+  test('warns of rules that can never match, with their line and by the keys of the environment', async () => {
+    await withDirectory(async (cwd) => {
+      const rules = 'rules:\n  - { when: { key: cj }, tier: fast }\n'
+      await writeFile(join(cwd, 'my.yaml'), `tiers:\n  fast: { models: [acme/nano] }\n${rules}`)
+      const check = (keys: string) =>
+        runCli(['config', 'check', 'my.yaml'], { cwd, env: { TIERLINE_API_KEYS: keys } })
+
+      expect(await check('ci:0123456789abcdef')).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(
+          /^! my\.yaml:4:20: rules\.0\.when\.key: can never match.*nearest: ci$/m,
+        ),
+      })
+      expect((await check('cj:0123456789abcdef')).stderr).not.toContain('never')
+    })
+  })
+
   test('looks at the file that TIERLINE_CONFIG names', async () => {
     await withDirectory(async (cwd) => {
       const env = { TIERLINE_CONFIG: 'other.yaml' }

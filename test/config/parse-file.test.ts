@@ -272,7 +272,7 @@ describe('parseFile(), a bad file', () => {
     [
       'a route that is a number',
       `${TIERS}routes: { x: 5 }`,
-      '4:14: routes.x: must be the name of a tier, "provider/model", or a rule such as { tier: fast }, and is 5',
+      '4:14: routes.x: must be the name of a tier, "provider/model", or a map such as { tier: fast }, and is 5',
     ],
     [
       'a default that is no tier',

@@ -326,13 +326,19 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
         generation: 1,
         source: { kind: 'derived', path: null },
         tiers: Object.keys(MEMORY_TIERS).map(tierView),
+        rules: [
+          { when: { key: ['ci', 'nightly'], promptTokens: { over: 60_000 } }, tier: 'powerful', model: null },
+        ],
         routes: Object.entries(MEMORY_ROUTES).map(([type, tier]) => ({ type, tier, model: null })),
         default: 'balanced',
         warnings: [],
       }),
-      explain: async (input) => {
+      explain: async (input, key = null) => {
         try {
-          return { route: createMemoryTask(parseTaskInput(input, { maxPromptBytes })).route, problem: null }
+          const { route } = createMemoryTask(parseTaskInput(input, { maxPromptBytes }))
+          const steps =
+            key === null ? [] : [{ step: 'rule', input: 'rules.0', outcome: `asked of key ${key}` }]
+          return { route: { ...route, steps: [...steps, ...route.steps] }, problem: null }
         } catch (error) {
           return { route: null, problem: problemOf(error) }
         }

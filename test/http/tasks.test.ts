@@ -216,6 +216,15 @@ describe('what is said of the system', () => {
     expect((await http.ports.tasks.list({ limit: 200 })).data).toHaveLength(before.data.length)
   })
 
+  test('explain takes the name of a key', async () => {
+    const explain = (query: string) =>
+      send(`${http.url}/v1/routes/explain${query}`, { method: 'POST', body: { prompt: 'a' } })
+
+    expect(Explanation.parse((await explain('?key=ci')).json()).route?.steps[0]?.outcome).toContain('key ci')
+    expect((await explain('?kye=ci')).json()).toMatchObject({ code: 'unknown_field' })
+    expect((await explain('?key=a%20b')).json()).toMatchObject({ code: 'invalid_input' })
+  })
+
   test('pause and resume give the tier', async () => {
     const paused = await send(`${http.url}/v1/tiers/fast/pause`, { method: 'POST' })
     const resumed = await send(`${http.url}/v1/tiers/fast/resume`, { method: 'POST' })

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { TierlineError } from '../../src/errors.ts'
-import { explainRoute } from '../../src/routing/explain.ts'
+import { roomTokens } from '../../src/routing/context-fit.ts'
 import { queueOf } from '../../src/routing/queue-of.ts'
 import { isPinned, type RouteRequest, resolveMessageModel, resolveRoute } from '../../src/routing/resolve.ts'
+import { NO_FACTS, type TaskFacts } from '../../src/routing/task-facts.ts'
 import { Route } from '../../src/tasks/route.ts'
-import { acmeCatalog, acmeTable, catalogOf } from './acme.ts'
+import { acmeCatalog, acmeTable, catalogModel, catalogOf } from './acme.ts'
 
 describe('resolveRoute()', () => {
   test.each<[string, RouteRequest, string | null, string, string[]]>([
@@ -161,6 +162,16 @@ describe('resolveMessageModel()', () => {
     expect(resolveMessageModel('globex/fast', 'messages.0.model', acmeCatalog)).toBe('globex/fast')
   })
 
+  test('names the message that its model cannot take', () => {
+    expect(resolveMessageModel('globex/fast', 'messages.0.model', acmeCatalog, 168_000)).toBe('globex/fast')
+    expect(() => resolveMessageModel('globex/fast', 'messages.2.model', acmeCatalog, 168_001)).toThrow(
+      expect.objectContaining({
+        code: 'prompt_too_long',
+        errors: [expect.objectContaining({ field: 'messages.2.model', given: 'globex/fast' })],
+      }),
+    )
+  })
+
   test('names the message whose model is unknown', () => {
     expect(() => resolveMessageModel('acme/nan', 'messages.2.model', acmeCatalog)).toThrow(
       expect.objectContaining({
@@ -188,25 +199,86 @@ test('queueOf() is the tier, or direct', () => {
   expect(queueOf(resolveRoute({ type: 'translate' }, acmeTable(), acmeCatalog))).toBe('direct')
 })
 
-describe('explainRoute()', () => {
-  test('gives the very route that a submit would get', () => {
-    expect(explainRoute({ type: 'lint' }, acmeTable(), acmeCatalog)).toEqual({
-      route: resolveRoute({ type: 'lint' }, acmeTable(), acmeCatalog),
-      problem: null,
+describe('resolveRoute(), the length of the prompt', () => {
+  const catalog = catalogOf([
+    catalogModel('acme/nano', [1, 5], { contextTokens: 20_000, outputTokens: 4_000 }),
+    catalogModel('acme/mini', [1, 5], { contextTokens: 100_000, outputTokens: 10_000 }),
+    catalogModel('acme/big', [1, 5], { contextTokens: 1_000_000, outputTokens: 128_000 }),
+    catalogModel('acme/base', [1, 5], { contextTokens: 0, outputTokens: 0 }),
+  ])
+
+  test('skips what cannot take it, and says so in a step', () => {
+    const route = resolveRoute({ tier: 'fast' }, acmeTable(), catalog, longest(16_001))
+
+    expect(route).toMatchObject({ model: 'acme/mini', chain: [] })
+    expect(route.steps).toContainEqual({
+      step: 'candidate',
+      input: 'acme/nano',
+      outcome: 'skipped: takes 16000 tokens, the prompt has about 16001',
+    })
+    expect(resolveRoute({ tier: 'fast' }, acmeTable(), catalog, longest(16_000))).toMatchObject({
+      model: 'acme/nano',
+      chain: ['acme/mini'],
     })
   })
 
-  test('gives the problem that a submit would get', () => {
-    expect(explainRoute({ tier: 'power' }, acmeTable(), acmeCatalog)).toMatchObject({
-      route: null,
-      problem: { code: 'unknown_tier', status: 422, errors: [{ field: 'tier', given: 'power' }] },
+  test('keeps a model out of the chain that cannot take it', () => {
+    const route = resolveRoute({ tier: 'powerful' }, acmeTable(), catalog, longest(90_001))
+
+    expect(route).toMatchObject({ model: 'acme/big', chain: [] })
+  })
+
+  test('refuses what no model of the tier can take, with their limits and the tiers that could', () => {
+    expect(errorOf({ type: 'lint' }, catalog, longest(90_001))).toMatchObject({
+      code: 'prompt_too_long',
+      retryable: false,
+      message:
+        'Cannot route to the tier "fast": the longest message has about 90001 tokens; acme/nano takes 16000, acme/mini takes 90000',
+      errors: [{ field: 'type', given: 'lint' }],
     })
+    expect(errorOf({ tier: 'fast' }, catalog, longest(90_001)).errors).toMatchObject([
+      { field: 'tier', given: 'fast', allowed: ['balanced', 'powerful'] },
+    ])
+  })
+
+  test.each<[string, RouteRequest, object]>([
+    ['a model of the task', { model: 'acme/nano' }, { field: 'model', given: 'acme/nano' }],
+    ['a model of the type', { type: 'summarize' }, { field: 'type', given: 'summarize' }],
+  ])('refuses %s that cannot take it', (_, request, field) => {
+    expect(errorOf(request, catalog, longest(100_000))).toMatchObject({
+      code: 'prompt_too_long',
+      errors: [field],
+    })
+  })
+
+  test('refuses nothing where the limit is not known', () => {
+    expect(resolveRoute({}, acmeTable(), catalog, longest(10_000_000)).model).toBe('acme/base')
+  })
+
+  test('speaks of models that are missing, not of the length, where none is offered', () => {
+    expect(errorOf({ tier: 'broken' }, catalog, longest(10_000_000)).code).toBe('no_route')
+  })
+
+  test('leaves the answer what OpenCode asks for, and half of the context at most', () => {
+    const room = (contextTokens: number, outputTokens: number) =>
+      roomTokens(catalogModel('acme/nano', null, { contextTokens, outputTokens }))
+
+    expect(room(200_000, 8_000)).toBe(192_000)
+    expect(room(200_000, 64_000)).toBe(168_000)
+    expect(room(8_192, 8_192)).toBe(4_096)
+    expect(room(8_192, 0)).toBe(8_192)
+    expect(room(0, 8_192)).toBeUndefined()
+    expect(room(Number.NaN, 8_192)).toBeUndefined()
   })
 })
 
-function errorOf(request: RouteRequest): TierlineError {
+function longest(longestTokens: number): TaskFacts {
+  return { ...NO_FACTS, prompt: { totalTokens: longestTokens, longestTokens } }
+}
+
+function errorOf(request: RouteRequest, catalog = acmeCatalog, facts = NO_FACTS): TierlineError {
   try {
-    resolveRoute(request, acmeTable(), acmeCatalog)
+    resolveRoute(request, acmeTable(), catalog, facts)
   } catch (error) {
     if (error instanceof TierlineError) return error
     throw error

@@ -20,7 +20,9 @@ async function checkFile(cli: Cli, file: string | undefined, json: boolean | und
   const { formatProblem } = await import('../../config/config-problem.ts')
   const { readSettings } = await import('../../config/settings.ts')
   const { terminal } = cli
-  const { path, problems, warnings } = await checkConfig(file ?? readSettings().config.path)
+  const settings = readSettings()
+  const keys = settings.apiKeys.map(({ name }) => name)
+  const { path, problems, warnings } = await checkConfig(file ?? settings.config.path, keys)
   if (problems.length > 0) cli.exitCode = EXIT.usage
   if (json) return terminal.printJson({ path, problems, warnings })
   for (const problem of problems) terminal.print(cleanLine(formatProblem(path, problem)))

@@ -7,31 +7,42 @@ import { renderColumns } from '../format/table.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
 import { type InputFlags, readTaskInput } from './task-input.ts'
 
-/** A route does not depend on the prompt, but a task must have one. */
+/** Where only the length of the prompt matters, and none is given. */
 const ANY_PROMPT = 'explain'
+
+interface ExplainFlags extends ServerFlags, InputFlags {
+  as?: string
+}
 
 export function addExplain(routes: Command, cli: Cli): void {
   const command = routes
     .command('explain')
     .description('the way a task would take, step by step, without queueing it')
+    .argument('[prompt]', 'what it would be told, where rules or models look at its length; "-" is stdin')
     .option('--type <type>', 'task type')
     .option('--tier <tier>', 'tier')
     .option('--model <provider/model>', 'model')
     .option('--dir <directory>', 'where it would work')
+    .option('--file <path>', 'read the prompt from a file; "-" is stdin')
+    .option('--session <id>', 'in this session')
+    .option('--as <name>', 'as if submitted with the API key of this name (default: the one in use)')
     .option('--agent <name>', 'agent of OpenCode')
-    .action(async (flags: ServerFlags & InputFlags) => explain(cli, flags))
+    .action(async (prompt: string | undefined, flags: ExplainFlags) => explain(cli, prompt, flags))
   addServerFlags(command)
   addExamples(
     command,
     'tierline routes explain --type lint',
     'tierline routes explain --type review --model acme/big',
+    'tierline routes explain --as ci --file prompt.md',
   )
 }
 
-async function explain(cli: Cli, flags: ServerFlags & InputFlags): Promise<void> {
+async function explain(cli: Cli, prompt: string | undefined, flags: ExplainFlags): Promise<void> {
   const { terminal } = cli
-  const input: TaskInput = await readTaskInput(ANY_PROMPT, flags)
-  const explanation = await connect(cli, flags).explain(input)
+  const { as: key, ...inputFlags } = flags
+  const given = prompt ?? (flags.file === undefined ? ANY_PROMPT : undefined)
+  const input: TaskInput = await readTaskInput(given, inputFlags)
+  const explanation = await connect(cli, flags).explain(input, key === undefined ? {} : { key })
   const error = explanation.problem && errorOfProblem(explanation.problem, explanation.problem)
   if (flags.json) {
     terminal.printJson(explanation)

@@ -21,7 +21,8 @@ export function addRoutes(program: Command, cli: Cli): void {
   addExplain(command, cli)
 }
 
-export function renderRoutes({ generation, source, tiers, routes, default: fallback }: RoutesView): string {
+export function renderRoutes(view: RoutesView): string {
+  const { generation, source, tiers, rules, routes, default: fallback } = view
   const from = source.kind === 'file' ? source.path : 'derived from what OpenCode offers'
   return [
     `Generation ${generation}, ${from}`,
@@ -36,15 +37,30 @@ export function renderRoutes({ generation, source, tiers, routes, default: fallb
       ]),
     ),
     '',
+    ...(rules.length === 0 ? [] : [renderRules(rules), '']),
     renderColumns(
       [{ title: 'TYPE' }, { title: 'GOES TO' }],
-      [
-        ...routes.map(({ type, tier, model }) => [
-          type,
-          [tier, model].filter((name) => name !== null).join(' → '),
-        ]),
-        ['(none given)', fallback],
-      ],
+      [...routes.map(({ type, ...target }) => [type, targetOf(target)]), ['(none given)', fallback]],
     ),
   ].join('\n')
+}
+
+function renderRules(rules: RoutesView['rules']): string {
+  return renderColumns(
+    [{ title: 'RULE' }, { title: 'WHEN' }, { title: 'GOES TO' }],
+    rules.map(({ when, ...target }, index) => [`rules.${index}`, conditionsOf(when), targetOf(target)]),
+  )
+}
+
+function conditionsOf({ promptTokens, ...names }: RoutesView['rules'][number]['when']): string {
+  const { over, atMost } = promptTokens ?? {}
+  return [
+    ...Object.entries(names).map(([name, values]) => `${name} ${values?.join(' or ')}`),
+    ...(over === undefined ? [] : [`over ${over} tokens`]),
+    ...(atMost === undefined ? [] : [`at most ${atMost} tokens`]),
+  ].join(', ')
+}
+
+function targetOf({ tier, model }: { tier: string | null; model: string | null }): string {
+  return [tier, model].filter((name) => name !== null).join(' → ')
 }

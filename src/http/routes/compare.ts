@@ -26,6 +26,7 @@ export function registerCompareRoute(app: HttpApp, tasks: TaskPort): void {
         'directory_not_allowed',
         'not_a_git_repository',
         'no_route',
+        'prompt_too_long',
         'queue_full',
         'opencode_unavailable',
       ],

@@ -1,6 +1,7 @@
 /** What models there are, and which one a task would get. */
 import { TaskInput } from '../../tasks/input.ts'
-import { Explanation, ModelList, RoutesView } from '../../tasks/views.ts'
+import { parseWith } from '../../tasks/parse-input.ts'
+import { ExplainQuery, Explanation, ModelList, RoutesView } from '../../tasks/views.ts'
 import type { HttpApp } from '../app.ts'
 import type { RoutingPort } from '../ports.ts'
 import { NO_VALIDATION } from '../validation.ts'
@@ -38,11 +39,16 @@ export function registerRoutingRoutes(app: HttpApp, routing: RoutingPort): void 
       operationId: 'explainRoute',
       tags: ['Routing'],
       summary: 'Explain the route a task would take',
-      description: 'Nothing is queued. A task that would be refused is a 200 too, with the `problem`.',
+      description:
+        'Nothing is queued. A task that would be refused is a 200 too, with the `problem`. Every rule of the table has a step.',
       body: TaskInput,
+      querystring: ExplainQuery,
       response: { 200: Explanation },
     },
     ...NO_VALIDATION,
-    handler: ({ body, caller }) => routing.explain(body, caller),
+    handler: ({ body, query, caller }) => {
+      const { key = caller } = parseWith(ExplainQuery, query, 'Cannot explain the route')
+      return routing.explain(body, key)
+    },
   })
 }

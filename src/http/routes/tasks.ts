@@ -35,6 +35,7 @@ const SUBMIT_ERRORS = [
   'not_a_git_repository',
   'idempotency_key_reused',
   'no_route',
+  'prompt_too_long',
   'queue_full',
   'opencode_unavailable',
 ] as const

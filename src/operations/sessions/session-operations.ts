@@ -29,7 +29,7 @@ export interface SessionOperationsDeps {
   /** The route of what names this; @throws {TierlineError} for an unknown model, tier, type or agent. */
   routeFor(asked: SessionDefault, agent: string | undefined, directory: string | undefined): Promise<Route>
   /** The same from what is known, at once; `undefined`: nothing. */
-  peekModel(asked: SessionDefault): ModelID | undefined
+  peekModel(asked: SessionDefault, directory: string | undefined): ModelID | undefined
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>
   notices: SessionNotices

@@ -9,12 +9,12 @@ import { type SessionDefault, sessionDefaultOf } from '../../tasks/session-defau
  */
 export function viewSession(
   value: unknown,
-  modelOf: (route: SessionDefault) => ModelID | undefined,
+  modelOf: (route: SessionDefault, directory: string | undefined) => ModelID | undefined,
 ): unknown {
   if (typeof value !== 'object' || value === null || !('id' in value)) return value
-  const { metadata } = value as { metadata?: Record<string, unknown> }
+  const { metadata, directory } = value as { metadata?: Record<string, unknown>; directory?: string }
   const route = sessionDefaultOf(metadata ?? {})
-  const model = modelOf(route)
+  const model = modelOf(route, directory)
   if (model === undefined) return value
   const { providerID, modelID } = splitModelID(model)
   return {
