@@ -5,6 +5,7 @@ import { connectRuntime } from './runtime/connect-runtime.ts'
 import type { SessionBackend } from './sessions/backend.ts'
 import type { Ask, AskAnswer } from './tasks/ask.ts'
 import type { CompareInput } from './tasks/compare-input.ts'
+import type { Costs, CostsQuery } from './tasks/costs.ts'
 import type { EnqueueResult, TaskHandle } from './tasks/handle.ts'
 import type { TaskInput } from './tasks/input.ts'
 import type { ListQuery, TaskPage } from './tasks/list-query.ts'
@@ -58,6 +59,8 @@ export interface Tierline {
   asks(id: string): Promise<Ask[]>
   /** The first answer counts. @throws {TierlineError} `ask_not_found`, `ask_closed`, `invalid_input`. */
   answer(id: string, askID: string, answer: AskAnswer): Promise<Ask>
+  /** What was spent, by UTC day: `{ groupBy: 'key', since: Date.UTC(2026, 10, 1) }`. Default by model, all that is kept. */
+  costs(query?: Partial<CostsQuery>): Promise<Costs>
   models(): Promise<ModelView[]>
   routes(): Promise<RoutesView>
   /**
@@ -89,7 +92,7 @@ export async function createTierline(options: TierlineOptions = {}): Promise<Tie
   const settings: Settings = readSettings(undefined, flags)
   const logger = given ?? createLogger({ level: 'warn', secrets: secretsOf(settings), format: 'json' })
   const runtime = await connectRuntime({ settings, logger, ...(backends && { backends }) })
-  const { tasks, routing, handle, startWorker } = runtime.orchestrator
+  const { tasks, routing, money, handle, startWorker } = runtime.orchestrator
   let closed: Promise<void> | undefined
 
   return {
@@ -110,6 +113,7 @@ export async function createTierline(options: TierlineOptions = {}): Promise<Tie
     remove: tasks.remove,
     asks: tasks.asks,
     answer: tasks.answer,
+    costs: (query = {}) => money.costs(query),
     models: routing.models,
     routes: routing.routes,
     explain: (input, { key } = {}) => routing.explain(input, key),

@@ -3,6 +3,7 @@ export { createTierline, type Tierline, type TierlineOptions } from './create-ti
 export { type ErrorCode, type FieldError, isTierlineError, TierlineError } from './errors.ts'
 export type { SessionBackend } from './sessions/backend.ts'
 export type { CompareInput } from './tasks/compare-input.ts'
+export type { Costs, CostsLine, CostsQuery } from './tasks/costs.ts'
 export type { StreamItem, TaskEvent } from './tasks/event.ts'
 export type { EnqueueResult, EventsOptions, ResultOptions, TaskHandle } from './tasks/handle.ts'
 export type { TaskInput } from './tasks/input.ts'

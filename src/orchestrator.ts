@@ -14,9 +14,11 @@ import { seldom } from './dispatch/seldom.ts'
 import { createStraySweeper } from './dispatch/sweep-strays.ts'
 import { sweepWorktrees } from './dispatch/sweep-worktrees.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
+import { readLedger } from './ledger/read-ledger.ts'
 import { followCooldowns, readCooldowns } from './limits/cooldowns.ts'
 import { createAdmit } from './operations/admit.ts'
 import { createAskOperations } from './operations/asks.ts'
+import { readCosts } from './operations/costs.ts'
 import { createDeliverNew } from './operations/deliver-new.ts'
 import { findSession } from './operations/find-session.ts'
 import { createHealth } from './operations/health.ts'
@@ -225,6 +227,14 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       former: (tiers) => formerQueues({ redis, keys, queues }, tiers),
     }),
   )
+  const money = withRedisErrors({
+    costs: (query: unknown) =>
+      readCosts(query, {
+        read: (days) => readLedger(redis, keys, days),
+        ledgerDays: () => config.limits().ledgerDays,
+        now,
+      }),
+  })
   const health = createHealth({ redis, keys, backends, config })
   const boardDeps = {
     queues,
@@ -362,6 +372,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     tasks,
     sessions,
     routing,
+    money,
     health,
     board,
     handle: (id: string): TaskHandle => createTaskHandle(tasks, id),

@@ -6,6 +6,7 @@ import { addAsks } from './commands/asks.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addCompare } from './commands/compare.ts'
 import { addConfig } from './commands/config.ts'
+import { addCosts } from './commands/costs.ts'
 import { addDelete } from './commands/delete.ts'
 import { addDemo } from './commands/demo.ts'
 import { addGet } from './commands/get.ts'
@@ -60,6 +61,8 @@ export function createProgram(cli: Cli): Command {
     addAnswer,
   ])
     add(program, cli)
+  program.commandsGroup('Money:')
+  for (const add of [addCosts]) add(program, cli)
   program.commandsGroup('Routing:')
   for (const add of [addRoutes, addModels, addPause, addResume, addConfig]) add(program, cli)
   return program

@@ -1,6 +1,7 @@
 import { TierlineError } from '../errors.ts'
 import type { Ask, AskAnswer } from '../tasks/ask.ts'
 import type { CompareInput } from '../tasks/compare-input.ts'
+import type { Costs, CostsQuery } from '../tasks/costs.ts'
 import type { EnqueueResult, TaskHandle } from '../tasks/handle.ts'
 import type { TaskInput } from '../tasks/input.ts'
 import type { BatchItem, ListQuery, TaskPage } from '../tasks/list-query.ts'
@@ -57,6 +58,8 @@ export interface TierlineClient {
   asks(id: string): Promise<Ask[]>
   /** The first answer counts. @throws {TierlineError} `ask_not_found`, `ask_closed`, `invalid_input`. */
   answer(id: string, askID: string, answer: AskAnswer): Promise<Ask>
+  /** What was spent, by UTC day: `{ groupBy: 'key', since: Date.UTC(2026, 10, 1) }`. Default by model, all that is kept. */
+  costs(query?: Partial<CostsQuery>): Promise<Costs>
   models(): Promise<ModelView[]>
   routes(): Promise<RoutesView>
   /**
@@ -127,6 +130,7 @@ export function createClient(options: ClientOptions): TierlineClient {
     asks: async (id) => (await api.json<{ data: Ask[] }>(`${taskPath(id)}/asks`)).data,
     answer: async (id, askID, answer) =>
       api.json(`${taskPath(id)}/asks/${encodeURIComponent(askID)}`, { method: 'post', json: answer }),
+    costs: (query = {}) => api.json('v1/costs', { query: listParams(query) }),
     models: async () => (await api.json<{ data: ModelView[] }>('v1/models')).data,
     routes: () => api.json('v1/routes'),
     explain: (input, { key } = {}) =>
@@ -175,7 +179,7 @@ function parseUrl(text: string): { url: string; password: string | undefined } {
 }
 
 /** `{ metadata: { team: 'a' } }` → `metadata.team=a`. */
-function listParams({ metadata = {}, ...filters }: Partial<ListQuery>): URLSearchParams {
+function listParams({ metadata = {}, ...filters }: Partial<ListQuery & CostsQuery>): URLSearchParams {
   const params = new URLSearchParams()
   for (const [name, value] of Object.entries(filters))
     if (value !== undefined) params.set(name, String(value))

@@ -2,6 +2,7 @@
 export { type ErrorCode, type FieldError, isTierlineError, TierlineError } from '../errors.ts'
 export type { Ask, AskAnswer } from '../tasks/ask.ts'
 export type { CompareInput } from '../tasks/compare-input.ts'
+export type { Costs, CostsLine, CostsQuery } from '../tasks/costs.ts'
 export type { StreamItem, TaskEvent } from '../tasks/event.ts'
 export type { EnqueueResult, EventsOptions, ResultOptions, TaskHandle } from '../tasks/handle.ts'
 export type { TaskInput } from '../tasks/input.ts'

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { Ask } from '../tasks/ask.ts'
 import { CompareInput } from '../tasks/compare-input.ts'
+import { Costs, CostsLine, CostsTotal } from '../tasks/costs.ts'
 import { TaskEventSchema } from '../tasks/event.ts'
 import { MessageInput, TaskInput } from '../tasks/input.ts'
 import { BatchItem, TaskPage } from '../tasks/list-query.ts'
@@ -40,6 +41,9 @@ const NAMED = {
   WaitingFor,
   Ask,
   Usage,
+  Costs,
+  CostsLine,
+  CostsTotal,
   Route,
   RoutesView,
   TierView,

@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream'
 import type { Ask } from '../tasks/ask.ts'
+import type { Costs } from '../tasks/costs.ts'
 import type { StreamItem } from '../tasks/event.ts'
 import type { BatchItem, ChildrenQuery, ListQuery, TaskPage } from '../tasks/list-query.ts'
 import type { Task } from '../tasks/task.ts'
@@ -11,6 +12,7 @@ export interface HttpPorts {
   tasks: TaskPort
   sessions: SessionPort
   routing: RoutingPort
+  money: MoneyPort
   health: HealthPort
   board: BoardPort
 }
@@ -99,6 +101,11 @@ export interface RoutingPort {
   /** @throws {TierlineError} `tier_not_found`; also takes `direct` and `nested`. */
   pauseTier(tier: string): Promise<TierView>
   resumeTier(tier: string): Promise<TierView>
+}
+
+export interface MoneyPort {
+  /** @throws {TierlineError} `invalid_input`, `unknown_field`. */
+  costs(query: unknown): Promise<Costs>
 }
 
 export interface HealthPort {

@@ -16,6 +16,7 @@ import { answerAllErrors } from './problem.ts'
 import { requestID } from './request-id.ts'
 import { registerAskRoutes } from './routes/asks.ts'
 import { registerCompareRoute } from './routes/compare.ts'
+import { registerCostsRoute } from './routes/costs.ts'
 import { registerHealthRoutes } from './routes/health.ts'
 import { registerRoutingRoutes } from './routes/routing.ts'
 import { registerTaskActionRoutes } from './routes/task-actions.ts'
@@ -91,6 +92,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     registerCompareRoute(scope, ports.tasks)
     registerRoutingRoutes(scope, ports.routing)
     registerTierRoutes(scope, ports.routing)
+    registerCostsRoute(scope, ports.money)
     registerHealthRoutes(scope, { health: ports.health, version })
   })
   app.register(async (scope: HttpApp) => {

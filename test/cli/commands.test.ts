@@ -35,6 +35,39 @@ describe('get', () => {
   })
 })
 
+describe('costs', () => {
+  test('shows a table, estimates apart, with the sum', async () => {
+    const { code, stdout } = await cli('costs', '--by', 'tier', '--since', '7d')
+
+    expect(code).toBe(0)
+    expect(stdout.split('\n').map((text) => text.replace(/ +/g, ' '))).toEqual([
+      'TIER TASKS SUCCEEDED TOKENS COST ESTIMATED',
+      'acme/nano 3 2 1,020 $0.001234 + $0.000056',
+      'total 3 2 1,020 $0.001234 + $0.000056',
+      '',
+    ])
+  })
+
+  test('prints JSON and CSV', async () => {
+    expect(JSON.parse((await cli('costs', '--json')).stdout)).toMatchObject({
+      groupBy: 'model',
+      total: { costMicroUsd: 1_234 },
+    })
+    expect((await cli('costs', '--csv', '--since', '2026-11-01', '--until', '2026-12-01')).stdout).toBe(
+      'model,tasks,succeeded,inputTokens,outputTokens,reasoningTokens,cacheReadTokens,cacheWriteTokens,costMicroUsd,costEstimatedMicroUsd\n' +
+        'acme/nano,3,2,1000,20,0,0,0,1234,56\n',
+    )
+  })
+
+  test.each([
+    ['--by', 'user'],
+    ['--since', 'yesterday'],
+    ['--until', '2026-13-45'],
+  ])('refuses %s %s', async (...flags) => {
+    expect(await cli('costs', ...flags)).toMatchObject({ code: 2, stdout: '' })
+  })
+})
+
 describe('list', () => {
   const metadata = { run: 'list' }
 

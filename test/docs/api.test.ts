@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { z } from 'zod'
 import { ERRORS } from '../../src/errors.ts'
 import { AskList } from '../../src/tasks/ask.ts'
+import { Costs, CostsQuery } from '../../src/tasks/costs.ts'
 import { EVENT_FIELDS, TaskEventSchema } from '../../src/tasks/event.ts'
 import { MessageInput, TaskInput } from '../../src/tasks/input.ts'
 import { ListQuery, TaskPage } from '../../src/tasks/list-query.ts'
@@ -36,6 +37,7 @@ const EXAMPLES: Record<string, z.ZodType> = {
   VersionView,
   Problem,
   AskList,
+  Costs,
 }
 const OF_BODIES = ['malformed_json', 'too_large', 'unsupported_media_type']
 
@@ -98,6 +100,7 @@ describe('tables', () => {
     ['Task input', 'field of a message', Object.keys(MessageInput.shape)],
     ['Task', 'field', Object.keys(Task.shape)],
     ['Events', 'event', Object.keys(EVENT_FIELDS)],
+    ['GET /v1/costs', 'parameter', Object.keys(CostsQuery.shape)],
     [
       'GET /v1/tasks',
       'parameter',

@@ -13,12 +13,14 @@ import type {
 } from '../../src/http/ports.ts'
 import { type Ask, AskAnswer } from '../../src/tasks/ask.ts'
 import { CompareInput, splitCompareInput } from '../../src/tasks/compare-input.ts'
+import { CostsQuery } from '../../src/tasks/costs.ts'
 import type { StreamItem, TaskEvent } from '../../src/tasks/event.ts'
 import type { ParsedTaskInput } from '../../src/tasks/input.ts'
 import { parseTaskInput, parseWith } from '../../src/tasks/parse-input.ts'
 import { problemOf } from '../../src/tasks/problem.ts'
 import { isTerminal } from '../../src/tasks/state.ts'
 import type { Task, TaskFailure } from '../../src/tasks/task.ts'
+import { NO_USAGE } from '../../src/tasks/usage.ts'
 import { createMemoryTask, MEMORY_ROUTES, MEMORY_TIERS, memoryModel } from './memory-task.ts'
 
 type Finished = Extract<StreamItem, { type: 'end' }>['state']
@@ -347,6 +349,16 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
         Object.entries(MEMORY_TIERS).flatMap(([tier, models]) => models.map((m) => memoryModel(m, tier))),
       pauseTier: async (tier) => setPaused(tier, true),
       resumeTier: async (tier) => setPaused(tier, false),
+    },
+    money: {
+      costs: async (query) => {
+        const { groupBy } = parseWith(CostsQuery, query, 'Cannot tell the costs')
+        const total = {
+          ...{ tasks: 3, succeeded: 2, costMicroUsd: 1_234, costEstimatedMicroUsd: 56 },
+          usage: { ...NO_USAGE, inputTokens: 1_000, outputTokens: 20 },
+        }
+        return { groupBy, data: [{ group: 'acme/nano', ...total }], total }
+      },
     },
     health: {
       readiness: async () => ({

@@ -11,6 +11,16 @@ export function durationArgument(text: string): number {
   return durationMs
 }
 
+/** `2026-11-01` (UTC) or `7d` (that long ago), in epoch milliseconds. */
+export function momentArgument(text: string): number {
+  const at = /^\d{4}-\d{2}-\d{2}(T|$)/.test(text)
+    ? Date.parse(text)
+    : Date.now() - (parseDurationMs(text) ?? Number.NaN)
+  if (!(at >= 0))
+    throw new InvalidArgumentError('It must be a date, 2026-11-01, or a length of time before now: 7d, 12h.')
+  return at
+}
+
 export function numberArgument(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)

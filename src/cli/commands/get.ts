@@ -49,6 +49,7 @@ export function renderTaskDetails(task: Task, now: number): string {
     ['attempt', task.attempt > 1 ? String(task.attempt) : null],
     ['tokens', formatCount(totalTokens(task.usage))],
     ['cost', formatMicroUsd(task.costMicroUsd)],
+    ['estimated', task.costEstimatedMicroUsd > 0 ? `+ ${formatMicroUsd(task.costEstimatedMicroUsd)}` : null],
     ['created', new Date(task.createdAt).toISOString()],
     ['waited', formatDuration((startedAt ?? finishedAt ?? now) - task.createdAt)],
     ['ran', startedAt === null ? null : formatDuration((finishedAt ?? now) - startedAt)],
