@@ -48,6 +48,8 @@ export interface Keys {
   readonly cooling: string
   /** Channel: what changes in `cooling`. */
   readonly coolingChannel: string
+  /** Prefix of what is known of limits: see `scripts/limits.lua`. */
+  readonly limits: string
   /** Counter: places given in the lines of all strict gates. */
   readonly gateOrder: string
   /** Set: names of the strict gates where anybody holds or waits. */
@@ -88,6 +90,7 @@ export function createKeys(namespace: string | undefined): Keys {
     }),
     cooling: `${root}:cooling`,
     coolingChannel: `${root}:cooling-changed`,
+    limits: `${root}:limit:`,
     gateOrder: `${root}:gate-order`,
     gateLines: `${root}:gate-lines`,
     workers: `${root}:workers`,

@@ -25,7 +25,17 @@ const SCRIPTS = {
   'cool-model': 1,
   'try-model': 2,
   'clear-model': 2,
+  'enter-limits': 3,
+  'leave-limits': 3,
+  'change-limits': 3,
 } as const
+
+/** Scripts that begin with what another file has. */
+const PRELUDES: Partial<Record<ScriptName, string>> = {
+  'enter-limits': 'limits',
+  'leave-limits': 'limits',
+  'change-limits': 'limits',
+}
 
 export type ScriptName = keyof typeof SCRIPTS
 
@@ -40,8 +50,11 @@ type Commands = Record<ScriptName, (keysAndArgs: readonly Arg[]) => Promise<unkn
 
 /** Defines the scripts on a connection. Call it once per connection. */
 export function defineScripts(redis: Redis): RunScript {
-  for (const [name, numberOfKeys] of Object.entries(SCRIPTS))
-    redis.defineCommand(name, { lua: source(name), ...(numberOfKeys > 0 && { numberOfKeys }) })
+  for (const [name, numberOfKeys] of Object.entries(SCRIPTS)) {
+    const prelude = PRELUDES[name as ScriptName]
+    const lua = prelude === undefined ? source(name) : `${source(prelude)}${source(name)}`
+    redis.defineCommand(name, { lua, ...(numberOfKeys > 0 && { numberOfKeys }) })
+  }
   const commands = redis as unknown as Commands
   return (name, keysAndArgs, numberOfKeys) =>
     commands[name](numberOfKeys === undefined ? keysAndArgs : [numberOfKeys, ...keysAndArgs])

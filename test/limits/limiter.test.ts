@@ -1,0 +1,337 @@
+import { describe, expect } from 'vitest'
+import { type Caps, createLimiter, type Limiter, type LimitRequest } from '../../src/limits/limiter.ts'
+import type { RedisClient } from '../../src/redis/connect.ts'
+import { defineScripts } from '../../src/redis/scripts.ts'
+import { eventually } from '../setup/eventually.ts'
+import { test as base } from '../setup/redis-test.ts'
+
+interface LimiterFixture {
+  limiter: Limiter
+  redis: RedisClient
+  limit(caps: Record<string, Partial<Caps>>): Promise<string[]>
+  /** `open`, or what it is told: `model:acme/big 2/2 concurrency #1`. */
+  enter(id: string, limits: readonly string[], more?: Partial<LimitRequest>): Promise<string>
+  keysLeft(): Promise<string[]>
+  /** Everything in the minutes grows older by so much. */
+  age(ms: number): Promise<void>
+}
+
+const BIG = 'model:acme/big'
+const ACME = 'provider:acme'
+
+const test = base.extend<{ fixture: LimiterFixture }>({
+  fixture: async ({ redis: { keys, connect } }, use) => {
+    const redis = await connect('fail')
+    const limiter = createLimiter({ redis, scripts: defineScripts(redis), keys })
+    await use({
+      limiter,
+      redis,
+      limit: (caps) =>
+        limiter.change(
+          new Map(
+            Object.entries(caps).map(([limit, some]) => [
+              limit,
+              { concurrency: null, requestsPerMinute: null, tokensPerMinute: null, ...some },
+            ]),
+          ),
+        ),
+      async enter(id, limits, more) {
+        const answer = await limiter.enter({
+          ...{ taskID: id, key: null, depth: 1, limits, cost: { requests: 1, tokens: 0 }, how: 'start' },
+          ...more,
+        })
+        if (answer.status === 'open') return 'open'
+        const { limit, used, of, what, place } = answer
+        return `${limit} ${used}/${of} ${what} #${place}`
+      },
+      keysLeft: async () =>
+        (await redis.keys(`${keys.limits}*`)).filter((key) => key !== `${keys.limits}caps`),
+      async age(ms) {
+        for (const key of await redis.keys(`${keys.limits}*:minute`)) {
+          const slices = Object.entries(await redis.hgetall(key))
+          await redis.del(key)
+          for (const [slice, count] of slices)
+            await redis.hset(key, `${slice[0]}${Number(slice.slice(1)) - ms / 1000}`, count)
+        }
+      },
+    })
+  },
+})
+
+describe('concurrency', () => {
+  test('lets through as many as it says, and gives a slot that is left to who waits longest', async ({
+    fixture: { limit, enter, limiter, keysLeft },
+  }) => {
+    await limit({ [BIG]: { concurrency: 2 } })
+    expect([await enter('a', [BIG]), await enter('b', [BIG])]).toEqual(['open', 'open'])
+    expect(await enter('c', [BIG])).toBe(`${BIG} 2/2 concurrency #1`)
+    expect(await enter('d', [BIG])).toBe(`${BIG} 2/2 concurrency #2`)
+    expect(await enter('c', [BIG])).toBe(`${BIG} 2/2 concurrency #1`)
+
+    expect(await limiter.leave('a')).toEqual(['c'])
+    // The slot is given away already, so nobody comes in between.
+    expect(await enter('e', [BIG])).toBe(`${BIG} 2/2 concurrency #2`)
+    expect(await limiter.isGranted('c')).toBe(true)
+    expect(await enter('c', [BIG])).toBe('open')
+    for (const id of ['b', 'c', 'd', 'e']) await limiter.leave(id)
+    expect(await keysLeft()).toEqual([])
+  })
+
+  test('is held once by who asks twice, and left twice without harm', async ({
+    fixture: { limit, enter, limiter },
+  }) => {
+    await limit({ [BIG]: { concurrency: 2 } })
+    await enter('a', [BIG])
+    expect(await enter('a', [BIG])).toBe('open')
+    expect(await enter('b', [BIG])).toBe('open')
+    await enter('c', [BIG])
+
+    expect(await limiter.leave('a')).toEqual(['c'])
+    expect(await limiter.leave('a')).toEqual([])
+  })
+
+  test('of model and provider is taken together or not at all', async ({
+    fixture: { limit, enter, limiter },
+  }) => {
+    await limit({ [BIG]: { concurrency: 1 }, [ACME]: { concurrency: 2 }, 'model:acme/nano': {} })
+    expect(await enter('a', [BIG, ACME])).toBe('open')
+    expect(await enter('b', [BIG, ACME])).toBe(`${BIG} 1/1 concurrency #1`)
+    // Who was refused by its model holds nothing of the provider.
+    expect(await enter('c', ['model:acme/nano', ACME])).toBe('open')
+    expect(await enter('d', ['model:acme/nano', ACME])).toBe(`${ACME} 2/2 concurrency #1`)
+
+    // What is left of the provider goes to who waits for it first, who waits for both.
+    expect(await limiter.leave('c')).toEqual(['d'])
+    expect(await limiter.leave('d')).toEqual([])
+    expect(await limiter.leave('a')).toEqual(['b'])
+  })
+
+  test('moves who was refused by one limit into the line of another that refuses it now', async ({
+    fixture: { limit, enter, limiter },
+  }) => {
+    await limit({ [BIG]: { concurrency: 1 }, [ACME]: { concurrency: 1 } })
+    await enter('a', [BIG])
+    await enter('b', [ACME])
+    expect(await enter('c', [BIG, ACME])).toBe(`${BIG} 1/1 concurrency #1`)
+
+    expect(await limiter.leave('a')).toEqual([])
+    expect(await enter('c', [BIG, ACME])).toBe(`${ACME} 1/1 concurrency #1`)
+    expect(await enter('d', [BIG])).toBe('open')
+    expect(await limiter.leave('b')).toEqual([])
+    expect(await limiter.leave('d')).toEqual(['c'])
+  })
+
+  test('goes round the keys that wait, whoever came first', async ({
+    fixture: { limit, enter, limiter },
+  }) => {
+    await limit({ [BIG]: { concurrency: 1 } })
+    await enter('first', [BIG], { key: 'a' })
+    for (const id of ['a1', 'a2', 'a3', 'a4']) await enter(id, [BIG], { key: 'a' })
+    for (const id of ['b1', 'b2']) await enter(id, [BIG], { key: 'b' })
+
+    const order: string[] = []
+    for (let last = 'first'; ; last = order.at(-1)!) {
+      const next = await limiter.leave(last)
+      if (next.length === 0) break
+      order.push(...next)
+      // Who comes late waits for the round to end, not for all that came before.
+      if (order.length === 3) await enter('c1', [BIG], { key: 'c' })
+    }
+    expect(order).toEqual(['a1', 'b1', 'a2', 'b2', 'a3', 'c1', 'a4'])
+  })
+
+  test('that is raised lets through as many as fit, that is removed all', async ({
+    fixture: { limit, enter, limiter },
+  }) => {
+    await limit({ [BIG]: { concurrency: 1 } })
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await enter(id, [BIG])
+
+    expect(await limit({ [BIG]: { concurrency: 3 } })).toEqual(['b', 'c'])
+    expect(await limit({ [BIG]: { concurrency: 2 } })).toEqual([])
+    expect(await limiter.leave('a')).toEqual([])
+    expect(await limit({})).toEqual(['d', 'e'])
+    expect(await enter('f', [BIG])).toBe('open')
+  })
+
+  test('shows who holds it to who wants to know whether they are still there', async ({
+    fixture: { limit, limiter, enter },
+  }) => {
+    await limit({ [BIG]: { concurrency: 1 } })
+    await enter('a', [BIG])
+    const request = { taskID: 'b', key: null, depth: 1, limits: [BIG], how: 'start' } as const
+    const cost = { requests: 1, tokens: 0 }
+
+    expect(await limiter.enter({ ...request, cost })).toMatchObject({ holders: [] })
+    expect(await limiter.enter({ ...request, cost, holdersFromMs: 60_000 })).toMatchObject({ holders: [] })
+    await eventually(async () =>
+      expect(await limiter.enter({ ...request, cost, holdersFromMs: 0 })).toMatchObject({ holders: ['a'] }),
+    )
+  })
+
+  test('is not asked for by a turn that was sent already', async ({ fixture: { limit, enter } }) => {
+    await limit({ [BIG]: { concurrency: 1, requestsPerMinute: 1 } })
+    await enter('a', [BIG])
+
+    expect(await enter('b', [BIG], { how: 'sent' })).toBe('open')
+  })
+})
+
+describe('tasks below others', () => {
+  const setUp = async ({ limit, enter, redis }: LimiterFixture, keys: { live: string; children: KeyOf }) => {
+    await limit({ [BIG]: { concurrency: 1 }, [ACME]: { concurrency: 1 } })
+    const child = async (id: string, parent: string) => {
+      await redis.zadd(keys.live, 0, id)
+      await redis.zadd(keys.children(parent), 0, id)
+    }
+    return { child, below: (id: string, depth: number, limit = BIG) => enter(id, [limit], { depth }) }
+  }
+
+  test('use the slot of one that waits, one at a time on each level', async ({
+    fixture,
+    redis: { keys },
+  }) => {
+    const { child, below } = await setUp(fixture, keys)
+    const { enter, limiter, keysLeft, redis } = fixture
+    await enter('parent', [BIG])
+    for (const id of ['c1', 'c2']) await child(id, 'parent')
+    await child('grandchild', 'c1')
+
+    expect(await enter('other', [BIG])).toBe(`${BIG} 1/1 concurrency #1`)
+    expect(await below('c1', 2)).toBe('open')
+    expect(await below('c2', 2)).toBe(`${BIG} 1/1 concurrency #1`)
+    expect(await below('grandchild', 3)).toBe('open')
+    expect(await limiter.leave('grandchild')).toEqual([])
+    // Its slot is free for the other child, and not for who has nobody that waits for it.
+    await redis.zrem(keys.live, 'c1')
+    expect(await limiter.leave('c1')).toEqual(['c2'])
+    await redis.zrem(keys.live, 'c2')
+    expect(await limiter.leave('c2')).toEqual([])
+    expect(await limiter.leave('parent')).toEqual(['other'])
+    await limiter.leave('other')
+    expect(await keysLeft()).toEqual([])
+  })
+
+  test('use the slot of a parent of another tree, so that two never wait for each other', async ({
+    fixture,
+    redis: { keys },
+  }) => {
+    const { child, below } = await setUp(fixture, keys)
+    await fixture.enter('one', [BIG])
+    await fixture.enter('two', [ACME])
+    await child('below-one', 'one')
+    await child('below-two', 'two')
+
+    expect(await below('below-one', 2, ACME)).toBe('open')
+    expect(await below('below-two', 2, BIG)).toBe('open')
+  })
+
+  test('use no slot of a task that does not wait', async ({ fixture, redis: { keys } }) => {
+    const { child, below } = await setUp(fixture, keys)
+    await fixture.enter('busy', [BIG])
+    await child('child', 'parent')
+
+    expect(await below('child', 2)).toBe(`${BIG} 1/1 concurrency #1`)
+  })
+
+  test('keep the slot when the parent leaves before them', async ({ fixture, redis: { keys } }) => {
+    const { child, below } = await setUp(fixture, keys)
+    const { enter, limiter } = fixture
+    await enter('parent', [BIG])
+    await child('child', 'parent')
+    await child('grandchild', 'child')
+    await below('child', 2)
+    await below('grandchild', 3)
+
+    expect(await limiter.leave('child')).toEqual([])
+    expect(await limiter.leave('parent')).toEqual([])
+    expect(await enter('other', [BIG])).toBe(`${BIG} 1/1 concurrency #1`)
+    expect(await limiter.leave('grandchild')).toEqual(['other'])
+  })
+})
+
+describe('requests and tokens per minute', () => {
+  test('are counted over the last sixty seconds, and say when there is room', async ({
+    fixture: { limit, enter, limiter, age },
+  }) => {
+    await limit({ [ACME]: { requestsPerMinute: 2 } })
+    await enter('a', [ACME])
+    await age(20_000)
+    await enter('b', [ACME])
+    expect(await enter('c', [ACME])).toBe(`${ACME} 2/2 requests #1`)
+    const answers = [await waitOf(limiter, 'c'), await waitOf(limiter, 'd'), await waitOf(limiter, 'e')]
+    // A second at most is added for the part of it that has passed.
+    for (const [index, seconds] of [40, 60, 100].entries())
+      expect(Math.floor(answers[index]! / 1000) - seconds).toBeOneOf([0, 1])
+
+    // Leaving gives nothing back.
+    expect(await limiter.leave('a')).toEqual([])
+    await age(40_000)
+    expect(await enter('c', [ACME])).toBe(`${ACME} 2/2 requests #1`)
+    await age(1_000)
+    expect(await enter('c', [ACME])).toBe('open')
+    await age(61_000)
+    // Who asks first then wakes those who are before it.
+    expect(await limiter.enter(request('f'))).toMatchObject({ status: 'shut', granted: ['d', 'e'] })
+  })
+
+  test('are corrected when it is known what a turn has cost', async ({
+    fixture: { limit, limiter, enter },
+  }) => {
+    await limit({ [ACME]: { requestsPerMinute: 10, tokensPerMinute: 1000 } })
+    const tokens = (number: number) => ({ cost: { requests: 1, tokens: number } })
+    expect(await enter('a', [ACME], tokens(900))).toBe('open')
+    expect(await enter('b', [ACME], tokens(200))).toBe(`${ACME} 900/1000 tokens #1`)
+
+    expect(await limiter.leave('a', { requests: 4, tokens: 500 })).toEqual(['b'])
+    await limiter.leave('b', { requests: 6, tokens: 100 })
+    expect(await enter('c', [ACME], tokens(500))).toBe(`${ACME} 10/10 requests #1`)
+  })
+
+  test('let a turn through that is larger than a minute, when nothing else was', async ({
+    fixture: { limit, enter, age },
+  }) => {
+    await limit({ [BIG]: { tokensPerMinute: 100 } })
+    const large = { cost: { requests: 1, tokens: 5000 } }
+    expect(await enter('a', [BIG], large)).toBe('open')
+    expect(await enter('b', [BIG], large)).toBe(`${BIG} 5000/100 tokens #1`)
+    await age(61_000)
+    expect(await enter('b', [BIG], large)).toBe('open')
+  })
+
+  test('are asked again for a further turn of a task that runs, which keeps its slot', async ({
+    fixture: { limit, enter, limiter },
+  }) => {
+    await limit({ [BIG]: { concurrency: 1, requestsPerMinute: 5 } })
+    await enter('a', [BIG])
+    await enter('b', [BIG])
+    const next = (requests: number) => enter('a', [BIG], { how: 'next', before: { requests, tokens: 0 } })
+
+    expect(await next(3)).toBe('open')
+    expect(await limiter.isGranted('b')).toBe(false)
+    // Its slot goes to who waits when it must wait itself: here for the same minute.
+    expect(await next(2)).toBe(`${BIG} 5/5 requests #2`)
+  })
+
+  test('a further turn on another model changes the slot', async ({ fixture: { limit, enter, limiter } }) => {
+    await limit({ [BIG]: { concurrency: 1 }, [ACME]: { concurrency: 1 } })
+    await enter('a', [BIG])
+    await enter('b', [BIG])
+
+    const answer = await limiter.enter({
+      ...{ taskID: 'a', key: null, depth: 1, limits: [ACME], cost: { requests: 1, tokens: 0 }, how: 'next' },
+    })
+    expect(answer).toEqual({ status: 'open', granted: ['b'] })
+    expect(await enter('c', [ACME])).toBe(`${ACME} 1/1 concurrency #1`)
+  })
+})
+
+type KeyOf = (id: string) => string
+
+const request = (taskID: string): LimitRequest => ({
+  ...{ taskID, key: null, depth: 1, limits: [ACME], cost: { requests: 1, tokens: 0 }, how: 'start' },
+})
+
+async function waitOf(limiter: Limiter, id: string): Promise<number> {
+  const answer = await limiter.enter(request(id))
+  return answer.status === 'shut' ? answer.opensInMs! : -1
+}
