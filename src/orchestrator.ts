@@ -7,6 +7,7 @@ import { closeConnections } from './dispatch/close-connections.ts'
 import { createCompareDeps } from './dispatch/compare-deps.ts'
 import { cooldownGate } from './dispatch/cooldown-gate.ts'
 import { createDeliveryHandler } from './dispatch/handle-delivery.ts'
+import { createLimitDesk, type LimitDesk } from './dispatch/limit-desk.ts'
 import { startMaintenance } from './dispatch/maintenance.ts'
 import { createRunnerDeps } from './dispatch/runner-deps.ts'
 import { trackRunningTasks } from './dispatch/running-tasks.ts'
@@ -16,6 +17,7 @@ import { sweepWorktrees } from './dispatch/sweep-worktrees.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
 import { readLedger } from './ledger/read-ledger.ts'
 import { followCooldowns, readCooldowns } from './limits/cooldowns.ts'
+import { createLimiter } from './limits/limiter.ts'
 import { createAdmit } from './operations/admit.ts'
 import { createAskOperations } from './operations/asks.ts'
 import { readCosts } from './operations/costs.ts'
@@ -30,7 +32,7 @@ import { createSessionOperations } from './operations/sessions/session-operation
 import { createSubmit } from './operations/submit.ts'
 import { createSubmitCompare } from './operations/submit-compare.ts'
 import { createSubmitOnce } from './operations/submit-once.ts'
-import { createTaskGates, type TaskGatesDeps } from './operations/task-gates.ts'
+import { createTaskGates, type TaskGates } from './operations/task-gates.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
@@ -41,7 +43,7 @@ import { createTaskQueues, EXTRA_QUEUES, type TaskQueues } from './queues/task-q
 import { createAskStore } from './records/ask-store.ts'
 import { createOnceStore } from './records/once-store.ts'
 import { createRecordStore } from './records/record-store.ts'
-import { viewTask } from './records/task-record.ts'
+import { type TaskRecord, viewTask } from './records/task-record.ts'
 import { createTombstoneStore } from './records/tombstone-store.ts'
 import { createWorktreeStore } from './records/worktree-store.ts'
 import { checkRedis } from './redis/check-redis.ts'
@@ -95,15 +97,30 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     throw error
   }
   const limits = config.limits()
+  const now = Date.now
   /** Records, and the gates of their tasks, on one connection. */
   const recordsOn = (
     connection: typeof redis,
     queues: TaskQueues,
-    moreGates: TaskGatesDeps['moreGates'] = () => [],
+    moreGates: (record: TaskRecord, desk: LimitDesk) => ReturnType<LimitDesk['gateOf']>[] = (
+      record,
+      desk,
+    ) => [desk.gateOf(record)],
   ) => {
     const parts = { redis: connection, scripts: defineScripts(connection), keys }
     const records = createRecordStore({ ...limits, ...parts })
-    return { records, gates: createTaskGates({ ...parts, records, queues, moreGates }), parts }
+    const desk = createLimitDesk({
+      limiter: createLimiter({ ...parts, ...(options.minuteMs && { minuteMs: options.minuteMs }) }),
+      table: config.table,
+      wake: (ids) => gates.wake(ids),
+      liveTasks: records.liveQueues,
+      now,
+    })
+    const gates: TaskGates = createTaskGates({
+      ...{ ...parts, records, queues },
+      moreGates: (record) => moreGates(record, desk).filter((gate) => gate !== undefined),
+    })
+    return { records, gates, desk, parts }
   }
   const queues = createTaskQueues({ redis, keys })
   const askStoreOn = (connection: typeof redis) =>
@@ -115,7 +132,6 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   )
   // Asked before anybody waits for it: the first answer of a fresh server takes seconds.
   catalog.get().catch(() => {})
-  const now = Date.now
   const closers: (() => Promise<void>)[] = []
   // Ends what reads and waits here when the orchestrator is closed.
   const closed = new AbortController()
@@ -259,12 +275,12 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const connections = await connectAll(redisUrl, [to('worker', 'wait'), to('records', 'wait')])
     const [deliveries, recording] = connections
     const workerQueues = createTaskQueues({ redis: deliveries, keys })
-    const worker = recordsOn(recording, workerQueues, (record) => {
+    const worker = recordsOn(recording, workerQueues, (record, desk) => [
       // A comparison sends nothing itself.
-      const gate = record.compare === null ? cooldownGate(record, { cooldowns, ...deps }) : undefined
-      return gate === undefined ? [] : [gate]
-    })
-    const { records: workerRecords, gates: workerGates } = worker
+      record.compare === null ? cooldownGate(record, { cooldowns, ...deps }) : undefined,
+      desk.gateOf(record, { cooldowns, modelsOf: deps.modelsOf }),
+    ])
+    const { records: workerRecords, gates: workerGates, desk } = worker
     const retry = options.retry ?? DEFAULT_RETRY_POLICY
     const cooldowns = await followCooldowns({ ...worker.parts, hub, policy: retry, now })
     const running = await trackRunningTasks(hub, keys, workerRecords.having)
@@ -280,6 +296,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       readLog: (id) => readLog(recording, keys, id),
       retry,
       cooldowns,
+      turns: desk,
       wake: workerGates.wake,
       now,
     })
@@ -317,8 +334,13 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       stopRuns: () => stop.abort(),
       onError: seldom((error) => log.warn({ error: error.message }, 'a queue worker reported an error')),
     })
-    await host.apply(config.table())
-    const stopListening = config.onChange(() => void host.apply(config.table()).catch(onError))
+    const apply = async () => {
+      // First, so that nothing starts without its limits.
+      await desk.apply()
+      await host.apply(config.table())
+    }
+    await apply()
+    const stopListening = config.onChange(() => void apply().catch(onError))
     const close = async (graceMs = 0) => {
       stopListening()
       await closeConnections(host.close(graceMs), connections, graceMs)

@@ -16,7 +16,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   records: ['errors', 'tasks', 'redis', 'ledger'],
   gates: ['errors', 'tasks', 'redis', 'records'],
   stream: ['errors', 'tasks', 'redis', 'records'],
-  limits: ['errors', 'tasks', 'redis', 'stream'],
+  limits: ['errors', 'tasks', 'routing', 'redis', 'stream'],
   sessions: ['errors', 'tasks', 'catalog'],
   queues: ['errors', 'tasks', 'redis', 'records'],
   runner: ['errors', 'tasks', 'ledger', 'records', 'sessions'],

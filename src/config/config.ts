@@ -1,6 +1,13 @@
 /** One version of what the file says, or of what holds without one. Never changes. */
 import type { Price, Rates } from '../catalog/catalog.ts'
-import { createRoutingTable, type RouteRule, type RoutingRule, type RoutingTable } from '../routing/table.ts'
+import { isLimit } from '../routing/limits-for.ts'
+import {
+  type Caps,
+  createRoutingTable,
+  type RouteRule,
+  type RoutingRule,
+  type RoutingTable,
+} from '../routing/table.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Permissions } from '../tasks/permissions.ts'
 import type { DefaultsContent, FileContent } from './file-schema.ts'
@@ -27,8 +34,6 @@ export interface Config {
   /** Commands by name. */
   readonly verifiers: ReadonlyMap<string, { readonly run: readonly string[]; readonly timeoutMs: number }>
   readonly http: { readonly allowedHosts: readonly string[]; readonly corsOrigins: readonly string[] }
-  /** By `provider/model` or provider. Not enforced yet. */
-  readonly modelLimits: ReadonlyMap<string, ModelLimits>
   /** Not enforced yet. */
   readonly budgets: readonly Budget[]
 }
@@ -51,13 +56,6 @@ export interface Limits {
   readonly maxLogEvents: number
   readonly ledgerDays: number
   readonly idempotencyAgeMs: number
-}
-
-/** `null`: no limit. */
-export interface ModelLimits {
-  readonly concurrency: number | null
-  readonly requestsPerMinute: number | null
-  readonly tokensPerMinute: number | null
 }
 
 export interface Budget {
@@ -88,16 +86,9 @@ export function configOf(
     routes: new Map(Object.entries(file.routes).map(([type, target]) => [type, ruleOf(target)])),
     default: file.default ?? (file.tiers.balanced ? 'balanced' : tiers[0]!.name),
     prices: pricesOf(file),
+    caps: capsOf(file),
     warnings: origin.warnings,
   })
-  const modelLimits = Object.entries(file.models).map(([name, limits]): [string, ModelLimits] => [
-    name,
-    {
-      concurrency: limits.concurrency ?? null,
-      requestsPerMinute: limits.requestsPerMinute ?? null,
-      tokensPerMinute: limits.tokensPerMinute ?? null,
-    },
-  ])
   const budgets = file.budgets.map(
     ({ limitUsd, downgradeAtPercent = null, ...rest }): Budget => ({
       ...rest,
@@ -105,12 +96,12 @@ export function configOf(
       downgradeAtPercent,
     }),
   )
-  return Object.freeze({ ...fromDefaults(file), table, modelLimits: new Map(modelLimits), budgets })
+  return Object.freeze({ ...fromDefaults(file), table, budgets })
 }
 
 /** The configuration without a file: the table given, and the default of everything else. */
 export function configWithoutFile(table: RoutingTable, defaults: DefaultsContent): Config {
-  return Object.freeze({ ...fromDefaults(defaults), table, modelLimits: new Map(), budgets: [] })
+  return Object.freeze({ ...fromDefaults(defaults), table, budgets: [] })
 }
 
 /** The same configuration as another generation. */
@@ -159,6 +150,18 @@ function ruleOf(target: FileContent['routes'][string]): RouteRule {
     timeoutMs: null,
     maxCostMicroUsd: null,
   }
+}
+
+function capsOf({ models, keys }: FileContent): ReadonlyMap<string, Caps> {
+  const caps = new Map<string, Caps>()
+  for (const [name, limits] of Object.entries(models)) {
+    const { concurrency = null, requestsPerMinute = null, tokensPerMinute = null } = limits
+    const cap = { concurrency, requestsPerMinute, tokensPerMinute }
+    if (isLimit(cap)) caps.set(`${name.includes('/') ? 'model' : 'provider'}:${name}`, cap)
+  }
+  for (const [name, { concurrency }] of Object.entries(keys))
+    caps.set(`key:${name}`, { concurrency, requestsPerMinute: null, tokensPerMinute: null })
+  return caps
 }
 
 /** zod says `undefined` for what is absent. */

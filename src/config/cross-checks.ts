@@ -76,15 +76,11 @@ export function crossCheck(file: FileContent, source: YamlSource): ConfigProblem
 
 /** What is parsed and has no effect yet, a sentence each. */
 export function notEnforcedYet(file: FileContent): string[] {
-  const limited = Object.entries(file.models).filter(
-    ([, { price: _, ...limits }]) => Object.keys(limits).length > 0,
-  )
   const capped = Object.entries(file.routes).filter(
     ([, target]) => typeof target !== 'string' && target.maxCostUsd !== undefined,
   )
   return [
     ...(file.budgets.length > 0 ? ['budgets: not enforced yet'] : []),
-    ...limited.map(([name]) => `models.${name}: limits are not enforced yet, prices are`),
     ...capped.map(([type]) => `routes.${type}.maxCostUsd: not enforced yet`),
     ...file.rules.flatMap(({ maxCostUsd }, index) =>
       maxCostUsd === undefined ? [] : [`rules.${index}.maxCostUsd: not enforced yet`],

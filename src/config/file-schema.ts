@@ -131,16 +131,19 @@ const Price = Rates.extend({
 
 const ModelLimits = z.strictObject({
   concurrency: Count.optional().meta({
-    description: 'Turns at a time, of all workers together. Not enforced yet.',
+    description: 'Tasks at a time, of all workers together.',
   }),
-  requestsPerMinute: Count.optional().meta({ description: 'Turns begun in a minute. Not enforced yet.' }),
-  tokensPerMinute: z
-    .int()
-    .min(1)
-    .max(1_000_000_000)
-    .optional()
-    .meta({ description: 'Input and output together. Not enforced yet.' }),
+  requestsPerMinute: Count.optional().meta({
+    description: 'Steps of the model in any sixty seconds; a turn has one or more.',
+  }),
+  tokensPerMinute: z.int().min(1).max(1_000_000_000).optional().meta({
+    description: 'Input and output together, in any sixty seconds. What the cache gave is not counted.',
+  }),
   price: Price.optional(),
+})
+
+const KeyLimits = z.strictObject({
+  concurrency: Count.meta({ description: 'Tasks of this key at a time, of all workers together.' }),
 })
 
 const Budget = z
@@ -358,8 +361,13 @@ export const FileSchema = z
       .record(z.string().regex(PROVIDER_OR_MODEL, 'must be "provider/model" or a provider'), ModelLimits)
       .default({})
       .meta({
-        description: 'Limits and prices, by "provider/model" or provider. The model beats its provider.',
+        description:
+          'Limits and prices, by "provider/model" or provider. Limits of both hold; the price of the model beats.',
       }),
+    keys: z
+      .record(z.union([Name, z.literal('*')]), KeyLimits)
+      .default({})
+      .meta({ description: 'Limits of API keys, by name. `*`: of each that is not named.' }),
     budgets: z
       .array(Budget)
       .default([])

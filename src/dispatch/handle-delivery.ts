@@ -1,5 +1,6 @@
 /** One delivery, from the claim to the move that BullMQ is told. */
 import { randomUUID } from 'node:crypto'
+import type { Gate } from '../gates/gate.ts'
 import type { Gatekeeper } from '../gates/gatekeeper.ts'
 import type { DeliveryOutcome } from '../queues/task-worker.ts'
 import type { RecordStore } from '../records/record-store.ts'
@@ -36,6 +37,16 @@ export interface HandleDeliveryDeps {
 /** Claims the task and runs it. Errors that are nobody's fault but the code's are thrown: BullMQ shows them. */
 export function createDeliveryHandler(deps: HandleDeliveryDeps) {
   const { records, running, gates, run, onStale, worker, stop, now } = deps
+
+  async function letGo(passed: readonly Gate[], id: string, disposition: Disposition): Promise<void> {
+    // Whoever takes it over holds what it holds: its turn goes on meanwhile.
+    if (disposition.status === 'stale' || disposition.status === 'handed-over') return
+    // Where it waits now it must stay known.
+    const at = disposition.status === 'parked' ? disposition.wait.waitingFor.reason : undefined
+    const left = passed.filter(({ reason }) => reason !== at)
+    await gates.leave(left, id, disposition.status === 'finished')
+  }
+
   return async (id: string, queue: string): Promise<DeliveryOutcome> => {
     if (stop.aborted) return { status: 'returned' }
     const claim = await records.claim(id, {
@@ -61,9 +72,7 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
       if (refusal !== undefined) return await parkTask(record, refusal, records, now())
       const disposition = await run(record, { cancel, stop, onAnswer })
       if (disposition.status === 'stale') await onStale(record)
-      // Whoever took it over holds what it holds.
-      if (toPass.length > 0 && disposition.status !== 'stale')
-        await gates.leave(toPass, id, disposition.status === 'finished')
+      if (toPass.length > 0) await letGo(toPass, id, disposition)
       return outcomeOf(disposition)
     } finally {
       leave()
@@ -81,6 +90,10 @@ function outcomeOf(disposition: Disposition): DeliveryOutcome {
     }
     case 'backoff':
       return { status: 'delayed', delayMs: disposition.delayMs }
+    case 'parked': {
+      const { wakeInMs, isOpenNow } = disposition.wait
+      return { status: 'parked', wakeInMs, isOpenNow }
+    }
     case 'handed-over':
       return { status: 'returned' }
     case 'stale':

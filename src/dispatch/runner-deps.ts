@@ -32,6 +32,7 @@ export interface RunnerDepsOptions {
   readLog(id: string): Promise<TaskEvent[]>
   retry: RetryPolicy
   cooldowns: Cooldowns
+  turns: RunnerDeps['turns']
   /** Lets these tasks be delivered now. */
   wake(taskIDs: readonly string[]): Promise<void>
   now(): number
@@ -115,6 +116,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     cool: cooldowns.cool,
     probe,
     retry,
+    turns: options.turns,
     now,
   }
 }

@@ -6,6 +6,7 @@ import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { NESTED_QUEUE } from '../routing/queue-of.ts'
 import type { RoutingTable } from '../routing/table.ts'
+import { tierConcurrency } from '../routing/tier-concurrency.ts'
 import { withinMs } from '../runner/within-ms.ts'
 import type { RunningTasks } from './running-tasks.ts'
 import { startWatchdog } from './watchdog.ts'
@@ -56,13 +57,15 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   const slotsOf = new Map<string, number>()
   // BullMQ looks for a further slot at the end of a job only, so more room is a further worker.
   const annexes: TaskWorker[] = []
+  const extensions: TaskWorker[] = []
+  const furtherOf = new Map<string, number>()
   let closed = false
   const beat = () => redis.zadd(keys.workers, Date.now(), name).catch(() => {})
   const timer = setInterval(beat, BEAT_MS)
 
   async function apply(table: RoutingTable): Promise<void> {
     await beat()
-    const limits = new Map<string, number | null>(table.tiers.map((tier) => [tier.name, tier.concurrency]))
+    const limits = new Map(table.tiers.map((tier) => [tier.name, tierConcurrency(tier, table)]))
     for (const queue of await rememberQueues({ redis, keys, queues }, [...limits.keys()])) {
       const limit = limits.get(queue) ?? null
       // Whoever waits for a nested task has a slot already, so every worker may be the one that must run it.
@@ -74,11 +77,24 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
       const slots = isNested
         ? NESTED_SLOTS
         : Math.min(limit ?? options.defaultConcurrency, cap ?? Number.POSITIVE_INFINITY)
-      slotsOf.set(queue, slots)
-      const open = workers.get(queue)
-      if (open === undefined) workers.set(queue, createWorker({ ...options, queue, concurrency: slots }))
-      else open.setConcurrency(slots)
+      resize(queue, slots)
     }
+  }
+
+  function resize(queue: string, slots: number): void {
+    const open = workers.get(queue)
+    const further = furtherOf.get(queue) ?? 0
+    const now = further + (slotsOf.get(queue) ?? 0)
+    if (open !== undefined && slots > now) {
+      extensions.push(createWorker({ ...options, queue, concurrency: slots - now }))
+      furtherOf.set(queue, further + slots - now)
+      return
+    }
+    // The queue itself keeps to its limit, so a slot too many takes nothing.
+    const own = Math.max(1, slots - further)
+    slotsOf.set(queue, own)
+    if (open === undefined) workers.set(queue, createWorker({ ...options, queue, concurrency: own }))
+    else open.setConcurrency(own)
   }
 
   const watchdog = startWatchdog({
@@ -105,7 +121,7 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
     closed = true
     clearInterval(timer)
     watchdog.close()
-    const open = [...workers.values(), ...annexes]
+    const open = [...workers.values(), ...annexes, ...extensions]
     await Promise.all(open.map((worker) => worker.pause()))
     const closing = Promise.all(open.map((worker) => worker.close()))
     if (running.size > 0 && graceMs > 0) await withinMs(closing, graceMs)

@@ -1,11 +1,12 @@
 /**
  * Slots, requests and tokens of models, providers and API keys, shared by all workers. Everything is decided in
  * Redis, by its clock: a task gets all of its limits at once or waits in the line of the first that refuses, and
- * what is free is given to who waits, by whoever frees it (docs/decisions/0015-limits.md).
+ * what is free is given to who waits, by whoever frees it (docs/decisions/0017-limits.md).
  */
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
+import type { Caps } from '../routing/table.ts'
 
 export interface TurnCost {
   /** Steps of the model: each is a request to its provider. */
@@ -49,13 +50,6 @@ export type LimitAnswer = {
       holders: readonly string[]
     }
 )
-
-/** Of one limit; `null`: as many as come. */
-export interface Caps {
-  readonly concurrency: number | null
-  readonly requestsPerMinute: number | null
-  readonly tokensPerMinute: number | null
-}
 
 export interface LimiterDeps {
   redis: RedisClient

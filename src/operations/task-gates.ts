@@ -78,8 +78,7 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
   }
 
   async function wake(ids: readonly string[]): Promise<void> {
-    const found = await records.liveQueues(ids)
-    await Promise.all(found.map(({ id, queue }) => queues.promote(queue, id)))
+    if (ids.length > 0) await queues.promoteFirst(await records.liveQueues(ids))
   }
 
   return {

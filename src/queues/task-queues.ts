@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ErrorCode, Queue } from 'bullmq'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { defineScripts } from '../redis/scripts.ts'
 
 /** Queues that are there whatever the table says. No tier may have their names. */
 export const EXTRA_QUEUES = ['direct', 'nested'] as const
@@ -36,6 +37,7 @@ export type TaskQueues = ReturnType<typeof createTaskQueues>
 
 /** Queues are opened when first named, on one shared connection which stays the caller's. */
 export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Keys }) {
+  const scripts = defineScripts(redis)
   const queues = new Map<string, Queue>()
 
   function queue(name: string): Queue {
@@ -80,6 +82,17 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
       await job?.promote().catch((error) => {
         if (error.code !== ErrorCode.JobNotInState) throw error
       })
+    },
+
+    /** As `promote`, and the first of these comes before all that wait in their queues. One round trip for all. */
+    async promoteFirst(jobs: readonly { id: string; queue: string }[]): Promise<void> {
+      await Promise.all(
+        jobs.toReversed().map(({ id, queue: name }) => {
+          const key = (part: string) => queue(name).toKey(part)
+          const parts = ['delayed', 'wait', 'meta', 'active', 'marker', 'events', id]
+          return scripts('promote-first', [...parts.map(key), id])
+        }),
+      )
     },
 
     /** How many tasks of a queue may run at once, over all workers; `null`: as many as there are slots. */

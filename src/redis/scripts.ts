@@ -25,6 +25,7 @@ const SCRIPTS = {
   'cool-model': 1,
   'try-model': 2,
   'clear-model': 2,
+  'promote-first': 7,
   'enter-limits': 3,
   'leave-limits': 3,
   'change-limits': 3,

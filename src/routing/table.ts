@@ -49,6 +49,14 @@ export interface RoutingRule extends RouteRule {
   readonly when: RuleConditions
 }
 
+/** What may be used at once, or begun in any sixty seconds; `null`: as much as comes. */
+export interface Caps {
+  readonly concurrency: number | null
+  /** Steps of a model: each is a request to its provider. */
+  readonly requestsPerMinute: number | null
+  readonly tokensPerMinute: number | null
+}
+
 /** What a table is made of. */
 export interface RoutingTableParts {
   /** Counts the versions that were in force; every task carries the one that decided. */
@@ -64,6 +72,11 @@ export interface RoutingTableParts {
   readonly default: string
   /** Prices that beat the catalog's, by model (`acme/nano`) or provider (`acme`). */
   readonly prices: ReadonlyMap<string, Price>
+  /**
+   * By `model:acme/nano`, `provider:acme`, `key:ci`, and `key:*` for each API key that has none of its own. Absent:
+   * there are none.
+   */
+  readonly caps?: ReadonlyMap<string, Caps>
   /** Sentences worth showing: parsed and not enforced yet, or probably not meant. */
   readonly warnings: readonly string[]
 }

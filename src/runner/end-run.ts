@@ -8,7 +8,7 @@ import { failure, outcomeUncertain } from './failure.ts'
 import { diffOf, leaveWorktree } from './own-worktree.ts'
 import { backoffMs } from './retry-policy.ts'
 import { ABORT_PATIENCE_MS } from './run-turn.ts'
-import type { Disposition, TaskRun } from './task-run.ts'
+import type { Disposition, TaskRun, TurnWait } from './task-run.ts'
 
 export function fail(run: TaskRun, error: TaskFailure): Promise<Disposition> {
   return finish(run, 'failed', error)
@@ -45,6 +45,19 @@ export async function backOff(run: TaskRun, wantedMs: number): Promise<Dispositi
   if (!written) return { status: 'stale' }
   // The write itself may have brought the news: the next claim ends the task, so let it come now.
   return interruption.reason() === 'cancelled' ? { status: 'handed-over' } : { status: 'backoff', delayMs }
+}
+
+/** It waits for its next turn, and its delivery is put off. */
+export async function park({ record, interruption, journal }: TaskRun, wait: TurnWait): Promise<Disposition> {
+  const { waitingFor } = wait
+  journal.add({ type: 'task-parked', waitingFor })
+  const fields = {
+    ...spentFields(record),
+    ...{ model: record.model, sessionID: record.sessionID!, server: record.server! },
+    waitingFor: JSON.stringify(waitingFor),
+  }
+  if (!(await journal.commit(fields, 'waiting'))) return { status: 'stale' }
+  return interruption.reason() === 'cancelled' ? { status: 'handed-over' } : { status: 'parked', wait }
 }
 
 /** Ends or hands over, as the first interruption says. */

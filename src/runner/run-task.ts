@@ -14,7 +14,7 @@ import { abortSession } from './abort-session.ts'
 import { nextModel } from './after-failure.ts'
 import { createAskDesk } from './ask-desk.ts'
 import { type Book, createBook } from './book.ts'
-import { endInterrupted, fail, finish, tryLater } from './end-run.ts'
+import { endInterrupted, fail, finish, park, tryLater } from './end-run.ts'
 import { failureOf, queueTimeout } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal, type Journal } from './journal.ts'
@@ -115,6 +115,8 @@ async function runMessage(
   )
   const messageID = messageIDAt(record, checkpoint)
   const sent = log.some((event) => event.type === 'message-sent' && event.messageID === messageID)
+  const wait = sent ? undefined : await deps.turns.begin(record, checkpoint.model)
+  if (wait !== undefined) return park(run, wait)
   record.checkpoint = checkpoint
   run.aborting = undefined
   if (!sent) journal.add({ type: 'message-sent', messageID, model: checkpoint.model, index })
@@ -154,6 +156,7 @@ async function runMessage(
     abort: (cut) => abortSession(run, cut),
   })
   if (outcome === undefined) return endInterrupted(run)
+  deps.turns.ended(record, outcome.usage, outcome.steps)
   const isLast = index === messages.length - 1
   const isProbe = onStep !== undefined
   return settleTurn(run, outcome, { checkpoint, messageID, parts, failing, isLast, isProbe })

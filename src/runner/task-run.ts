@@ -3,7 +3,7 @@ import type { Write, WriteResult } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
-import type { TaskFailure } from '../tasks/task.ts'
+import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
 import type { Usage } from '../tasks/usage.ts'
 import type { AskDeps } from './ask-desk.ts'
 import type { Book } from './book.ts'
@@ -48,7 +48,24 @@ export interface RunnerDeps extends OpenSessionDeps {
   /** How the asks of a task are answered. */
   asksOf(record: TaskRecord): AskDeps
   retry: RetryPolicy
+  turns: TurnLimits
   now(): number
+}
+
+/** What limits how many turns there may be at a time, and in a minute. */
+export interface TurnLimits {
+  /** Before each turn. At once `undefined` where nothing limits it; else why the task must wait, if it must. */
+  begin(record: TaskRecord, model: ModelID): Promise<TurnWait | undefined> | undefined
+  /** After each turn: what it has cost. */
+  ended(record: TaskRecord, usage: Usage, steps: number): void
+}
+
+/** A task that waits for its next turn holds no slot meanwhile. */
+export interface TurnWait {
+  waitingFor: WaitingFor
+  wakeInMs: number
+  /** True when it need not wait any more: asked once its delivery is put off. */
+  isOpenNow(): Promise<boolean>
 }
 
 /** What ends a task or a turn of it that would go on for ever. */
@@ -69,5 +86,6 @@ export interface TaskLimits {
 export type Disposition =
   | { status: 'finished'; state: 'succeeded' | 'failed' | 'cancelled'; error?: TaskFailure }
   | { status: 'backoff'; delayMs: number }
+  | { status: 'parked'; wait: TurnWait }
   | { status: 'handed-over' }
   | { status: 'stale' }

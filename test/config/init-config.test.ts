@@ -102,11 +102,14 @@ describe('checkConfig()', () => {
 
   test('gives the warnings of a good file', async () => {
     const path = join(directory, 'warned.yaml')
-    await writeFile(path, 'tiers: { fast: { models: [a/b] } }\nmodels: { a: { concurrency: 2 } }\n')
+    await writeFile(
+      path,
+      'tiers: { fast: { models: [a/b] } }\nbudgets: [{ scope: global, per: day, limitUsd: 2 }]\n',
+    )
 
     expect(await checkConfig(path)).toMatchObject({
       problems: [],
-      warnings: ['models.a: limits are not enforced yet, prices are'],
+      warnings: ['budgets: not enforced yet'],
       config: { table: { default: 'fast' } },
     })
   })

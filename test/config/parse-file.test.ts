@@ -155,7 +155,7 @@ http: { allowedHosts: [tierline.internal], corsOrigins: [https://ui.example] }
     ])
   })
 
-  test('keeps limits and budgets, and warns that nothing enforces them yet', () => {
+  test('keeps limits and budgets, and warns of what nothing enforces yet', () => {
     const config = configOf(`${TIERS}routes: { lint: { tier: fast, maxCostUsd: 1 } }
 models:
   acme/nano: { concurrency: 20, requestsPerMinute: 300, tokensPerMinute: 400000 }
@@ -164,7 +164,7 @@ budgets:
   - { scope: "type:lint", per: hour, limitUsd: 1, onExceed: downgrade, downgradeAtPercent: 80 }
 `)
 
-    expect(config.modelLimits.get('acme/nano')).toEqual({
+    expect(config.table.caps?.get('model:acme/nano')).toEqual({
       concurrency: 20,
       requestsPerMinute: 300,
       tokensPerMinute: 400_000,
@@ -189,7 +189,6 @@ budgets:
     ])
     expect(config.table.warnings).toEqual([
       'budgets: not enforced yet',
-      'models.acme/nano: limits are not enforced yet, prices are',
       'routes.lint.maxCostUsd: not enforced yet',
     ])
   })

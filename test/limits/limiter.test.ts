@@ -1,7 +1,8 @@
 import { describe, expect } from 'vitest'
-import { type Caps, createLimiter, type Limiter, type LimitRequest } from '../../src/limits/limiter.ts'
+import { createLimiter, type Limiter, type LimitRequest } from '../../src/limits/limiter.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
+import type { Caps } from '../../src/routing/table.ts'
 import { eventually } from '../setup/eventually.ts'
 import { test as base } from '../setup/redis-test.ts'
 

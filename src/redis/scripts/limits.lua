@@ -1,7 +1,7 @@
 -- What the scripts of the limits share; it is put before each of them.
 -- All keys are built from the first, and have its hash tag:
 --   tasks            hash: task → what it holds or waits for, as JSON
---   caps             hash: limit → 'concurrency requests tokens', '-' where there is none
+--   caps             hash: limit → 'concurrency requests tokens', '-' where there is none; key:* is of any other key
 --   LIMIT:holding    sorted set: task with a slot → epoch ms it was given
 --   LIMIT:lent       hash: task with a slot that waits for others → the task that uses the slot meanwhile
 --   LIMIT:waiting    sorted set: task → its turn; those below a parent come first
@@ -28,8 +28,9 @@ local function keep(id, entry) call('HSET', PREFIX .. 'tasks', id, cjson.encode(
 
 local function capsOf(limit)
   if not caps[limit] then
-    local found = call('HGET', PREFIX .. 'caps', limit) or '- - -'
-    local concurrency, requests, tokens = string.match(found, '(%S+) (%S+) (%S+)')
+    local found = call('HGET', PREFIX .. 'caps', limit)
+    if not found and string.sub(limit, 1, 4) == 'key:' then found = call('HGET', PREFIX .. 'caps', 'key:*') end
+    local concurrency, requests, tokens = string.match(found or '- - -', '(%S+) (%S+) (%S+)')
     caps[limit] = { concurrency = tonumber(concurrency), r = tonumber(requests), t = tonumber(tokens) }
   end
   return caps[limit]

@@ -1,0 +1,182 @@
+/** Lets the turns of a task through the limits of their model, its provider and the task's API key. */
+import type { Gate, Shut } from '../gates/gate.ts'
+import type { Refusal } from '../gates/gatekeeper.ts'
+import type { Cooldowns } from '../limits/cooldowns.ts'
+import type { LimitAnswer, Limiter, LimitRequest, TurnCost } from '../limits/limiter.ts'
+import type { LiveTask } from '../records/record-reader.ts'
+import type { TaskRecord } from '../records/task-record.ts'
+import { limitsFor } from '../routing/limits-for.ts'
+import type { RoutingTable } from '../routing/table.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import type { Usage } from '../tasks/usage.ts'
+import { candidatesOf, chooseModel } from './choose-model.ts'
+import { estimateTokens } from './estimate-tokens.ts'
+import { shutOf } from './shut-limit.ts'
+
+export interface LimitDeskDeps {
+  limiter: Limiter
+  table(): RoutingTable
+  /** Lets these tasks be delivered now. */
+  wake(taskIDs: readonly string[]): Promise<void>
+  /** Of those tasks, the ones that are not over. */
+  liveTasks(ids: readonly string[]): Promise<LiveTask[]>
+  now(): number
+}
+
+/** What only a worker knows. */
+export interface ChoiceDeps {
+  cooldowns: Cooldowns
+  modelsOf(record: TaskRecord): readonly ModelID[]
+}
+
+/** What this process knows of a task that it runs. */
+interface Held {
+  limits: readonly string[]
+  model: ModelID
+  /** No turn was begun yet with what it holds. */
+  isFresh: boolean
+  spent: TurnCost | undefined
+}
+
+export type LimitDesk = ReturnType<typeof createLimitDesk>
+
+/** Who has had a slot for so long and does not run was woken in vain, or died. */
+const GRACE_MS = 30_000
+const NOTHING: TurnCost = { requests: 0, tokens: 0 }
+/** How much the last turn counts in what turns of a model are expected to cost. */
+const NEWS = 0.2
+
+/** One per process: it knows which of the tasks here hold what. */
+export function createLimitDesk(deps: LimitDeskDeps) {
+  const { limiter, table, wake, liveTasks, now } = deps
+  const held = new WeakMap<TaskRecord, Held>()
+  /** What turns of a model have cost here: what OpenCode adds to a prompt can be known by this only. */
+  const usualTokens = new Map<ModelID, number>()
+
+  /** `undefined`: the table limits nothing. Without `choice` the gate can only be left. */
+  function gateOf(record: TaskRecord, choice?: ChoiceDeps): Gate | undefined {
+    const { caps } = table()
+    if (caps === undefined || caps.size === 0 || record.compare !== null) return undefined
+    let wasAsked = false
+    return {
+      reason: 'limit',
+      heldFor: 'run',
+      async enter(task) {
+        const { cooldowns, modelsOf } = choice!
+        wasAsked = true
+        const candidates = candidatesOf(task, modelsOf(task))
+        const model =
+          candidates === undefined
+            ? (task.checkpoint?.model ?? task.model)
+            : (await chooseModel(task.id, candidates, cooldowns)).model
+        const limits = limitsFor(model, task.key, table())
+        if (limits.length === 0) return { status: 'open' }
+        const how = candidates === undefined ? 'sent' : 'start'
+        return (await ask(task, { model, limits, how })) ?? { status: 'open' }
+      },
+      async leave(taskID) {
+        const mine = held.get(record)
+        // One that was asked here and had no limits holds nothing.
+        if (wasAsked && mine === undefined) return []
+        held.delete(record)
+        return limiter.leave(taskID, mine?.spent)
+      },
+      isOpenTo: limiter.isGranted,
+    }
+  }
+
+  /**
+   * Before each turn of a task that runs. At once `undefined` where nothing limits it, or it was let through for this
+   * turn already. What it resolves to is why it must wait; it holds nothing then.
+   */
+  function begin(record: TaskRecord, model: ModelID): Promise<Refusal | undefined> | undefined {
+    const limits = limitsFor(model, record.key, table())
+    const mine = held.get(record)
+    if (limits.length === 0 && mine === undefined) return undefined
+    if (mine?.isFresh && sameNames(mine.limits, limits)) {
+      mine.isFresh = false
+      return undefined
+    }
+    return beginNext(record, model, limits)
+  }
+
+  async function beginNext(
+    record: TaskRecord,
+    model: ModelID,
+    limits: readonly string[],
+  ): Promise<Refusal | undefined> {
+    if (limits.length === 0) {
+      const spent = held.get(record)?.spent
+      held.delete(record)
+      await wake(await limiter.leave(record.id, spent))
+      return undefined
+    }
+    const shut = await ask(record, { model, limits, how: 'next' })
+    if (shut === undefined) {
+      held.get(record)!.isFresh = false
+      return undefined
+    }
+    const { detail, until, wakeInMs } = shut
+    const isOpenNow = () => limiter.isGranted(record.id)
+    return { waitingFor: { reason: 'limit', detail, until }, wakeInMs, isOpenNow }
+  }
+
+  /** A turn is over, and this is what it has cost; counted with the next that is asked of the limits. */
+  function ended(record: TaskRecord, usage: Usage, steps: number): void {
+    const mine = held.get(record)
+    if (mine === undefined) return
+    const tokens = usage.inputTokens + usage.outputTokens + usage.reasoningTokens + usage.cacheWriteTokens
+    mine.spent = { requests: Math.max(1, steps), tokens }
+    const usual = usualTokens.get(mine.model)
+    usualTokens.set(mine.model, usual === undefined ? tokens : usual + NEWS * (tokens - usual))
+  }
+
+  async function ask(
+    task: TaskRecord,
+    { model, limits, how }: { model: ModelID; limits: readonly string[]; how: LimitRequest['how'] },
+  ): Promise<Shut | undefined> {
+    const { id, key, depth } = task
+    const tokens = Math.round(Math.max(estimateTokens(task), usualTokens.get(model) ?? 0))
+    const cost = how === 'sent' ? NOTHING : { requests: 1, tokens }
+    const request = { taskID: id, key, depth, limits, cost, how, before: held.get(task)?.spent }
+    // A crash leaves no word: who was told to wait before asks whether those it waits for are still there.
+    const wasTold = task.waitingFor !== null
+    let answer = await limiter.enter({ ...request, ...(wasTold && { holdersFromMs: GRACE_MS }) })
+    await wake(answer.granted)
+    if (answer.status === 'shut' && (await removeDead(answer))) {
+      answer = await limiter.enter({ ...request, how: how === 'next' ? 'start' : how, before: undefined })
+      await wake(answer.granted)
+    }
+    if (answer.status === 'shut') {
+      held.delete(task)
+      return shutOf(answer, now())
+    }
+    held.set(task, { limits, model, isFresh: true, spent: undefined })
+    return undefined
+  }
+
+  async function removeDead({ holders }: Extract<LimitAnswer, { status: 'shut' }>): Promise<boolean> {
+    if (holders.length === 0) return false
+    const running = new Set(
+      (await liveTasks(holders)).filter(({ state }) => state === 'running').map(({ id }) => id),
+    )
+    const dead = holders.filter((id) => !running.has(id))
+    for (const id of dead) await wake(await limiter.leave(id))
+    return dead.length > 0
+  }
+
+  /** The limits of the table hold from now on. Wakes who may go by them. */
+  async function apply(): Promise<void> {
+    for (;;) {
+      const granted = await limiter.change(table().caps ?? new Map())
+      if (granted.length === 0) return
+      await wake(granted)
+    }
+  }
+
+  return { gateOf, begin, ended, apply }
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index])
+}
