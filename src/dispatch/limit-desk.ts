@@ -7,6 +7,7 @@ import type { LiveTask } from '../records/record-reader.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { limitsFor } from '../routing/limits-for.ts'
 import type { RoutingTable } from '../routing/table.ts'
+import type { Spending } from '../sessions/backend.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { candidatesOf, chooseModel } from './choose-model.ts'
@@ -56,21 +57,27 @@ export function createLimitDesk(deps: LimitDeskDeps) {
   /** `undefined`: the table limits nothing. Without `choice` the gate can only be left. */
   function gateOf(record: TaskRecord, choice?: ChoiceDeps): Gate | undefined {
     const { caps } = table()
-    if (caps === undefined || caps.size === 0 || record.compare !== null) return undefined
+    // One that waited here is known here, whatever the table says by now.
+    const hasWaited = record.waitingFor?.reason === 'limit'
+    if ((!caps?.size && !hasWaited) || record.compare !== null) return undefined
     let wasAsked = false
     return {
       reason: 'limit',
       heldFor: 'run',
       async enter(task) {
         const { cooldowns, modelsOf } = choice!
-        wasAsked = true
+        wasAsked = !hasWaited
         const candidates = candidatesOf(task, modelsOf(task))
         const model =
           candidates === undefined
             ? (task.checkpoint?.model ?? task.model)
             : (await chooseModel(task.id, candidates, cooldowns)).model
         const limits = limitsFor(model, task.key, table())
-        if (limits.length === 0) return { status: 'open' }
+        if (limits.length === 0) {
+          if (hasWaited) await wake(await limiter.leave(task.id))
+          wasAsked = true
+          return { status: 'open' }
+        }
         const how = candidates === undefined ? 'sent' : 'start'
         return (await ask(task, { model, limits, how })) ?? { status: 'open' }
       },
@@ -122,11 +129,12 @@ export function createLimitDesk(deps: LimitDeskDeps) {
   }
 
   /** A turn is over, and this is what it has cost; counted with the next that is asked of the limits. */
-  function ended(record: TaskRecord, usage: Usage, steps: number): void {
+  function ended(record: TaskRecord, spendings: readonly Spending[]): void {
     const mine = held.get(record)
     if (mine === undefined) return
-    const tokens = usage.inputTokens + usage.outputTokens + usage.reasoningTokens + usage.cacheWriteTokens
-    mine.spent = { requests: Math.max(1, steps), tokens }
+    const own = spendings.filter(({ model }) => model === mine.model)
+    const tokens = own.reduce((sum, { usage }) => sum + tokensOf(usage), 0)
+    mine.spent = { requests: Math.max(1, own.length), tokens }
     const usual = usualTokens.get(mine.model)
     usualTokens.set(mine.model, usual === undefined ? tokens : usual + NEWS * (tokens - usual))
   }
@@ -175,6 +183,11 @@ export function createLimitDesk(deps: LimitDeskDeps) {
   }
 
   return { gateOf, begin, ended, apply }
+}
+
+/** Those that providers count: what the cache gave is not among them. */
+function tokensOf({ inputTokens, outputTokens, reasoningTokens, cacheWriteTokens }: Usage): number {
+  return inputTokens + outputTokens + reasoningTokens + cacheWriteTokens
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

@@ -52,7 +52,7 @@ export async function park({ record, interruption, journal }: TaskRun, wait: Tur
   const { waitingFor } = wait
   journal.add({ type: 'task-parked', waitingFor })
   const fields = {
-    ...spentFields(record),
+    ...progressFields(record),
     ...{ model: record.model, sessionID: record.sessionID!, server: record.server! },
     waitingFor: JSON.stringify(waitingFor),
   }

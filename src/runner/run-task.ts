@@ -156,7 +156,7 @@ async function runMessage(
     abort: (cut) => abortSession(run, cut),
   })
   if (outcome === undefined) return endInterrupted(run)
-  deps.turns.ended(record, outcome.usage, outcome.steps)
+  deps.turns.ended(record, outcome.spendings)
   const isLast = index === messages.length - 1
   const isProbe = onStep !== undefined
   return settleTurn(run, outcome, { checkpoint, messageID, parts, failing, isLast, isProbe })

@@ -1,6 +1,7 @@
 /** One run of one task: what all steps of its story share. */
 import type { Write, WriteResult } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
+import type { Spending } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
@@ -57,7 +58,7 @@ export interface TurnLimits {
   /** Before each turn. At once `undefined` where nothing limits it; else why the task must wait, if it must. */
   begin(record: TaskRecord, model: ModelID): Promise<TurnWait | undefined> | undefined
   /** After each turn: what it has cost. */
-  ended(record: TaskRecord, usage: Usage, steps: number): void
+  ended(record: TaskRecord, spendings: readonly Spending[]): void
 }
 
 /** A task that waits for its next turn holds no slot meanwhile. */
