@@ -9,6 +9,7 @@ import { type Finding, isMet, type Scenario } from './scenario.ts'
 import { embedded } from './scenarios/embedded.ts'
 import { enqueue } from './scenarios/enqueue.ts'
 import { firstToken } from './scenarios/first-token.ts'
+import { healing } from './scenarios/healing.ts'
 import { relay } from './scenarios/relay.ts'
 import { restSubmit } from './scenarios/rest-submit.ts'
 import { route } from './scenarios/route.ts'
@@ -26,6 +27,7 @@ const SCENARIOS: readonly Scenario[] = [
   relay,
   embedded,
   sessionApi,
+  healing,
 ]
 
 const progress = (sentence: string) => void process.stderr.write(`${sentence}\n`)
