@@ -88,7 +88,12 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const onError = seldom((error: Error) =>
     log.warn({ error: error.message }, 'Redis connection failed, it is tried again'),
   )
-  const to = (role: string, whenAway: 'fail' | 'wait') => ({ name: `tierline:${role}`, whenAway, onError })
+  const to = (role: string, whenAway: 'fail' | 'wait') => ({
+    name: `tierline:${role}`,
+    whenAway,
+    onError,
+    root: keys.root,
+  })
   const [redis, subscriber] = await connectAll(redisUrl, [to('producer', 'fail'), to('subscriber', 'wait')])
   try {
     await checkRedis(redis)

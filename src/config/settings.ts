@@ -149,8 +149,12 @@ function parseNamespace({ text }: GivenVariable): string | Refusal {
 
 /** The form alone: what it leads to is found out by connecting. */
 function parseRedisUrl({ text }: GivenVariable): string | Refusal {
-  const isUrl = /^((rediss?|unix):\/\/|\/)[^\s]+$/.test(text)
-  return isUrl ? text : new Refusal('must be a redis://, rediss:// or unix:// URL, or the path of a socket')
+  const isUrl = /^((rediss?(\+sentinel|\+cluster)?|unix):\/\/|\/)[^\s]+$/.test(text)
+  return isUrl
+    ? text
+    : new Refusal(
+        'must be a redis://, rediss://, redis+sentinel://, redis+cluster:// or unix:// URL, or the path of a socket',
+      )
 }
 
 function parseFsync({ text }: GivenVariable): FsyncPolicy | Refusal {
@@ -168,12 +172,15 @@ function parseLogLevel({ text }: GivenVariable): LogLevel | Refusal {
 
 /** As written and as decoded: either may turn up in the words of a library. */
 function redisPasswords(url: string | undefined): string[] {
-  const [, password = ''] = /^\w+:\/\/[^:@/]*:([^@]*)@/.exec(url ?? '') ?? []
-  try {
-    return [password, decodeURIComponent(password)]
-  } catch {
-    return [password]
-  }
+  const [, password = ''] = /^[\w+]+:\/\/[^:@/]*:([^@]*)@/.exec(url ?? '') ?? []
+  const [, ofSentinel = ''] = /[?&]sentinelPassword=([^&]*)/.exec(url ?? '') ?? []
+  return [password, ofSentinel].flatMap((written) => {
+    try {
+      return [written, decodeURIComponent(written)]
+    } catch {
+      return [written]
+    }
+  })
 }
 
 function invalidSettings(errors: readonly FieldError[]): TierlineError {

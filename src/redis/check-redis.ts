@@ -8,12 +8,17 @@ export interface RedisFacts {
   readonly maxmemoryPolicy: string | undefined
   /** False: a restart may lose what was acknowledged. */
   readonly appendOnly: boolean
+  /** It takes no writes. */
+  readonly isReplica: boolean
+  /** One node of a cluster. */
+  readonly isClustered: boolean
 }
 
 const OLDEST = [6, 2] as const
 
 /**
- * Refuses a Redis that would lose tasks or lacks commands. Asks `INFO` only, which managed services allow.
+ * Refuses a Redis that would lose tasks or lacks commands. Asks `INFO` only, which managed services allow; in a
+ * cluster of the node that has the slot.
  *
  * @throws {TierlineError} `redis_unsuitable`, with the way out.
  */
@@ -21,6 +26,12 @@ export async function checkRedis(redis: Redis): Promise<RedisFacts> {
   const facts = readFacts(await redis.info())
   if (isOlder(facts.version))
     throw unsuitable(`it is version ${facts.version}, must be at least ${OLDEST.join('.')}`, facts.version)
+  if (facts.isReplica) throw unsuitable('it is a replica, must be the primary', 'replica')
+  if (facts.isClustered && redis.options.Connector === undefined)
+    throw unsuitable(
+      'it is a node of a cluster, which takes REDIS_URL with "redis+cluster://" (or "rediss+cluster://")',
+      'redis_mode: cluster',
+    )
   if (facts.maxmemoryPolicy !== undefined && facts.maxmemoryPolicy !== 'noeviction')
     throw unsuitable(
       `its maxmemory-policy is "${facts.maxmemoryPolicy}" and would throw tasks away, must be "noeviction": ` +
@@ -37,6 +48,8 @@ export function readFacts(info: string): RedisFacts {
     version: field('redis_version') ?? '0.0.0',
     maxmemoryPolicy: field('maxmemory_policy'),
     appendOnly: field('aof_enabled') === '1',
+    isReplica: field('role') === 'slave',
+    isClustered: field('cluster_enabled') === '1',
   }
 }
 

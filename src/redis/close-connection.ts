@@ -8,6 +8,7 @@ import type { RedisClient } from './connect.ts'
  */
 export function closeConnection(redis: RedisClient): void {
   redis.options.retryStrategy = () => null
+  redis.options.sentinelRetryStrategy = () => null
   if (redis.status === 'reconnecting') redis.once('connect', () => redis.disconnect())
   else redis.disconnect()
 }

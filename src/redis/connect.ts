@@ -3,6 +3,7 @@ import { TierlineError } from '../errors.ts'
 import { corkWrites } from './cork-writes.ts'
 import { isRefusal, redisUnavailable } from './redis-unavailable.ts'
 import { maskRedisUrl, parseRedisUrl } from './redis-url.ts'
+import { createSlotConnector } from './slot-connector.ts'
 
 /** The connection, for the folders that may not import ioredis. */
 export type RedisClient = Redis
@@ -20,6 +21,11 @@ export interface ConnectOptions {
    * bear that. For workers, subscribers and everything that blocks.
    */
   whenAway: 'fail' | 'wait'
+  /**
+   * `Keys.root`: what all keys begin with that this connection is used for. In a cluster it stays with the node that
+   * has their slot; elsewhere it means nothing.
+   */
+  root?: string
   /** How long to try before giving up at first, in milliseconds. Default 5,000. */
   patienceMs?: number
   /** Hears of each lost or refused connection afterwards; the connection comes back by itself. */
@@ -27,7 +33,14 @@ export interface ConnectOptions {
 }
 
 const SILENCE_MS = 3_000
+/** Longer than BullMQ blocks at a time, which is 10 s at most. */
+const LONG_SILENCE_MS = 15_000
 const MAX_RECONNECT_MS = 1_000
+
+/** After a failover or a move of the slot; the command was not run. Only a new connection finds the right node. */
+const ELSEWHERE = /^(READONLY|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|UNBLOCKED)\b|-READONLY /
+
+const NO_CLUSTER = /cluster support disabled/i
 
 const WHEN_AWAY: Record<ConnectOptions['whenAway'], RedisOptions> = {
   fail: {
@@ -47,13 +60,13 @@ const WHEN_AWAY: Record<ConnectOptions['whenAway'], RedisOptions> = {
  */
 export async function connectRedis(url: string, options: ConnectOptions): Promise<RedisClient> {
   const redis = new Redis({
-    ...parseRedisUrl(url),
+    ...placeOf(url, options),
     ...WHEN_AWAY[options.whenAway],
     connectionName: options.name,
     connectTimeout: SILENCE_MS,
     retryStrategy: (times) => Math.min(50 * times, MAX_RECONNECT_MS),
-    // After a failover the old primary answers so: only a new connection finds the new one.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    // 2: and the command goes to the new node.
+    reconnectOnError: (error) => ELSEWHERE.test(error.message) && (options.whenAway === 'wait' ? 2 : 1),
     // Said aloud for the compiler: the default.
     replyMapping: 'legacy',
   })
@@ -69,23 +82,47 @@ export async function connectRedis(url: string, options: ConnectOptions): Promis
   return redis
 }
 
+/** Where to connect; and with several nodes what notices that one is frozen, since another may be its successor. */
+function placeOf(url: string, { root, whenAway }: ConnectOptions): RedisOptions {
+  const { options, clusterNodes } = parseRedisUrl(url)
+  if (options.sentinels == null && clusterNodes === undefined) return options
+  const patience = whenAway === 'wait' ? { socketTimeout: LONG_SILENCE_MS } : {}
+  if (clusterNodes === undefined) return { ...options, ...patience }
+  if (root === undefined) throw new TypeError('Cannot connect to a cluster: "root" must say whose slot it is')
+  return { ...options, ...patience, Connector: createSlotConnector(clusterNodes, options, root) }
+}
+
 async function ready(redis: Redis, patienceMs: number, where: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   let lastError: unknown = new Error('no answer')
-  const timer = setTimeout(() => reject(redisUnavailable(lastError, where)), patienceMs)
+  let sentinelError: Error | undefined
+  const giveUp = () => reject(redisUnavailable(sentinelError ?? lastError, where))
+  const timer = setTimeout(giveUp, patienceMs)
   const onError = (error: Error): void => {
     lastError = error
     if (isRefusal(error)) reject(refused(error, where))
+    if (NO_CLUSTER.test(error.message)) reject(noCluster(where))
   }
-  redis.on('error', onError).once('ready', resolve)
+  // What one of the Sentinels said; that none of them could help is said as an error after that.
+  const onSentinelError = (error: Error): void => {
+    sentinelError = error
+  }
+  redis.on('error', onError).on('sentinelError', onSentinelError).once('ready', resolve)
   try {
     await promise
   } finally {
     clearTimeout(timer)
-    redis.off('ready', resolve)
+    redis.off('ready', resolve).off('sentinelError', onSentinelError)
     // A disconnect may still fail the try under way, so on failure the listener stays.
     if (redis.status === 'ready') redis.off('error', onError)
   }
+}
+
+function noCluster(where: string): TierlineError {
+  const message = 'is no node of a cluster; without "+cluster" it can be used'
+  return new TierlineError('redis_unsuitable', `Cannot use Redis at "${where}": it ${message}`, {
+    errors: [{ field: 'REDIS_URL', message }],
+  })
 }
 
 function refused(error: Error, where: string): TierlineError {

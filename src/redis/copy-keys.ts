@@ -6,16 +6,17 @@ const ELEMENTS_AT_ONCE = 1_000
 
 /**
  * Copies every key of one database into another, of any version: type by type, since one does not read the dumps of
- * the other. A key that is there is replaced. Not atomic, so nobody may write to either side meanwhile.
+ * the other. A key that is there is replaced. Not atomic, so nobody may write to either side meanwhile. `targetOf`:
+ * the connection for this key, since those of a cluster are on several nodes.
  *
  * @returns how many keys were copied. @throws {TierlineError} `redis_unsuitable` for a type that tierline does not use.
  */
-export async function copyKeys(source: Redis, target: Redis): Promise<number> {
+export async function copyKeys(source: Redis, targetOf: (key: string) => Promise<Redis>): Promise<number> {
   // A scan may give a key twice.
   const copied = new Set<string>()
   for await (const found of source.scanStream({ count: KEYS_AT_ONCE })) {
     const keys = (found as string[]).filter((key) => !copied.has(key))
-    await Promise.all(keys.map((key) => copyKey(source, target, key)))
+    await Promise.all(keys.map(async (key) => copyKey(source, await targetOf(key), key)))
     for (const key of keys) copied.add(key)
   }
   return copied.size

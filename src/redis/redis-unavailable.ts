@@ -7,7 +7,8 @@ const CONNECTION_MESSAGES =
   /^(Connection is closed|Stream isn't writeable|Socket timeout|Command aborted due to|Command timed out)/
 
 // First word of a reply, by which Redis itself tells its errors apart: it is there and cannot serve.
-const UNABLE_REPLIES = /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY|MISCONF|NOREPLICAS|OOM|TRYAGAIN)\b/
+const UNABLE_REPLIES =
+  /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY|MISCONF|NOREPLICAS|OOM|TRYAGAIN|MOVED|ASK)\b/
 const REFUSING_REPLIES = /^(NOAUTH|WRONGPASS|NOPERM|DENIED)\b/
 
 const RETRY_AFTER_MS = 1_000

@@ -10,12 +10,13 @@ import type { Settings } from '../config/settings.ts'
 import { TierlineError } from '../errors.ts'
 import { checkRedis } from '../redis/check-redis.ts'
 import { connectRedis } from '../redis/connect.ts'
+import { createKeys } from '../redis/keys.ts'
 
 /** @throws {TierlineError} what `up` would say after it has started everything else. */
 export async function checkBeforeStart(settings: Settings): Promise<void> {
   await checkConfig(settings)
   if (settings.port !== 0) await checkPort(settings)
-  if (settings.redisUrl !== undefined) await checkRedisAt(settings.redisUrl)
+  if (settings.redisUrl !== undefined) await checkRedisAt(settings.redisUrl, settings.namespace)
 }
 
 async function checkConfig(settings: Settings): Promise<void> {
@@ -46,8 +47,9 @@ async function checkPort({ host, port }: Settings): Promise<void> {
   await once(probe, 'close')
 }
 
-async function checkRedisAt(url: string): Promise<void> {
-  const redis = await connectRedis(url, { name: 'tierline:check', whenAway: 'fail' })
+async function checkRedisAt(url: string, namespace: string | undefined): Promise<void> {
+  const { root } = createKeys(namespace)
+  const redis = await connectRedis(url, { name: 'tierline:check', whenAway: 'fail', root })
   try {
     await checkRedis(redis)
   } finally {

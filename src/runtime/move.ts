@@ -40,10 +40,10 @@ export async function moveData({ settings, to, environment }: MoveOptions): Prom
   const { dataDir, fsync } = settings
   const directory = redisDataDirectory(dataDir)
   if (directory === undefined) throw nothingToMove(dataDir)
-  const target = await connectRedis(to, { name: 'tierline:move', whenAway: 'fail' })
-  const closers: (() => unknown)[] = [() => closeConnection(target)]
+  const targets = openTargets(to)
+  const closers: (() => unknown)[] = [targets.close]
   try {
-    await checkRedis(target)
+    const marked = await targets.of(MARK)
     const lock = await lockDataDir(dataDir, 1_000, 'move')
     closers.push(() => lock.release())
     const guardian = await startGuardian({ logFile: join(dataDir, 'logs', 'guardian.log') })
@@ -54,13 +54,13 @@ export async function moveData({ settings, to, environment }: MoveOptions): Prom
     const source = await connectRedis(url, { name: 'tierline:move', whenAway: 'fail' })
     closers.push(() => closeConnection(source))
 
-    await mark(source, target, `${hostname()}:${dataDir}`, to)
-    const keys = await copyKeys(source, target)
+    await mark(source, targets, `${hostname()}:${dataDir}`, to)
+    const keys = await copyKeys(source, targets.of)
     closeConnection(source)
     await guardian.stop()
     const kept = `${directory}.moved-${new Date().toISOString().replaceAll(':', '-')}`
     renameSync(directory, kept)
-    await target.del(MARK)
+    await marked.del(MARK)
     return { keys, kept }
   } finally {
     for (const close of closers.reverse()) await close()
@@ -68,14 +68,52 @@ export async function moveData({ settings, to, environment }: MoveOptions): Prom
 }
 
 /** Refuses a target that has something of its own where the keys go, unless a move from here was broken off. */
-async function mark(source: RedisClient, target: RedisClient, from: string, to: string): Promise<void> {
-  if ((await target.get(MARK)) !== from) {
+async function mark(source: RedisClient, targets: Targets, from: string, to: string): Promise<void> {
+  const marked = await targets.of(MARK)
+  if ((await marked.get(MARK)) !== from) {
     const roots = new Set<string>()
     for await (const keys of source.scanStream({ count: 1_000 }))
-      for (const key of keys as string[]) roots.add(/^\{[^}]*\}/.exec(key)?.[0] ?? key)
-    for (const root of [...roots, MARK]) if (await hasKeys(target, root)) throw occupied(root, to)
+      for (const key of keys as string[]) roots.add(rootOf(key))
+    for (const root of [...roots, MARK])
+      if (await hasKeys(await targets.of(root), root)) throw occupied(root, to)
   }
-  await target.set(MARK, from)
+  await marked.set(MARK, from)
+}
+
+type Targets = ReturnType<typeof openTargets>
+
+/** A connection for each namespace, each of them checked: in a cluster each may be on another node. */
+function openTargets(to: string) {
+  const opened = new Map<string, Promise<RedisClient>>()
+
+  async function open(root: string): Promise<RedisClient> {
+    const redis = await connectRedis(to, { name: 'tierline:move', whenAway: 'fail', root })
+    try {
+      await checkRedis(redis)
+    } catch (error) {
+      closeConnection(redis)
+      throw error
+    }
+    return redis
+  }
+
+  return {
+    of(key: string): Promise<RedisClient> {
+      const root = rootOf(key)
+      const found = opened.get(root) ?? open(root)
+      opened.set(root, found)
+      return found
+    },
+    async close(): Promise<void> {
+      for (const one of await Promise.allSettled(opened.values()))
+        if (one.status === 'fulfilled') closeConnection(one.value)
+    },
+  }
+}
+
+/** `{tierline:a}` of `{tierline:a}:task:1`. */
+function rootOf(key: string): string {
+  return /^\{[^}]*\}/.exec(key)?.[0] ?? key
 }
 
 async function hasKeys(redis: RedisClient, root: string): Promise<boolean> {

@@ -74,6 +74,17 @@ describe('readSettings()', () => {
     )
   })
 
+  test('knows the passwords of Sentinels and clusters as secrets', () => {
+    const secrets = (url: string) => secretsOf(readSettings({ REDIS_URL: url }))
+
+    expect(secrets('rediss+cluster://me:h%C3%BCsh@a:1,b:2')).toEqual(['h%C3%BCsh', 'hüsh'])
+    expect(secrets('redis+sentinel://:hush@a,b/m?family=4&sentinelPassword=hu%24h')).toEqual([
+      'hush',
+      'hu%24h',
+      'hu$h',
+    ])
+  })
+
   test('takes a flag before the environment before the default, and empty as not set', () => {
     const env = { TIERLINE_HOST: '::1', TIERLINE_PORT: '', TIERLINE_DATA_DIR: ' ', OPENCODE_URL: '' }
 
@@ -110,6 +121,8 @@ describe('readSettings()', () => {
 
   test.each([
     'redis://h',
+    'redis+cluster://:pw@a:7001,b:7002',
+    'rediss+sentinel://a,b/mymaster/1',
     'rediss://u:p@h:1/2?family=6',
     'unix://:pw@/run/redis.sock?db=1',
     '/run/redis.sock',
@@ -238,7 +251,7 @@ describe('readSettings()', () => {
       'a Redis that is none',
       { REDIS_URL: 'hushhush@redis' },
       'REDIS_URL',
-      'must be a redis://, rediss:// or unix:// URL, or the path of a socket',
+      'must be a redis://, rediss://, redis+sentinel://, redis+cluster:// or unix:// URL, or the path of a socket',
     ],
     [
       'a secret and its file',

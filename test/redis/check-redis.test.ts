@@ -29,6 +29,12 @@ describe('checkRedis()', () => {
     })
   })
 
+  test('refuses a replica', async ({ own }) => {
+    await own.client.replicaof('127.0.0.1', 1)
+
+    await expect(checkRedis(own.client)).rejects.toThrow('it is a replica, must be the primary')
+  })
+
   withRedis.for(['6.0.16', '5.0.14', '2.8.0'])('refuses version %s', async (version, { redis }) => {
     const info = await (await redis.connect()).info()
     const old = { info: async () => info.replace(/^redis_version:.*$/m, `redis_version:${version}\r`) }
@@ -43,6 +49,8 @@ describe('readFacts()', () => {
       version: '6.2.0',
       maxmemoryPolicy: undefined,
       appendOnly: false,
+      isReplica: false,
+      isClustered: false,
     })
   })
 })

@@ -19,7 +19,7 @@ export const test = base.extend<{ redis: RedisFixture }>({
     const keys = createKeys(namespace)
     const connections: RedisClient[] = []
     const connect: RedisFixture['connect'] = async (whenAway = 'wait') => {
-      const connection = await connectRedis(url, { name: namespace, whenAway })
+      const connection = await connectRedis(url, { name: namespace, whenAway, root: keys.root })
       connections.push(connection)
       return connection
     }
