@@ -35,11 +35,13 @@ export function createAcceptMessage(deps: AcceptMessageDeps) {
     const { sessionID, metadata } = session
     const { busy, messageID, input } = readMessage(session, body)
     checkLength(input, maxPromptBytes())
+    const key = { idempotencyKey: messageID === undefined ? undefined : `${sessionID}/${messageID}` }
     const admit = async (): Promise<Admitted> => {
       const admitted = await admitToSession(input, session, caller)
       return (await isOfRunning(session)) ? { ...admitted, queue: NESTED_QUEUE } : admitted
     }
-    if ((busy ?? busyOf(metadata)) !== 'reject') return { task: await submit(createTaskID()), input }
+    const isPatient = (busy ?? busyOf(metadata)) !== 'reject'
+    if (isPatient || (await isRepeat())) return { task: await submit(createTaskID()), input }
 
     // Its place is taken before anything is written, so that of two such messages one is refused.
     const id = createTaskID()
@@ -53,12 +55,17 @@ export function createAcceptMessage(deps: AcceptMessageDeps) {
       if (accepted?.id !== id) await turn.leave(id)
     }
 
+    /** It must not be refused because of itself. */
+    async function isRepeat(): Promise<boolean> {
+      const { idempotencyKey } = key
+      return idempotencyKey !== undefined && (await once.once.read({ caller, idempotencyKey })) !== undefined
+    }
+
     async function submit(id: string): Promise<Task> {
       const newID = () => id
       const parse = (raw: unknown) => raw as ParsedTaskInput
       const submitOnce = createSubmitOnce({ ...once, newID, parse, admitParsed: admit })
       const { accept } = createSubmit({ ...deps, newID, admit, submitOnce })
-      const key = messageID === undefined ? {} : { idempotencyKey: `${sessionID}/${messageID}` }
       return (await accept({ ...input, ...key }, caller)).task
     }
   }

@@ -262,6 +262,23 @@ describe('a busy session', () => {
     await eventually(() => expect(backend.turns).toHaveLength(2))
   })
 
+  test('takes the same message again that it has already, which is not in its own way', async ({
+    api,
+    core: { backend },
+  }) => {
+    const { call, open } = await api.start()
+    const id = await open({ busy: 'reject' })
+    const send = (text: string) =>
+      call('POST', `/session/${id}/prompt_async`, say(text, { messageID: 'msg_mine' }))
+
+    const [first, again] = [await send('@hold:here'), await send('@hold:here')]
+    expect([first.status, again.status]).toEqual([204, 204])
+    expect((await send('Another')).json).toMatchObject({ code: 'idempotency_key_reused' })
+    await backend.holds.held('here')
+    backend.holds.release('here')
+    expect(backend.turns).toHaveLength(1)
+  })
+
   test('says so, and lists what waits', async ({ api, core: { backend } }) => {
     const { call, open } = await api.start()
     const id = await open()
