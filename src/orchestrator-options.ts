@@ -52,6 +52,8 @@ export interface OrchestratorOptions {
   retry?: RetryPolicy
   /** Slots of a queue without a limit, in one process. Default 10. */
   workerConcurrency?: number
+  /** API keys take turns in the queues. Default false: costs a little, and is for where there are several. */
+  takesTurns?: boolean
   /** For tests: how long the minute of the limits is. */
   minuteMs?: number
   log: { info(data: object, message: string): void; warn(data: object, message: string): void }

@@ -32,13 +32,16 @@ import { createSessionOperations } from './operations/sessions/session-operation
 import { createSubmit } from './operations/submit.ts'
 import { createSubmitCompare } from './operations/submit-compare.ts'
 import { createSubmitOnce } from './operations/submit-once.ts'
+import { createTakeTurn } from './operations/take-turn.ts'
 import { createTaskGates, type TaskGates } from './operations/task-gates.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
 import type { OrchestratorOptions, WorkerOptions } from './orchestrator-options.ts'
+import { createFairTurns } from './queues/fair-turns.ts'
 import { formerQueues } from './queues/known-queues.ts'
 import { createQueueBoard } from './queues/queue-board.ts'
+import { rebaseTurns } from './queues/rebase-turns.ts'
 import { createTaskQueues, EXTRA_QUEUES, type TaskQueues } from './queues/task-queues.ts'
 import { createAskStore } from './records/ask-store.ts'
 import { createOnceStore } from './records/once-store.ts'
@@ -52,6 +55,7 @@ import { connectAll } from './redis/connect-all.ts'
 import { createKeys } from './redis/keys.ts'
 import { defineScripts } from './redis/scripts.ts'
 import { withRedisErrors } from './redis/with-redis-errors.ts'
+import { DIRECT_QUEUE } from './routing/queue-of.ts'
 import { peekModel } from './routing/resolve.ts'
 import { NO_FACTS } from './routing/task-facts.ts'
 import { DEFAULT_RETRY_POLICY } from './runner/retry-policy.ts'
@@ -154,7 +158,10 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   })
   const { maxWaitingTasks } = limits
   const deliverNew = createDeliverNew({ records, queues, gates })
-  const storing = { records, deliverNew, maxWaitingTasks, now }
+  const turnsOn = (connection: typeof redis) =>
+    options.takesTurns ? createFairTurns({ redis: connection, keys }) : undefined
+  const takeTurn = createTakeTurn(turnsOn(redis))
+  const storing = { records, deliverNew, takeTurn, maxWaitingTasks, now }
   const once = {
     ...storing,
     once: createOnceStore({ redis, scripts: defineScripts(redis), keys, maxWaitingTasks }),
@@ -166,6 +173,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const operations = createTaskOperations({
     records,
     queues,
+    takeTurn,
     readmit,
     abortSession: async ({ server, sessionID, directory }) =>
       backends
@@ -288,6 +296,8 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const { records: workerRecords, gates: workerGates, desk } = worker
     const retry = options.retry ?? DEFAULT_RETRY_POLICY
     const cooldowns = await followCooldowns({ ...worker.parts, hub, policy: retry, now })
+    // A worker need not know whether there are several keys: jobs that have a turn say so.
+    const turns = createFairTurns({ redis: recording, keys })
     const running = await trackRunningTasks(hub, keys, workerRecords.having)
     const stop = new AbortController()
     const deps = createRunnerDeps({
@@ -336,6 +346,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
         stop: stop.signal,
         now,
       }),
+      onTurn: (queue, turn) => void turns.served(queue, turn).catch(onError),
       stopRuns: () => stop.abort(),
       onError: seldom((error) => log.warn({ error: error.message }, 'a queue worker reported an error')),
     })
@@ -361,12 +372,18 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     const [patient] = await connectAll(redisUrl, [to('maintenance', 'wait')])
     const patientQueues = createTaskQueues({ redis: patient, keys })
     const { records: patientRecords, gates: patientGates } = recordsOn(patient, patientQueues)
+    const patientTurns = createFairTurns({ redis: patient, keys })
     const maintenance = startMaintenance({
       redis: patient,
       keys,
       records: patientRecords,
       queues: patientQueues,
       queueTimeoutMs: () => config.limits().queueTimeoutMs,
+      takeTurn: createTakeTurn(turnsOn(patient)),
+      async rebaseTurns() {
+        for (const queue of [...config.table().tiers.map(({ name }) => name), DIRECT_QUEUE])
+          await rebaseTurns(queue, { turns: patientTurns, queues: patientQueues })
+      },
       leaveGates: (record) => patientGates.leave(patientGates.gatesOf(record), record.id, true),
       name,
       everyMs: MAINTENANCE_MS,

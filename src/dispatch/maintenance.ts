@@ -1,5 +1,6 @@
 /** What must be done now and then by somebody: one process at a time, elected by a key with expiry. */
 import { deliveryOf } from '../operations/submit.ts'
+import type { TakeTurn } from '../operations/take-turn.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { LiveTask } from '../records/record-reader.ts'
 import type { RecordStore } from '../records/record-store.ts'
@@ -25,6 +26,9 @@ export interface MaintenanceOptions {
   missingMs: number
   /** How long a task may wait for its first start that names no time itself. */
   queueTimeoutMs(): number
+  takeTurn: TakeTurn
+  /** Numbers the turns in the queues anew where they have become large. */
+  rebaseTurns(): Promise<void>
   /** A task that is over waits nowhere any more. */
   leaveGates(record: TaskRecord): Promise<void>
   retention(): { taskAgeMs: number; maxFinishedTasks: number }
@@ -68,6 +72,7 @@ export function startMaintenance(options: MaintenanceOptions): {
     await options.sweepWorktrees()
     await letGo()
     await redeliver()
+    await options.rebaseTurns()
     await options.sweepStrays()
   }
 
@@ -125,7 +130,7 @@ export function startMaintenance(options: MaintenanceOptions): {
         // What is left of a delivery that failed has the same id.
         await queues.withdraw(record.queue, record.id)
         await queues.deliver({
-          ...deliveryOf(record.id, record),
+          ...deliveryOf(record.id, record, await options.takeTurn(record)),
           delayMs: Math.max(0, record.delayUntil - now()),
         })
         options.onSwept(record.id)

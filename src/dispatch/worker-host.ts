@@ -1,7 +1,12 @@
 /** The queues one worker process serves: opened, resized and closed as the routing table says. */
 import { rememberQueues } from '../queues/known-queues.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
-import { createTaskWorker, type DeliveryOutcome, type TaskWorker } from '../queues/task-worker.ts'
+import {
+  createTaskWorker,
+  type DeliveryOutcome,
+  type TaskWorker,
+  type TaskWorkerOptions,
+} from '../queues/task-worker.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { NESTED_QUEUE } from '../routing/queue-of.ts'
@@ -34,6 +39,7 @@ export interface WorkerHostOptions {
   /** Name of this process in Redis. */
   name: string
   handle(taskID: string, queue: string): Promise<DeliveryOutcome>
+  onTurn: TaskWorkerOptions['onTurn']
   /** Tells the runs to hand their tasks over. */
   stopRuns(): void
   /** How often the watchdog looks. Default 5 s. */

@@ -9,12 +9,14 @@ import { createTaskID } from '../tasks/task-id.ts'
 import type { DeliverNew } from './deliver-new.ts'
 import { parentRefused } from './parent.ts'
 import { type Accepted, type Admitted, deliveryOf, fieldsOf, newRecord, queueFull } from './submit.ts'
+import type { TakeTurn } from './take-turn.ts'
 
 export interface SubmitOnceDeps {
   once: OnceStore
   parse(raw: unknown): ParsedTaskInput
   admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted>
   deliverNew: DeliverNew
+  takeTurn: TakeTurn
   maxWaitingTasks: number
   ageMs(): number
   newID?: () => string
@@ -26,7 +28,17 @@ export interface SubmitOnceDeps {
  * delivery waits for that answer, so that a repeat leaves none behind.
  */
 export function createSubmitOnce(deps: SubmitOnceDeps) {
-  const { once, parse, admitParsed, deliverNew, maxWaitingTasks, ageMs, newID = createTaskID, now } = deps
+  const {
+    once,
+    parse,
+    admitParsed,
+    deliverNew,
+    takeTurn,
+    maxWaitingTasks,
+    ageMs,
+    newID = createTaskID,
+    now,
+  } = deps
 
   /** @throws {TierlineError} `idempotency_key_reused`, and all that a submit throws. */
   return async (raw: unknown, caller: string | null): Promise<Accepted> => {
@@ -43,6 +55,7 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
       if ('fingerprint' in admitted) return repeated(admitted)
 
       const record = newRecord(newID(), admitted, now())
+      const turn = takeTurn(admitted)
       const { id, createdAt, route, queue, directory } = record
       const answer: FirstAnswer = { id, fingerprint, createdAt, route, queue, directory }
       const { parentTaskID } = input
@@ -51,7 +64,7 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
       if (first === 'full') throw queueFull(maxWaitingTasks)
       if (typeof first === 'string') throw parentRefused(first, parentTaskID!)
       if (first.id !== id) return repeated(first)
-      await deliverNew(record, deliveryOf(id, admitted))
+      await deliverNew(record, deliveryOf(id, admitted, turn && (await turn)))
       return { status: 202, task: viewTask(record, createdAt) }
     } catch (error) {
       throw translateRedisError(error)

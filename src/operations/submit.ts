@@ -1,5 +1,6 @@
 /** Submit: check everything, then write the record and add its delivery. */
 import { TierlineError } from '../errors.ts'
+import type { TakenTurn } from '../queues/fair-turns.ts'
 import type { Delivery } from '../queues/task-queues.ts'
 import type { RecordFields } from '../records/record-fields.ts'
 import type { RecordStore } from '../records/record-store.ts'
@@ -14,6 +15,7 @@ import type { Task } from '../tasks/task.ts'
 import { createTaskID } from '../tasks/task-id.ts'
 import type { DeliverNew } from './deliver-new.ts'
 import { isParentRefusal, parentRefused } from './parent.ts'
+import type { TakeTurn } from './take-turn.ts'
 
 export interface SubmitDeps {
   records: RecordStore
@@ -22,6 +24,7 @@ export interface SubmitDeps {
   /** Takes over where an idempotency key is given. */
   submitOnce(input: unknown, caller: string | null): Promise<Accepted>
   deliverNew: DeliverNew
+  takeTurn: TakeTurn
   maxWaitingTasks: number
   newID?: () => string
   now(): number
@@ -54,7 +57,16 @@ export type Submit = ReturnType<typeof createSubmit>
 
 /** See the two functions it returns. */
 export function createSubmit(deps: SubmitDeps) {
-  const { records, admit, submitOnce, deliverNew, maxWaitingTasks, newID = createTaskID, now } = deps
+  const {
+    records,
+    admit,
+    submitOnce,
+    deliverNew,
+    takeTurn,
+    maxWaitingTasks,
+    newID = createTaskID,
+    now,
+  } = deps
   /**
    * Resolves when the task is in Redis: the record first, then its delivery. Two round trips; records that come
    * together are written together. A record whose delivery got lost in between is delivered by maintenance.
@@ -67,10 +79,11 @@ export function createSubmit(deps: SubmitDeps) {
   async function submitAdmitted(admitted: Admitted): Promise<Task> {
     if (admitted.input.parentTaskID !== undefined) return submitChild(newID(), admitted)
     const record = newRecord(newID(), admitted, now())
+    const turn = takeTurn(admitted)
     try {
       const { status } = await records.create(record.id, record.state as 'waiting', fieldsOf(record))
       if (status === 'full') throw queueFull(maxWaitingTasks)
-      await deliverNew(record, deliveryOf(record.id, admitted))
+      await deliverNew(record, deliveryOf(record.id, admitted, turn && (await turn)))
     } catch (error) {
       throw translateRedisError(error)
     }
@@ -89,12 +102,13 @@ export function createSubmit(deps: SubmitDeps) {
   async function submitChild(id: string, admitted: Admitted): Promise<Task> {
     const record = newRecord(id, admitted, now())
     const parentTaskID = admitted.input.parentTaskID!
+    const turn = takeTurn(admitted)
     try {
       const state = record.state as 'waiting'
       const created = await records.createChild({ id, parentTaskID, state, fields: fieldsOf(record) })
       if (created.status === 'full') throw queueFull(maxWaitingTasks)
       if (isParentRefusal(created.status)) throw parentRefused(created.status, parentTaskID)
-      await deliverNew(record, deliveryOf(id, admitted))
+      await deliverNew(record, deliveryOf(id, admitted, turn && (await turn)))
     } catch (error) {
       throw translateRedisError(error)
     }
@@ -125,13 +139,14 @@ function hasKey(raw: unknown): boolean {
 }
 
 /** The job of a task: what the board shows of it without looking at the record. */
-export function deliveryOf(id: string, { input, route, queue }: Admitted): Delivery {
+export function deliveryOf(id: string, { input, route, queue }: Admitted, turn?: TakenTurn): Delivery {
   return {
     id,
     queue,
     name: input.type ?? 'task',
     summary: { type: input.type, tier: route.tier, model: route.model },
     priority: input.priority ?? 0,
+    turn,
     delayMs: input.delayMs ?? 0,
   }
 }

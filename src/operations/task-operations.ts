@@ -11,6 +11,7 @@ import { isTerminal } from '../tasks/state.ts'
 import type { Task, TaskFailure } from '../tasks/task.ts'
 import { listTasks } from './list-tasks.ts'
 import { type Admitted, deliveryOf } from './submit.ts'
+import type { TakeTurn } from './take-turn.ts'
 
 const CANCELLED: TaskFailure = { code: 'cancelled', message: 'The task was cancelled', retryable: false }
 
@@ -21,6 +22,7 @@ export interface TaskOperationsDeps {
   readmit(record: TaskRecord): Promise<Admitted>
   /** Stops the session of a task that no worker has. */
   abortSession(record: TaskRecord): Promise<void>
+  takeTurn: TakeTurn
   /** Lets a task that is over go from its gates. */
   leaveGates(record: TaskRecord): Promise<void>
   now(): number
@@ -30,7 +32,7 @@ export type TaskOperations = ReturnType<typeof createTaskOperations>
 
 /** @throws {TierlineError} `task_not_found` from each of the functions. */
 export function createTaskOperations(deps: TaskOperationsDeps) {
-  const { records, queues, readmit, abortSession, leaveGates, now } = deps
+  const { records, queues, readmit, abortSession, takeTurn, leaveGates, now } = deps
 
   async function get(id: string): Promise<Task> {
     return viewTask(await record(id), now())
@@ -97,7 +99,8 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     if (status === 'unfinished') throw notFinished('retry', id, 'running')
     // The finished job still has the id; BullMQ would ignore a second one.
     await queues.clear(before.queue, id)
-    await queues.deliver({ ...deliveryOf(id, admitted), queue, delayMs: 0 })
+    const turn = await takeTurn({ ...admitted, queue })
+    await queues.deliver({ ...deliveryOf(id, admitted, turn), queue, delayMs: 0 })
     return get(id)
   }
 

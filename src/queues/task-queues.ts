@@ -9,6 +9,7 @@ import { ErrorCode, Queue } from 'bullmq'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { defineScripts } from '../redis/scripts.ts'
+import { priorityOf, type TakenTurn, type Turn } from './fair-turns.ts'
 
 /** Queues that are there whatever the table says. No tier may have their names. */
 export const EXTRA_QUEUES = ['direct', 'nested'] as const
@@ -21,6 +22,8 @@ const BETWEEN_TRIES_MS = 20
 const DELAY_SHIFT = 4096
 const OVERDUE_MS = 5_000
 
+const CHUNK = 500
+
 export interface Delivery {
   id: string
   queue: string
@@ -30,6 +33,8 @@ export interface Delivery {
   summary: Record<string, unknown>
   /** 0 first, 9 last. */
   priority: number
+  /** Where API keys take turns. */
+  turn?: TakenTurn | undefined
   delayMs: number
 }
 
@@ -55,8 +60,10 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
     queue,
 
     /** Adds the job; a second one with the same id is ignored by BullMQ. One round trip. */
-    async deliver({ id, queue: name, summary, priority, delayMs, ...job }: Delivery): Promise<void> {
-      await queue(name).add(job.name, summary, {
+    async deliver({ id, queue: name, summary, turn, delayMs, ...job }: Delivery): Promise<void> {
+      const priority = turn?.priority ?? priorityOf(job.priority)
+      const data = turn === undefined ? summary : { ...summary, turn: jobTurn(turn) }
+      await queue(name).add(job.name, data, {
         jobId: id,
         ...(priority > 0 && { priority }),
         ...(delayMs > 0 && { delay: delayMs }),
@@ -93,6 +100,21 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
           return scripts('promote-first', [...parts.map(key), id])
         }),
       )
+    },
+
+    /** Gives jobs that wait another priority, by the turn they carry. `undefined`: it stays. */
+    async reprioritise(name: string, priorityOf: (turn: Turn) => number | undefined): Promise<void> {
+      const ids = await queue(name).getRanges(['prioritized', 'delayed'], 0, -1, true)
+      for (let from = 0; from < ids.length; from += CHUNK) {
+        await Promise.all(
+          ids.slice(from, from + CHUNK).map(async (id) => {
+            const job = await queue(name).getJob(id)
+            const turn = turnOf(job?.data)
+            const priority = turn && priorityOf(turn)
+            if (priority !== undefined) await job!.changePriority({ priority })
+          }),
+        )
+      }
     },
 
     /** How many tasks of a queue may run at once, over all workers; `null`: as many as there are slots. */
@@ -146,4 +168,13 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
       queues.clear()
     },
   }
+}
+
+/** What a job carries of its turn; `undefined`: it has none. */
+export function turnOf(data: unknown): Turn | undefined {
+  return typeof data === 'object' && data !== null && 'turn' in data ? (data.turn as Turn) : undefined
+}
+
+function jobTurn({ level, number }: Turn): Turn {
+  return { level, number }
 }

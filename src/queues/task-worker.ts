@@ -2,6 +2,8 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import type { Turn } from './fair-turns.ts'
+import { turnOf } from './task-queues.ts'
 
 /** A worker killed with -9 is replaced after at most `LOCK_MS + STALL_CHECK_MS` and a little: 4.2 to 5.2 s. */
 const LOCK_MS = 4_000
@@ -29,6 +31,8 @@ export interface TaskWorkerOptions {
   /** How many finished jobs to keep for the board. Retention takes each with its record, sooner or later. */
   keepFinished: number
   handle(taskID: string, queue: string): Promise<DeliveryOutcome>
+  /** A task was taken that had a turn among those of other API keys. */
+  onTurn(queue: string, turn: Turn): void
   onError(error: Error): void
 }
 
@@ -65,6 +69,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
 
   async function process(job: Job, token: string): Promise<string> {
     underWay += 1
+    const turn = turnOf(job.data)
+    if (turn !== undefined) options.onTurn(options.queue, turn)
     try {
       return await deliver(job, token)
     } finally {

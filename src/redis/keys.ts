@@ -48,6 +48,8 @@ export interface Keys {
   readonly cooling: string
   /** Channel: what changes in `cooling`. */
   readonly coolingChannel: string
+  /** Hash: the turns of API keys in a queue; see `queues/fair-turns.ts`. Only where there are several keys. */
+  turns(queue: string): string
   /** Prefix of what is known of limits: see `scripts/limits.lua`. */
   readonly limits: string
   /** Counter: places given in the lines of all strict gates. */
@@ -90,6 +92,7 @@ export function createKeys(namespace: string | undefined): Keys {
     }),
     cooling: `${root}:cooling`,
     coolingChannel: `${root}:cooling-changed`,
+    turns: (queue) => `${root}:turns:${queue}`,
     limits: `${root}:limit:`,
     gateOrder: `${root}:gate-order`,
     gateLines: `${root}:gate-lines`,

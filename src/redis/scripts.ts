@@ -26,6 +26,8 @@ const SCRIPTS = {
   'try-model': 2,
   'clear-model': 2,
   'promote-first': 7,
+  'take-turn': 1,
+  'serve-turn': 1,
   'enter-limits': 3,
   'leave-limits': 3,
   'change-limits': 3,

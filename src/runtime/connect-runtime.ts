@@ -89,6 +89,7 @@ export async function connectRuntime({
       },
       retry: config.current().retry,
       workerConcurrency: config.current().workerConcurrency,
+      takesTurns: settings.apiKeys.length > 1,
       log: logger,
     })
     const close = async () => {

@@ -35,6 +35,8 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
           missingMs: 0,
           queueTimeoutMs: () => NEVER_MS,
           leaveGates: async () => {},
+          takeTurn: () => undefined,
+          rebaseTurns: async () => {},
           retention: () => ({ taskAgeMs: NEVER_MS, maxFinishedTasks: 1_000 }),
           now: Date.now,
           abortRevived: async () => {},

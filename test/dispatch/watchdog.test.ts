@@ -39,6 +39,7 @@ test('a worker that takes nothing any more is replaced', async ({ core, redis: {
       return { status: 'completed', note: 'done' }
     },
     stopRuns() {},
+    onTurn() {},
     onError: ({ message }) => said.push(message),
     // As after a Redis that was away for too long: it looks well, and nothing comes.
     createWorker(options) {

@@ -18,7 +18,7 @@ test('docs/architecture.md draws every transition of a task, and no other', () =
 })
 
 test('docs/architecture.md has every key of Redis, and no other', () => {
-  const { root, queuePrefix, task, log, channel, children, ended, once, ledger, gate, ...named } =
+  const { root, queuePrefix, task, log, channel, children, ended, once, ledger, turns, gate, ...named } =
     createKeys(undefined)
   const keys = [
     ...[task, log, channel, children].map((keyOf) => keyOf('ID')),
@@ -26,6 +26,7 @@ test('docs/architecture.md has every key of Redis, and no other', () => {
     ...(['failed', 'cancelled'] as const).map(ended),
     once('DIGEST'),
     ledger('DAY'),
+    turns('QUEUE'),
     ...Object.values(named),
     queuePrefix,
   ]
