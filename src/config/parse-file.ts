@@ -1,11 +1,13 @@
 import { basename } from 'node:path'
+import type { z } from 'zod'
 import { type Config, configOf } from './config.ts'
 import { type ConfigProblem, formatProblem } from './config-problem.ts'
 import { crossCheck, notEnforcedYet } from './cross-checks.ts'
 import { FileSchema } from './file-schema.ts'
 import { ruleWarnings } from './rule-warnings.ts'
+import { salvage } from './salvage.ts'
 import { schemaProblems } from './schema-problems.ts'
-import { parseYaml } from './yaml-source.ts'
+import { parseYaml, type YamlSource } from './yaml-source.ts'
 
 export type ParsedFile =
   | { readonly status: 'valid'; readonly config: Config }
@@ -24,10 +26,14 @@ export function parseFile(text: string, { keys, ...origin }: FileOrigin): Parsed
   const yaml = parseYaml(text)
   if (yaml.status === 'invalid') return yaml
   const { source } = yaml
-  const parsed = FileSchema.safeParse(withoutEmptySections(source.data))
+  const data = withoutEmptySections(source.data)
+  const parsed = FileSchema.safeParse(data)
   const problems = parsed.success
     ? crossCheck(parsed.data, source)
-    : schemaProblems(parsed.error.issues, FileSchema, source)
+    : [
+        ...schemaProblems(parsed.error.issues, FileSchema, source),
+        ...crossCheckRest(data, parsed.error.issues, source),
+      ]
   if (!parsed.success || problems.length > 0)
     return { status: 'invalid', problems: problems.sort((a, b) => a.line - b.line || a.column - b.column) }
   const warnings = [
@@ -35,6 +41,17 @@ export function parseFile(text: string, { keys, ...origin }: FileOrigin): Parsed
     ...ruleWarnings(parsed.data, source, keys).map((found) => formatProblem(basename(origin.path), found)),
   ]
   return { status: 'valid', config: configOf(parsed.data, { ...origin, warnings }) }
+}
+
+/** All mistakes at once, as far as they can be told from a file whose form is wrong. */
+function crossCheckRest(
+  data: unknown,
+  issues: readonly z.core.$ZodIssue[],
+  source: YamlSource,
+): ConfigProblem[] {
+  const salvaged = salvage(data, issues)
+  if (salvaged === undefined) return []
+  return crossCheck(salvaged.file, source).filter(({ field }) => !salvaged.isStandIn(field))
 }
 
 /** `budgets:` with all its lines commented out is `null` in YAML, and meant as absent. */

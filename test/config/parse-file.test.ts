@@ -431,6 +431,51 @@ tiers:
   })
 })
 
+describe('parseFile(), a file of which the form is wrong', () => {
+  test.each<[string, string, string[]]>([
+    [
+      'a tier that is wrong is still a tier',
+      `tiers:
+  fast: { models: [nano] }
+  large: { models: [a/b], concurency: 4 }
+routes: { lint: fast, review: large, docs: lagre }
+default: fats`,
+      ['2 tiers.fast.models.0', '3 tiers.large.concurency', '4 routes.docs', '5 default'],
+    ],
+    [
+      'a route that is wrong is still a route',
+      `${TIERS}routes: { lint: 5, docs: fats }
+budgets:
+  - { scope: "type:lint", per: day, limitUsd: 5 }
+  - { scope: "type:lnt", per: day, limitUsd: 5 }
+  - { scope: "type:lnt", per: weekly, limitUsd: 5 }`,
+      ['4 routes.lint', '4 routes.docs', '7 budgets.1.scope', '8 budgets.2.per'],
+    ],
+    [
+      'one of a list that is wrong moves no other',
+      `${TIERS}rules:
+  - { when: { key: ci } }
+  - { when: { directory: work }, tier: fats }
+limits: { maxPromptBytes: -1 }`,
+      ['5 rules.0', '6 rules.1.when.directory', '6 rules.1.tier', '7 limits.maxPromptBytes'],
+    ],
+    [
+      'a key that is no key hides nothing',
+      `${TIERS}defualt: fast\nroutes: { x: fats }`,
+      ['4 defualt', '5 routes.x'],
+    ],
+    [
+      'a name that is none',
+      `${TIERS}  "my tier": { models: [a/b] }\ndefault: fats`,
+      ['4 tiers.my tier', '5 default'],
+    ],
+    ['without tiers nothing is known of them', 'tiers: [a]\nroutes: { x: fats }', ['1 tiers']],
+    ['nor of a text', 'tiers', ['1 ']],
+  ])('%s', (_, text, places) => {
+    expect(problemsOf(text).map(({ line, field }) => `${line} ${field}`)).toEqual(places)
+  })
+})
+
 test('configError() names the first problem, counts the rest, and has every place', () => {
   const error = configError('/etc/tierline.yaml', problemsOf('tiers: { fast: { models: [nano], x: 1 } }'))
 
