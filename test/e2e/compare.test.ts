@@ -2,15 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { ComparisonRow } from '../../src/client/index.ts'
-import {
-  createHome,
-  type Home,
-  runTierline,
-  startTierline,
-  type TierlineProcess,
-} from '../setup/tierline-process.ts'
+import { commit, git } from '../setup/git.ts'
+import { runTierline } from '../setup/tierline-process.ts'
+import { startUp } from '../setup/tierline-up.ts'
 
 const CONFIG = `tiers:
   fast: { models: [acme/nano, acme/mini], concurrency: 1 }
@@ -20,28 +16,19 @@ verifiers:
   has-made-it: { run: [test, -f, made.txt] }
 `
 
-let home: Home
-let up: TierlineProcess
-let project: string
-
-beforeAll(async () => {
-  home = await createHome(CONFIG)
-  project = join(home.dir, 'project')
+const system = startUp(CONFIG, ({ dir }) => {
+  const project = join(dir, 'project')
   writeFileSync(join(project, 'kept.txt'), 'kept\n')
-  git('init', '-q')
-  git('add', '.')
-  git('commit', '-qm', 'first')
-  up = await startTierline(home, ['up'])
-}, 240_000)
-
-afterAll(async () => {
-  await up?.end('SIGTERM')
-  await home?.remove()
-}, 60_000)
+  git(project, 'init', '-q')
+  commit(project)
+  return undefined
+})
 
 test('tierline compare: each model changes a worktree of its own, is judged there, and leaves nothing', {
   timeout: 300_000,
 }, async () => {
+  const { home, up } = system
+  const project = join(home.dir, 'project')
   const command = 'echo $(basename $PWD) > made.txt; echo more >> kept.txt'
   const prompt = `#task-compare\n@tool bash ${JSON.stringify({ command, description: 'make' })}\n@say: made`
 
@@ -72,11 +59,12 @@ test('tierline compare: each model changes a worktree of its own, is judged ther
     false,
     'kept\n',
   ])
-  expect(git('worktree', 'list').trim().split('\n')).toHaveLength(1)
-  expect(git('branch', '--list', 'opencode/*')).toBe('')
+  expect(git(project, 'worktree', 'list').trim().split('\n')).toHaveLength(1)
+  expect(git(project, 'branch', '--list', 'opencode/*')).toBe('')
 })
 
 test('tierline compare refuses a directory that is no repository before anything is paid', async () => {
+  const { home, up } = system
   const { code, stderr } = await runTierline(home, [
     ...['compare', 'Hello', '--tiers', 'fast,powerful', '--dir', home.dataDir, '--url', up.ready.url],
   ])
@@ -84,10 +72,3 @@ test('tierline compare refuses a directory that is no repository before anything
   expect(code).toBe(2)
   expect(stderr).toContain('is in no git repository')
 })
-
-function git(...args: string[]): string {
-  return execFileSync('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], {
-    cwd: project,
-    encoding: 'utf8',
-  })
-}

@@ -1,25 +1,16 @@
 /** Rules by length, key and directory, from a file and over HTTP to the model that a real OpenCode asked. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createClient } from '../../src/client/index.ts'
-import {
-  createHome,
-  type Home,
-  runTierline,
-  startTierline,
-  type TierlineProcess,
-} from '../setup/tierline-process.ts'
+import { runTierline } from '../setup/tierline-process.ts'
+import { startUp } from '../setup/tierline-up.ts'
 
 const SECRETS = { ci: '0123456789abcdef-ci', web: '0123456789abcdef-web' }
 /** 20,000 tokens: more than the 15,000 that globex/tiny takes. */
 const LONG = 'word '.repeat(16_000)
 
-let home: Home
-let up: TierlineProcess
-
-beforeEach(async () => {
-  home = await createHome()
+const system = startUp(fileWith(''), (home) => {
   writeFileSync(
     home.configFile,
     fileWith(`
@@ -28,21 +19,16 @@ beforeEach(async () => {
   - { when: { key: ci }, tier: powerful }
   - { when: { key: [ci], type: lint }, tier: fast }`),
   )
-  const env = {
+  return {
     TIERLINE_API_KEYS: Object.entries(SECRETS)
       .map((key) => key.join(':'))
       .join(','),
     TIERLINE_DIRECTORIES: home.dir,
   }
-  up = await startTierline(home, ['up'], env)
-}, 240_000)
-
-afterEach(async () => {
-  await up?.end('SIGTERM')
-  await home?.remove()
-}, 60_000)
+})
 
 test('tasks go where the first rule that matches sends them', { timeout: 240_000 }, async () => {
+  const { home, up } = system
   const [ci, web] = Object.values(SECRETS).map((apiKey) => createClient({ url: up.ready.url, apiKey })) as [
     ReturnType<typeof createClient>,
     ReturnType<typeof createClient>,

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { findOnPath } from '../../src/services/find-on-path.ts'
-import { createHome, type Home, startTierline, type TierlineProcess } from '../setup/tierline-process.ts'
+import { startUp } from '../setup/tierline-up.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -20,18 +20,7 @@ routes:
 default: fast
 `
 
-let home: Home
-let up: TierlineProcess
-
-beforeAll(async () => {
-  home = await createHome(TABLE)
-  up = await startTierline(home, ['up'])
-}, 240_000)
-
-afterAll(async () => {
-  await up?.end('SIGTERM')
-  await home?.remove()
-}, 60_000)
+const system = startUp(TABLE)
 
 test('examples/library.ts prints the answer as it comes, then tier, model and cost', {
   timeout: 300_000,
@@ -42,7 +31,7 @@ test('examples/library.ts prints the answer as it comes, then tier, model and co
 
   expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: 'A queue for agents.' })
   expect(stderr).toMatch(/^tsk_\w+ is queued\n\nsucceeded on fast, acme\/nano: 0\.00012 USD\n$/)
-  expect(home.provider.ledger.paid({ marker: 'task-library' }).map(({ model }) => model)).toEqual([
+  expect(system.home.provider.ledger.paid({ marker: 'task-library' }).map(({ model }) => model)).toEqual([
     'acme/nano',
   ])
 })
@@ -72,7 +61,7 @@ test('examples/curl.sh shows the problem when nothing is queued', async () => {
   needCurl()
 
   const { code, stderr } = await run('sh', ['examples/curl.sh'], {
-    TIERLINE_URL: `${up.ready.url}/elsewhere`,
+    TIERLINE_URL: `${system.up.ready.url}/elsewhere`,
   })
 
   expect(code).toBe(1)
@@ -84,7 +73,7 @@ test('examples/fan-out.ts gathers twelve answers on two tiers into one on a thir
 }, async () => {
   const { code, stdout, stderr } = await run(
     process.execPath,
-    ['examples/fan-out.ts', join(home.dir, 'project')],
+    ['examples/fan-out.ts', join(system.home.dir, 'project')],
     server(),
   )
 
@@ -95,7 +84,7 @@ test('examples/fan-out.ts gathers twelve answers on two tiers into one on a thir
     ['acme/big', 1],
     ['acme/nano', 6],
   ])
-  const gathered = home.provider.ledger.paid().filter(({ model }) => model === 'acme/big')
+  const gathered = system.home.provider.ledger.paid().filter(({ model }) => model === 'acme/big')
   expect(gathered).toHaveLength(1)
 })
 
@@ -103,7 +92,7 @@ test('examples/parent-agent: an agent submits children by curl and by the librar
   timeout: 300_000,
 }, async () => {
   needCurl()
-  const environment = `TIERLINE_URL=${up.ready.url} TIERLINE_TASK_ID={{tierline.taskID}}`
+  const environment = `TIERLINE_URL=${system.up.ready.url} TIERLINE_TASK_ID={{tierline.taskID}}`
   const byCurl = `${environment} sh ${ROOT}/examples/parent-agent/by-curl.sh "@say: Risky"`
   const byLibrary = `${environment} ${process.execPath} ${ROOT}/examples/parent-agent/by-library.ts "@say: Dead."`
   const calls = [byCurl, byLibrary].map(
@@ -112,7 +101,12 @@ test('examples/parent-agent: an agent submits children by curl and by the librar
 
   const { code, stdout, stderr } = await run(
     process.execPath,
-    ['examples/parent-agent/parent.ts', join(home.dir, 'project'), ...calls, '@say: First the risky file.'],
+    [
+      'examples/parent-agent/parent.ts',
+      join(system.home.dir, 'project'),
+      ...calls,
+      '@say: First the risky file.',
+    ],
     server(),
   )
 
@@ -125,7 +119,7 @@ test('examples/parent-agent: an agent submits children by curl and by the librar
 async function run(command: string, args: readonly string[], more: Record<string, string> = {}) {
   const child = spawn(command, args, {
     cwd: ROOT,
-    env: { ...home.env, ...more },
+    env: { ...system.home.env, ...more },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
@@ -134,7 +128,7 @@ async function run(command: string, args: readonly string[], more: Record<string
 
 /** Where the examples that speak HTTP find it. */
 function server(): Record<string, string> {
-  return { TIERLINE_URL: up.ready.url }
+  return { TIERLINE_URL: system.up.ready.url }
 }
 
 function needCurl(): void {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SessionBackend } from '../../src/sessions/backend.ts'
 import { createOpenCodeBackend } from '../../src/sessions/opencode/backend.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/server.ts'
+import { commit, git } from '../setup/git.ts'
 import { type OpenCodeServer, startOpenCodeServer } from '../setup/opencode-server.ts'
 
 const { signal } = new AbortController()
@@ -92,15 +93,3 @@ test('of a folder without a repository, or without a commit, is refused', async 
   })
   await backend.removeWorktree({ name: 'tierline-none', directory: empty })
 })
-
-function git(cwd: string, ...args: string[]): string {
-  return execFileSync('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], {
-    cwd,
-    encoding: 'utf8',
-  })
-}
-
-function commit(cwd: string): void {
-  git(cwd, 'add', '.')
-  git(cwd, 'commit', '-qm', 'change')
-}

@@ -4,33 +4,13 @@ import { Task } from '../../tasks/task.ts'
 import type { HttpApp } from '../app.ts'
 import type { TaskPort } from '../ports.ts'
 import { NO_VALIDATION } from '../validation.ts'
+import { SUBMIT_ERRORS } from './submit-errors.ts'
 
 export function registerCompareRoute(app: HttpApp, tasks: TaskPort): void {
   app.route({
     method: 'POST',
     url: '/v1/compare',
-    config: {
-      errors: [
-        'invalid_input',
-        'unknown_field',
-        'unknown_type',
-        'unknown_tier',
-        'unknown_model',
-        'unknown_agent',
-        'unknown_parent',
-        'unknown_verifier',
-        'parent_finished',
-        'nested_too_deep',
-        'directory_not_absolute',
-        'directory_not_found',
-        'directory_not_allowed',
-        'not_a_git_repository',
-        'no_route',
-        'prompt_too_long',
-        'queue_full',
-        'opencode_unavailable',
-      ],
-    },
+    config: { errors: [...SUBMIT_ERRORS, 'unknown_verifier'] },
     schema: {
       operationId: 'compare',
       tags: ['Tasks'],

@@ -16,29 +16,8 @@ import { Task } from '../../tasks/task.ts'
 import type { HttpApp } from '../app.ts'
 import type { TaskPort } from '../ports.ts'
 import { NO_VALIDATION } from '../validation.ts'
+import { SUBMIT_ERRORS } from './submit-errors.ts'
 import { TaskParams, taskIDOf } from './task-id.ts'
-
-const SUBMIT_ERRORS = [
-  'invalid_input',
-  'unknown_field',
-  'unknown_type',
-  'unknown_tier',
-  'unknown_model',
-  'unknown_agent',
-  'session_not_found',
-  'unknown_parent',
-  'parent_finished',
-  'nested_too_deep',
-  'directory_not_absolute',
-  'directory_not_found',
-  'directory_not_allowed',
-  'not_a_git_repository',
-  'idempotency_key_reused',
-  'no_route',
-  'prompt_too_long',
-  'queue_full',
-  'opencode_unavailable',
-] as const
 
 const SubmitHeaders = z.object({
   'idempotency-key': IdempotencyKey.optional().meta({
@@ -52,7 +31,7 @@ export function registerTaskRoutes(app: HttpApp, tasks: TaskPort): void {
   app.route({
     method: 'POST',
     url: '/v1/tasks',
-    config: { errors: SUBMIT_ERRORS },
+    config: { errors: [...SUBMIT_ERRORS, 'session_not_found', 'idempotency_key_reused'] },
     schema: {
       operationId: 'submitTask',
       tags: ['Tasks'],

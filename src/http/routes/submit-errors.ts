@@ -1,0 +1,20 @@
+/** What any task may be refused for, alone or in a comparison. */
+export const SUBMIT_ERRORS = [
+  'invalid_input',
+  'unknown_field',
+  'unknown_type',
+  'unknown_tier',
+  'unknown_model',
+  'unknown_agent',
+  'unknown_parent',
+  'parent_finished',
+  'nested_too_deep',
+  'directory_not_absolute',
+  'directory_not_found',
+  'directory_not_allowed',
+  'not_a_git_repository',
+  'no_route',
+  'prompt_too_long',
+  'queue_full',
+  'opencode_unavailable',
+] as const
