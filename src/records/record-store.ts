@@ -139,37 +139,31 @@ export function createRecordStore(options: RecordStoreOptions) {
     now: number,
     error: TaskFailure,
   ): Promise<{ status: 'gone' | 'finished' | 'requested' | 'cancelled'; queue: string }> {
-    const reply = await scripts('cancel-task', [
+    return statusOf(await endWaiting(id, now, 'cancelled', error))
+  }
+
+  /** Fails a task that waits and never started. `false`: there is no such task. */
+  async function expire(id: string, now: number, error: TaskFailure): Promise<boolean> {
+    return statusOf<string>(await endWaiting(id, now, 'failed', error)).status === 'failed'
+  }
+
+  /** A log that ends in a failure is kept as long as its task. */
+  function endWaiting(id: string, now: number, state: 'cancelled' | 'failed', error: TaskFailure) {
+    return scripts('end-waiting-task', [
       keys.task(id),
       keys.log(id),
       keys.live,
-      keys.ended('cancelled'),
+      keys.ended(state),
       keys.finished,
       keys.tombstones,
       id,
       now,
       keys.channel(id),
+      state,
       JSON.stringify(error),
-      logAgeMs,
+      state === 'failed' ? '' : logAgeMs,
       keys.control,
     ])
-    return statusOf(reply)
-  }
-
-  /** Fails a task that waits and never started. `false`: there is no such task. */
-  async function expire(id: string, now: number, error: TaskFailure): Promise<boolean> {
-    const reply = await scripts('expire-task', [
-      keys.task(id),
-      keys.log(id),
-      keys.live,
-      keys.ended('failed'),
-      keys.finished,
-      id,
-      now,
-      keys.channel(id),
-      JSON.stringify(error),
-    ])
-    return reply === 1
   }
 
   /** Puts a finished task back to waiting, with `fields` (its new route). */

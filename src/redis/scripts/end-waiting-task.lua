@@ -1,15 +1,17 @@
--- Ends a task that waits, or asks the worker of a running one to end it. Atomic, idempotent.
--- KEYS: task, log, live, cancelled, finished, tombstones
--- ARGV: id, now, live channel, error, log age in ms, control channel
--- Returns {status, queue}; status is gone, finished, requested or cancelled.
+-- Ends a task that waits. Atomic, idempotent. With state cancelled it asks the worker of a running task to end it;
+-- with state failed it leaves alone what has started once.
+-- KEYS: task, log, live, cancelled or failed, finished, tombstones
+-- ARGV: id, now, live channel, state, error, log age in ms or '' to keep it, control channel
+-- Returns {status, queue}; status is gone, finished, requested, started, or the state it has now.
 local head = redis.call('HMGET', KEYS[1], 'state', 'queue', 'seq', 'createdAt', 'route', 'attempt',
-  'checkpoint', 'server', 'sessionID', 'directory', 'waitingFor')
+  'checkpoint', 'server', 'sessionID', 'directory', 'waitingFor', 'startedAt')
 local state = head[1]
 if not state then return {'gone', ''} end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished', head[2]} end
+if ARGV[4] == 'failed' and (state == 'running' or (head[12] and head[12] ~= '')) then return {'started', head[2]} end
 if state == 'running' then
   redis.call('HSETNX', KEYS[1], 'cancelAt', ARGV[2])
-  redis.call('PUBLISH', ARGV[6], 'cancel ' .. ARGV[1])
+  redis.call('PUBLISH', ARGV[7], 'cancel ' .. ARGV[1])
   return {'requested', head[2]}
 end
 local seq = tonumber(head[3] or '0')
@@ -22,11 +24,11 @@ if seq == 0 then
   end
 end
 events[#events + 1] = '{"type":"task-finished","at":' .. ARGV[2] .. ',"attempt":' .. (head[6] or '0')
-  .. ',"state":"cancelled","error":' .. ARGV[4] .. '}'
+  .. ',"state":"' .. ARGV[4] .. '","error":' .. ARGV[5] .. '}'
 seq = seq + #events
 local batch = '[' .. table.concat(events, ',') .. ']'
 redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
-redis.call('HSET', KEYS[1], 'state', 'cancelled', 'error', ARGV[4], 'finishedAt', ARGV[2], 'seq', seq)
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'error', ARGV[5], 'finishedAt', ARGV[2], 'seq', seq)
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
 if head[7] and head[7] ~= '' then
   -- Handed over or put off in the middle of a turn, which may still run, or be sent by a worker that sleeps.
@@ -35,6 +37,6 @@ end
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZADD', KEYS[4], 0, ARGV[1])
 redis.call('ZADD', KEYS[5], ARGV[2], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
+if ARGV[6] ~= '' then redis.call('PEXPIRE', KEYS[2], ARGV[6]) end
 redis.call('PUBLISH', ARGV[3], first .. ' ' .. batch)
-return {'cancelled', head[2]}
+return {ARGV[4], head[2]}
