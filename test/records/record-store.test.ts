@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { parseSpent } from '../../src/ledger/spent.ts'
 import type { TaskState } from '../../src/tasks/state.ts'
+import type { TaskFailure } from '../../src/tasks/task.ts'
 import {
   CANCELLED,
   claimOptions,
@@ -369,6 +370,31 @@ describe('cancel()', () => {
 
   test('knows no task that is gone', async ({ records: { store } }) => {
     expect(await store.cancel('tsk_none', 1, CANCELLED)).toEqual({ status: 'gone', queue: '' })
+  })
+})
+
+describe('expire()', () => {
+  const late: TaskFailure = { code: 'queue_timeout', message: 'late', retryable: true }
+
+  test('fails a task that never started, and keeps its log', async ({ records, redis: { keys } }) => {
+    const { store, create, log, redis } = records
+    const id = await create('delayed')
+
+    expect([await store.expire(id, 1_500, late), await store.expire(id, 1_600, late)]).toEqual([true, false])
+    expect(await store.read(id)).toMatchObject({ state: 'failed', error: late, finishedAt: 1_500 })
+    expect((await log(id)).at(-1)).toMatchObject({ type: 'task-finished', state: 'failed' })
+    expect(await redis.pttl(keys.log(id))).toBe(-1)
+  })
+
+  test('leaves alone what runs, what has started once, and what is gone', async ({ records }) => {
+    const { store, create, claimed } = records
+    const record = await claimed(await create())
+
+    expect(await store.expire(record.id, 2_500, late)).toBe(false)
+    await store.write(writeOf(record, { to: 'delayed', fields: { startedAt: 2_000 } }))
+    expect(await store.expire(record.id, 2_500, late)).toBe(false)
+    expect(await store.read(record.id)).toMatchObject({ state: 'delayed', cancelAt: null })
+    expect(await store.expire('tsk_none', 2_500, late)).toBe(false)
   })
 })
 
