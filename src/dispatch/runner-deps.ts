@@ -84,8 +84,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
   }
 
   function price(model: ModelID, usage: Usage, reportedMicroUsd: number): number {
-    const snapshot = catalog.peek()
-    const known = snapshot && effectivePrice(model, snapshot, config.table().prices)
+    const known = effectivePrice(model, catalog.peek(), config.table().prices)
     return known ? costMicroUsd(known, usage) : reportedMicroUsd
   }
 

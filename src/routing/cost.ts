@@ -29,17 +29,18 @@ export function ratesFor(price: Price, contextTokens: number): Rates {
 /**
  * The price in force: the override of the model, else of its provider, else the catalog's.
  *
- * `null`: nobody knows it. An override of 0 is known to be free.
+ * `null`: nobody knows it, or there is no override and the catalog was not read yet (`undefined`). An override of 0
+ * is known to be free.
  */
 export function effectivePrice(
   model: ModelID,
-  catalog: CatalogSnapshot,
+  catalog: CatalogSnapshot | undefined,
   overrides: ReadonlyMap<string, Price>,
 ): Price | null {
   return (
     overrides.get(model) ??
     overrides.get(splitModelID(model).providerID) ??
-    modelsOf(catalog).get(model)?.price ??
+    (catalog && modelsOf(catalog).get(model)?.price) ??
     null
   )
 }

@@ -33,8 +33,15 @@ export interface Evidence {
     parentID: string | undefined
     messages: number
   }[]
+  /** What all tasks say that they spent, and what `GET /v1/costs` says. */
+  spent: { byTasks: Money; byLedger: Money }
   /** Tasks that tierline lists, beyond those that the submits gave. */
   unknownTasks: readonly string[]
+}
+
+export interface Money {
+  costMicroUsd: number
+  costEstimatedMicroUsd: number
 }
 
 export interface Verdict {
@@ -54,6 +61,7 @@ export function check(evidence: Evidence): Verdict {
   for (const id of evidence.unknownTasks) problems.push(`${id}: nobody submitted it, or it was made twice`)
   const { unexcused, lostByOpenCode, brokenAndBilled } = paidTwice(evidence)
   problems.push(...unexcused)
+  problems.push(...wrongMoney(evidence))
   for (const { id, messages } of straysOf(evidence))
     problems.push(`session ${id}: it belongs to no task, and has ${messages} messages`)
   return {
@@ -91,6 +99,21 @@ function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
 }
 
 /** The same step of the same turn, streamed to its end more than once. */
+/** A record and the ledger move in one step, and nothing counts that was not billed. */
+function wrongMoney({ spent: { byTasks, byLedger }, ledger }: Evidence): string[] {
+  const bill = ledger.reduce((sum, { costMicroUsd }) => sum + costMicroUsd, 0)
+  const shown = ({ costMicroUsd, costEstimatedMicroUsd }: Money) =>
+    `${costMicroUsd} + ${costEstimatedMicroUsd}`
+  return [
+    ...(shown(byTasks) === shown(byLedger)
+      ? []
+      : [`the tasks spent ${shown(byTasks)} micro-USD, the ledger has ${shown(byLedger)}`]),
+    ...(byTasks.costMicroUsd <= bill
+      ? []
+      : [`the tasks spent ${byTasks.costMicroUsd} micro-USD, the provider bills ${bill}`]),
+  ]
+}
+
 function paidTwice({ tasks, ledger, outages }: Evidence) {
   const broken = new Set(tasks.flatMap(({ planned }) => (planned.billsBrokenAnswer ? [planned.marker] : [])))
   const paid = Map.groupBy(

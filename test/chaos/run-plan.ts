@@ -1,7 +1,7 @@
 /** Runs a plan on a stage and gathers the evidence. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Task } from '../../src/client/index.ts'
-import { type Evidence, type Outage, straysOf, type TaskEvidence } from './check.ts'
+import { type Evidence, type Money, type Outage, straysOf, type TaskEvidence } from './check.ts'
 import { type Followed, follow } from './follow.ts'
 import { inflict } from './inflict.ts'
 import type { Fault, Plan } from './plan.ts'
@@ -161,7 +161,16 @@ async function gather(
     ledger: provider.ledger.entries(),
     outages,
     sessions: await sessionsOnceSwept(openCode, tasks),
+    spent: { byTasks: moneyOf(listed), byLedger: (await patiently(() => client.costs())).total },
     unknownTasks: listed.filter(({ id }) => !submitted.has(id)).map(({ id }) => id),
+  }
+}
+
+function moneyOf(tasks: readonly Task[]): Money {
+  const sum = (of: (task: Task) => number): number => tasks.reduce((total, task) => total + of(task), 0)
+  return {
+    costMicroUsd: sum((task) => task.costMicroUsd),
+    costEstimatedMicroUsd: sum((task) => task.costEstimatedMicroUsd),
   }
 }
 

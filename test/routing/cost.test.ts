@@ -97,5 +97,7 @@ describe('effectivePrice()', () => {
     ])
     expect(effectivePrice('acme/nano', catalog, both)).toBe(price)
     expect(effectivePrice('globex/nano', catalog, both)).toBeNull()
+    expect(effectivePrice('acme/nano', undefined, both)).toBe(price)
+    expect(effectivePrice('globex/nano', undefined, both)).toBeNull()
   })
 })
