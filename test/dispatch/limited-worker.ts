@@ -1,0 +1,50 @@
+/**
+ * A worker process whose turns are counted in Redis, by their messages: a turn that a killed worker leaves behind goes
+ * on, as it does in OpenCode. Arguments: URL of Redis, namespace.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { createOrchestrator } from '../../src/orchestrator.ts'
+import { connectRedis } from '../../src/redis/connect.ts'
+import { createKeys } from '../../src/redis/keys.ts'
+import type { SessionBackend, Turn, TurnEvent } from '../../src/sessions/backend.ts'
+import { createMemoryBackend } from '../doubles/memory-backend.ts'
+import { createMemoryConfig } from '../doubles/memory-config.ts'
+import { LIMITED, RUNNING, TURN_MS } from './limited-table.ts'
+
+const BEGIN = `
+redis.call('SADD', KEYS[1], ARGV[1])
+local now = redis.call('SCARD', KEYS[1])
+if now > tonumber(redis.call('GET', KEYS[2]) or 0) then redis.call('SET', KEYS[2], now) end`
+
+const [redisUrl = '', namespace = ''] = process.argv.slice(2)
+const { root } = createKeys(namespace)
+const redis = await connectRedis(redisUrl, { name: 'counter', whenAway: 'wait', root })
+const memory = createMemoryBackend()
+
+async function* runTurn({ messageID, model }: Turn): AsyncGenerator<TurnEvent> {
+  await redis.eval(BEGIN, 2, `${root}:${RUNNING}`, `${root}:most`, messageID)
+  await delay(TURN_MS)
+  await redis.srem(`${root}:${RUNNING}`, messageID)
+  yield {
+    type: 'turn-ended',
+    outcome: { status: 'finished', finish: 'stop', text: 'Done', model, spendings: [], steps: 1 },
+  }
+}
+
+const backend: SessionBackend = {
+  ...memory,
+  runTurn,
+  findSession: async (sessionID) => ({ sessionID, directory: undefined, parentID: undefined, metadata: {} }),
+}
+const config = createMemoryConfig()
+config.swap(LIMITED)
+const orchestrator = await createOrchestrator({
+  ...{ redisUrl, namespace, backends: [backend], config },
+  checkDirectory: async (directory) => directory,
+  checkFile: async (url) => url,
+  checkRepository: async () => {},
+  log: { info() {}, warn() {} },
+})
+await orchestrator.startWorker()
+process.on('disconnect', () => process.exit())
+process.send!('ready')
