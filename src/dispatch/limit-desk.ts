@@ -8,10 +8,11 @@ import type { TaskRecord } from '../records/task-record.ts'
 import { limitsFor } from '../routing/limits-for.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import type { Spending } from '../sessions/backend.ts'
+import { messagesOf } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
+import { estimateMessage } from '../tasks/prompt-size.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { candidatesOf, chooseModel } from './choose-model.ts'
-import { estimateTokens } from './estimate-tokens.ts'
 import { shutOf } from './shut-limit.ts'
 
 export interface LimitDeskDeps {
@@ -144,7 +145,7 @@ export function createLimitDesk(deps: LimitDeskDeps) {
     { model, limits, how }: { model: ModelID; limits: readonly string[]; how: LimitRequest['how'] },
   ): Promise<Shut | undefined> {
     const { id, key, depth } = task
-    const tokens = Math.round(Math.max(estimateTokens(task), usualTokens.get(model) ?? 0))
+    const tokens = Math.round(Math.max(tokensOfNext(task), usualTokens.get(model) ?? 0))
     const cost = how === 'sent' ? NOTHING : { requests: 1, tokens }
     const request = { taskID: id, key, depth, limits, cost, how, before: held.get(task)?.spent }
     // A crash leaves no word: who was told to wait before asks whether those it waits for are still there.
@@ -192,4 +193,10 @@ function tokensOf({ inputTokens, outputTokens, reasoningTokens, cacheWriteTokens
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name, index) => name === b[index])
+}
+
+/** What the next message has, roughly. What OpenCode adds, and the answer, are not in it. */
+function tokensOfNext({ input, done }: TaskRecord): number {
+  const message = messagesOf(input)[done.length]
+  return message === undefined ? 0 : estimateMessage(message)
 }
