@@ -31,7 +31,7 @@ import { createSessionNotices } from './operations/sessions/session-notices.ts'
 import { createSessionOperations } from './operations/sessions/session-operations.ts'
 import { createSubmit } from './operations/submit.ts'
 import { createSubmitCompare } from './operations/submit-compare.ts'
-import { createSubmitOnce } from './operations/submit-once.ts'
+import { createAcceptOnce, createSubmitOnce } from './operations/submit-once.ts'
 import { createTakeTurn } from './operations/take-turn.ts'
 import { createTaskGates, type TaskGates } from './operations/task-gates.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
@@ -203,9 +203,10 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     submit: submitting.submit,
     accept: submitting.accept,
     submitMany: submitting.submitMany,
-    compare: createSubmitCompare({
+    ...createSubmitCompare({
       admitParsed,
       submitAdmitted: submitting.submitAdmitted,
+      acceptOnce: createAcceptOnce(once),
       maxPromptBytes: () => config.limits().maxPromptBytes,
       verifiers: verifiers.names,
     }),

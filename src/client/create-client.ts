@@ -39,7 +39,7 @@ export interface TierlineClient {
   /** Queues up to 1,000 tasks, each by itself: one answer per input, in order. */
   enqueueMany(inputs: readonly TaskInput[]): Promise<EnqueueResult[]>
   /**
-   * The same task on several models or tiers at once. The handle is of a task that waits for them: its result
+   * The same task on several models or tiers at once; sent again as `enqueue` is. The handle is of a task that waits for them: its result
    * has the table, `children()` the tasks.
    */
   compare(input: CompareInput): Promise<TaskHandle>
@@ -116,7 +116,11 @@ export function createClient(options: ClientOptions): TierlineClient {
       )
     },
     async compare(input) {
-      const { id } = await api.json<Task>('v1/compare', { method: 'post', json: input })
+      const { id } = await api.json<Task>('v1/compare', {
+        method: 'post',
+        json: keyed(input),
+        repeat: 'keyed',
+      })
       return createHandle(api, id, reader)
     },
     task: (id) => createHandle(api, id, reader),
@@ -156,7 +160,7 @@ export function createClient(options: ClientOptions): TierlineClient {
 }
 
 /** With a key, so that a repeat after a lost answer finds the first task. */
-function keyed(input: TaskInput): TaskInput {
+function keyed<Input extends { idempotencyKey?: string | undefined }>(input: Input): Input {
   // Not `crypto.randomUUID`: browsers have it on secure pages only.
   const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('')
   return typeof input === 'object' && input !== null

@@ -23,7 +23,9 @@ export interface TaskPort {
   /** As `submit`; 200 is the first answer to a repeated idempotency key. `caller`: name of the API key. */
   accept(input: unknown, caller: string | null): Promise<{ status: 200 | 202; task: Task }>
   /** Resolves when the comparison is in Redis; its tasks are submitted when it runs. */
-  compare(input: unknown, caller?: string | null): Promise<Task>
+  compare(input: unknown): Promise<Task>
+  /** As `compare`; 200 as above. */
+  acceptCompare(input: unknown, caller: string | null): Promise<{ status: 200 | 202; task: Task }>
   submitMany(inputs: readonly unknown[], caller?: string | null): Promise<BatchItem[]>
   /** @throws {TierlineError} `task_not_found`, as all that take an id. */
   get(id: string): Promise<Task>

@@ -2,11 +2,12 @@
 import { TierlineError } from '../errors.ts'
 import { nearestNames } from '../routing/nearest.ts'
 import { NESTED_QUEUE } from '../routing/queue-of.ts'
-import { CompareInput, inputOfColumn, splitCompareInput } from '../tasks/compare-input.ts'
+import { CompareInput, type CompareSpec, inputOfColumn, splitCompareInput } from '../tasks/compare-input.ts'
 import { type ParsedTaskInput, promptBytes } from '../tasks/input.ts'
 import { checkPromptBytes, parseWith } from '../tasks/parse-input.ts'
 import type { Task } from '../tasks/task.ts'
-import type { Admitted } from './submit.ts'
+import type { Accepted, Admitted } from './submit.ts'
+import type { AcceptOnce } from './submit-once.ts'
 
 /** OpenCode's own agent that changes nothing. */
 const READING_AGENT = 'plan'
@@ -14,6 +15,8 @@ const READING_AGENT = 'plan'
 export interface SubmitCompareDeps {
   admitParsed(input: ParsedTaskInput, caller: string | null, options?: { sends: boolean }): Promise<Admitted>
   submitAdmitted(admitted: Admitted): Promise<Task>
+  /** For one that has an idempotency key. */
+  acceptOnce: AcceptOnce
   maxPromptBytes(): number
   /** Names of the verifiers in force. */
   verifiers(): readonly string[]
@@ -24,12 +27,27 @@ export interface SubmitCompareDeps {
  * children are made when it runs.
  */
 export function createSubmitCompare(deps: SubmitCompareDeps) {
-  const { admitParsed, submitAdmitted, maxPromptBytes, verifiers } = deps
+  const { admitParsed, submitAdmitted, acceptOnce, maxPromptBytes, verifiers } = deps
 
   /** @throws {TierlineError} all that a submit throws, `unknown_verifier`. */
-  return async (raw: unknown, caller: string | null = null): Promise<Task> => {
-    const parsed = parseWith(CompareInput, raw, 'Cannot accept the comparison')
+  async function acceptCompare(raw: unknown, caller: string | null): Promise<Accepted> {
+    const { idempotencyKey, ...parsed } = parseWith(CompareInput, raw, 'Cannot accept the comparison')
     const { input, spec } = splitCompareInput(parsed, isolationOf(parsed))
+    const admit = () => admitCompare(parsed, input, spec, caller)
+    if (idempotencyKey === undefined) return { status: 202, task: await submitAdmitted(await admit()) }
+    return acceptOnce({ key: { caller, idempotencyKey }, input, whole: parsed, admit })
+  }
+
+  async function compare(raw: unknown, caller: string | null = null): Promise<Task> {
+    return (await acceptCompare(raw, caller)).task
+  }
+
+  async function admitCompare(
+    parsed: Pick<CompareInput, 'models'>,
+    input: ParsedTaskInput,
+    spec: CompareSpec,
+    caller: string | null,
+  ): Promise<Admitted> {
     checkPromptBytes(input, promptBytes(input), maxPromptBytes())
     if (spec.verify !== undefined) checkVerifier(spec.verify, verifiers())
     const columns = parsed.models === undefined ? 'tiers' : 'models'
@@ -38,8 +56,10 @@ export function createSubmitCompare(deps: SubmitCompareDeps) {
         throw atColumn(error, columns, index)
       })
     const admitted = await admitParsed(input, caller, { sends: false })
-    return submitAdmitted({ ...admitted, queue: NESTED_QUEUE, compare: spec })
+    return { ...admitted, queue: NESTED_QUEUE, compare: spec }
   }
+
+  return { compare, acceptCompare }
 }
 
 /** Who may write gets a copy of its own. Where nobody named a directory there is nothing to be copied. */

@@ -1,7 +1,7 @@
 /** Submit with an idempotency key: at most one task, however many ask and however often. */
 import { createHash } from 'node:crypto'
 import { TierlineError } from '../errors.ts'
-import type { FirstAnswer, OnceStore } from '../records/once-store.ts'
+import type { FirstAnswer, OnceKey, OnceStore } from '../records/once-store.ts'
 import { viewTask } from '../records/task-record.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
@@ -11,10 +11,8 @@ import { parentRefused } from './parent.ts'
 import { type Accepted, type Admitted, deliveryOf, fieldsOf, newRecord, queueFull } from './submit.ts'
 import type { TakeTurn } from './take-turn.ts'
 
-export interface SubmitOnceDeps {
+export interface AcceptOnceDeps {
   once: OnceStore
-  parse(raw: unknown): ParsedTaskInput
-  admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted>
   deliverNew: DeliverNew
   takeTurn: TakeTurn
   maxWaitingTasks: number
@@ -23,30 +21,43 @@ export interface SubmitOnceDeps {
   now(): number
 }
 
+export interface SubmitOnceDeps extends AcceptOnceDeps {
+  parse(raw: unknown): ParsedTaskInput
+  admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted>
+}
+
+/** What is to be accepted once. */
+export interface OnceRequest {
+  key: OnceKey
+  input: ParsedTaskInput
+  /** All that makes it the same request. */
+  whole: object
+  admit(): Promise<Admitted>
+}
+
+/** @throws {TierlineError} `idempotency_key_reused`, and all that a submit throws. */
+export type AcceptOnce = (request: OnceRequest) => Promise<Accepted>
+
+export function createSubmitOnce({ parse, admitParsed, ...deps }: SubmitOnceDeps) {
+  const acceptOnce = createAcceptOnce(deps)
+  return (raw: unknown, caller: string | null): Promise<Accepted> => {
+    const { idempotencyKey, ...input } = parse(raw)
+    const key = { caller, idempotencyKey: idempotencyKey! }
+    return acceptOnce({ key, input, whole: input, admit: () => admitParsed(input, caller) })
+  }
+}
+
 /**
  * Two round trips for a new task, one for a repeat. The key is taken and the record written in one step; the
  * delivery waits for that answer, so that a repeat leaves none behind.
  */
-export function createSubmitOnce(deps: SubmitOnceDeps) {
-  const {
-    once,
-    parse,
-    admitParsed,
-    deliverNew,
-    takeTurn,
-    maxWaitingTasks,
-    ageMs,
-    newID = createTaskID,
-    now,
-  } = deps
+export function createAcceptOnce(deps: AcceptOnceDeps): AcceptOnce {
+  const { once, deliverNew, takeTurn, maxWaitingTasks, ageMs, newID = createTaskID, now } = deps
 
-  /** @throws {TierlineError} `idempotency_key_reused`, and all that a submit throws. */
-  return async (raw: unknown, caller: string | null): Promise<Accepted> => {
-    const { idempotencyKey, ...input } = parse(raw)
-    const key = { caller, idempotencyKey: idempotencyKey! }
-    const fingerprint = fingerprintOf(input)
+  return async ({ key, input, whole, admit }) => {
+    const fingerprint = fingerprintOf(whole)
     try {
-      const admitted = await admitParsed(input, caller).catch(async (refusal) => {
+      const admitted = await admit().catch(async (refusal) => {
         // What was accepted once stays so, whatever the table and the directories are now.
         const first = await once.read(key)
         if (first === undefined) throw refusal
@@ -73,14 +84,14 @@ export function createSubmitOnce(deps: SubmitOnceDeps) {
     /** The answer as it was given, also when the task is over or gone by now. */
     function repeated(first: FirstAnswer): Accepted {
       if (first.fingerprint !== fingerprint) throw reused(key.idempotencyKey, first.id)
-      const record = newRecord(first.id, { ...first, input, key: caller }, first.createdAt)
+      const record = newRecord(first.id, { ...first, input, key: key.caller }, first.createdAt)
       return { status: 200, task: viewTask(record, first.createdAt) }
     }
   }
 }
 
 /** Of what the input means: neither the order of its keys nor the way a model is written count. */
-function fingerprintOf(input: ParsedTaskInput): string {
+function fingerprintOf(input: object): string {
   return createHash('sha256')
     .update(JSON.stringify(sorted(input)))
     .digest('base64url')

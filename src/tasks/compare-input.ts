@@ -6,7 +6,7 @@ import { createTaskID } from './task-id.ts'
 
 const MOST_COLUMNS = 20
 
-const { model: _, tier: __, sessionID: ___, idempotencyKey: ____, ...shape } = TaskInput.shape
+const { model: _, tier: __, sessionID: ___, ...shape } = TaskInput.shape
 
 export const CompareInput = z
   .strictObject({
@@ -67,7 +67,14 @@ export interface CompareColumn {
 
 /** `isolation`: what the tasks get that say nothing about it. */
 export function splitCompareInput(
-  { models, tiers, verify, output, isolation: asked, ...input }: z.output<typeof CompareInput>,
+  {
+    models,
+    tiers,
+    verify,
+    output,
+    isolation: asked,
+    ...input
+  }: Omit<z.output<typeof CompareInput>, 'idempotencyKey'>,
   isolation: CompareSpec['isolation'],
 ): { input: ParsedTaskInput; spec: CompareSpec } {
   const columns = [...(models ?? []).map((model) => ({ model })), ...(tiers ?? []).map((tier) => ({ tier }))]

@@ -163,6 +163,23 @@ describe('compare()', () => {
     expect((await tasks.list({ limit: 50 })).data).toEqual([])
   })
 
+  test('is made once for an idempotency key, and refuses another one for it', async ({
+    core: { startWorking, backend },
+  }) => {
+    const orchestrator = await startWorking()
+    const { tasks } = orchestrator
+    const input = { prompt: 'Hello', models: MODELS, idempotencyKey: 'k' }
+
+    const replies = await Promise.all([1, 2, 3].map(() => tasks.acceptCompare(input, null)))
+    const another = tasks.acceptCompare({ ...input, models: MODELS.slice(0, 2) }, null)
+
+    expect(replies.map(({ status }) => status).sort()).toEqual([200, 200, 202])
+    expect(new Set(replies.map(({ task }) => task.id)).size).toBe(1)
+    await expect(another).rejects.toMatchObject({ code: 'idempotency_key_reused' })
+    await finished(orchestrator, replies[0]!.task.id)
+    expect(backend.ledger.paid()).toHaveLength(MODELS.length)
+  })
+
   test('that is handed over goes on with the tasks it has; none is paid twice', async ({
     core: { start, backend },
   }) => {

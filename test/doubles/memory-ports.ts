@@ -164,9 +164,11 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
   const tasks: TaskPort = {
     submit: async (input) => createEntry(input).task,
     accept: async (input, caller) => acceptOnce(input, caller),
-    compare: async (input) => {
-      const { input: shared } = splitCompareInput(parseWith(CompareInput, input, 'Cannot accept'), 'shared')
-      return createEntry(shared).task
+    compare: async (input) => (await tasks.acceptCompare(input, null)).task,
+    acceptCompare: async (raw, caller) => {
+      const { idempotencyKey, ...rest } = parseWith(CompareInput, raw, 'Cannot accept')
+      const { input } = splitCompareInput(rest, 'shared')
+      return acceptOnce({ ...input, ...(idempotencyKey !== undefined && { idempotencyKey }) }, caller)
     },
     submitMany: async (inputs, caller = null) =>
       inputs.map((input) => {

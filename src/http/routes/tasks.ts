@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import { TierlineError } from '../../errors.ts'
-import { IdempotencyKey, TaskInput } from '../../tasks/input.ts'
+import { TaskInput } from '../../tasks/input.ts'
 import {
   BatchInput,
   BatchResult,
@@ -16,14 +16,9 @@ import { Task } from '../../tasks/task.ts'
 import type { HttpApp } from '../app.ts'
 import type { TaskPort } from '../ports.ts'
 import { NO_VALIDATION } from '../validation.ts'
+import { SubmitHeaders, withKey } from './idempotency.ts'
 import { SUBMIT_ERRORS } from './submit-errors.ts'
 import { TaskParams, taskIDOf } from './task-id.ts'
-
-const SubmitHeaders = z.object({
-  'idempotency-key': IdempotencyKey.optional().meta({
-    description: 'The same as `idempotencyKey` of the body.',
-  }),
-})
 
 const BatchBody = z.strictObject({ tasks: z.array(TaskInput).min(1).max(MAX_BATCH) })
 
@@ -149,21 +144,6 @@ function parseListQuery(query: object): ListQuery {
 }
 
 /** The header is another place for a field of the body. */
-function withKey(body: unknown, headers: IncomingHttpHeaders): unknown {
-  const key = headers['idempotency-key']
-  if (key === undefined || typeof body !== 'object' || body === null || Array.isArray(body)) return body
-  if (!('idempotencyKey' in body) || body.idempotencyKey === key) return { ...body, idempotencyKey: key }
-  throw new TierlineError(
-    'invalid_input',
-    'Cannot accept the task: its "idempotencyKey" is not that of the header "Idempotency-Key"',
-    {
-      errors: [
-        { field: 'idempotencyKey', message: 'must be that of the header', given: body.idempotencyKey },
-      ],
-    },
-  )
-}
-
 function refuseKeyOfBatch(headers: IncomingHttpHeaders): void {
   if (headers['idempotency-key'] === undefined) return
   throw new TierlineError(
