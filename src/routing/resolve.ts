@@ -149,10 +149,15 @@ function followRule(type: string | undefined, { index, rule }: FoundRule, world:
   const { tier, model } = rule
   if (model === null) {
     const steps = [step(RULE, place, `tier ${tier}: ${why}`)]
-    return followTier(table.tierByName.get(tier!)!, { field: 'tier', given: tier! }, steps, world)
+    return followTier(
+      table.tierByName.get(tier!)!,
+      { field: 'tier', given: tier!, rule: place },
+      steps,
+      world,
+    )
   }
-  const because = { field: 'model', given: model }
-  if (!modelsOf(catalog).has(model)) throw noRouteToModel(model, `by ${place}`, because, catalog)
+  const because = { field: 'model', given: model, rule: place }
+  if (!modelsOf(catalog).has(model)) throw noRouteToModel(model, because, catalog)
   const steps = [step(RULE, place, `model ${model}: ${why}`), queueStep(model, table)]
   return pin(model, undefined, because, steps, world)
 }
@@ -165,7 +170,7 @@ function followType(type: string, steps: RouteStep[], world: World): Decision {
     steps.push(step('type', type, `tier ${tier}`))
     return followTier(table.tierByName.get(tier!)!, because, steps, world)
   }
-  if (!modelsOf(catalog).has(model)) throw noRouteToModel(model, `the task type "${type}"`, because, catalog)
+  if (!modelsOf(catalog).has(model)) throw noRouteToModel(model, because, catalog)
   steps.push(step('type', type, `model ${model}`), queueStep(model, table))
   return pin(model, undefined, because, steps, world)
 }

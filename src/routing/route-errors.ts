@@ -39,15 +39,17 @@ export function unknownModel(model: ModelID, field: string, catalog: CatalogSnap
 export interface Because {
   readonly field: string
   readonly given: string
+  /** The rule that leads there. */
+  readonly rule?: string
 }
 
-/** The table pins a type, or what a rule matches, to a model that is not offered. `what`: `by rules.3`. */
+/** The table pins a type, or what a rule matches, to a model that is not offered. */
 export function noRouteToModel(
   model: ModelID,
-  what: string,
-  because: Because,
+  { rule, ...because }: Because,
   catalog: CatalogSnapshot,
 ): TierlineError {
+  const what = rule === undefined ? `the task type "${because.given}"` : `by ${rule}`
   const hint = nearestHint(nearestNames(model, modelsOf(catalog).keys()))
   return new TierlineError(
     'no_route',
@@ -59,7 +61,7 @@ export function noRouteToModel(
 /** The tier has no model that is offered. */
 export function noRoute(
   tier: Tier,
-  because: Because,
+  { rule, ...because }: Because,
   table: RoutingTable,
   catalog: CatalogSnapshot,
 ): TierlineError {
@@ -70,7 +72,7 @@ export function noRoute(
       : `the OpenCode server offers none of its models (${tier.models.join(', ') || 'it has none'})`
   const usable = table.tiers.filter(({ models }) => models.some((model) => offered.has(model)))
   const allowed = because.field === 'tier' ? { allowed: usable.map(({ name }) => name) } : {}
-  return new TierlineError('no_route', `Cannot route to the tier "${tier.name}": ${reason}`, {
+  return new TierlineError('no_route', `Cannot route ${toTier(tier, rule)}: ${reason}`, {
     errors: [{ ...because, message: 'leads to no model that is offered', ...allowed }],
   })
 }
@@ -78,7 +80,7 @@ export function noRoute(
 /** None of the models of the tier that are offered can take the longest message. */
 export function tierTooSmall(
   tier: Tier,
-  because: Because,
+  { rule, ...because }: Because,
   tokens: number,
   table: RoutingTable,
   catalog: CatalogSnapshot,
@@ -88,17 +90,17 @@ export function tierTooSmall(
     models.some((model) => modelsOf(catalog).has(model) && canTake(model, tokens, catalog)),
   )
   const allowed = because.field === 'tier' ? { allowed: able.map(({ name }) => name) } : {}
-  return promptTooLong(`to the tier "${tier.name}"`, rooms, tokens, { ...because, ...allowed })
+  return promptTooLong(toTier(tier, rule), rooms, tokens, { ...because, ...allowed })
 }
 
 /** `because.field` is a dotted path: `model`, `messages.1.model`. */
 export function modelTooSmall(
   model: ModelID,
-  because: Because,
+  { rule, ...because }: Because,
   tokens: number,
   catalog: CatalogSnapshot,
 ): TierlineError {
-  return promptTooLong(`to the model "${model}"`, roomsOf(model, catalog), tokens, because)
+  return promptTooLong(`${byRule(rule)}to the model "${model}"`, roomsOf(model, catalog), tokens, because)
 }
 
 function promptTooLong(
@@ -118,4 +120,12 @@ function roomsOf(model: ModelID, catalog: CatalogSnapshot): string[] {
   const offered = modelsOf(catalog).get(model)
   const room = offered && roomTokens(offered)
   return room === undefined ? [] : [`${model} takes ${room}`]
+}
+
+function toTier({ name }: Tier, rule: string | undefined): string {
+  return `${byRule(rule)}to the tier "${name}"`
+}
+
+function byRule(rule: string | undefined): string {
+  return rule === undefined ? '' : `by ${rule} `
 }

@@ -47,6 +47,11 @@ describe('config check', () => {
         ),
       })
       expect((await check('cj:0123456789abcdef')).stderr).not.toContain('never')
+      const elsewhere = { TIERLINE_PORT: 'none' }
+      expect(await runCli(['config', 'check', 'my.yaml'], { cwd, env: elsewhere })).toMatchObject({
+        code: 0,
+        stderr: 'my.yaml is good\n',
+      })
     })
   })
 

@@ -4,7 +4,7 @@ import { withEveryRule } from '../../src/routing/explain.ts'
 import { type RouteRequest, resolveRoute } from '../../src/routing/resolve.ts'
 import { covers } from '../../src/routing/rule-covers.ts'
 import { findRule } from '../../src/routing/rules.ts'
-import type { RoutingRule, RuleConditions } from '../../src/routing/table.ts'
+import type { RouteRule, RoutingRule, RuleConditions } from '../../src/routing/table.ts'
 import { tableLimits } from '../../src/routing/table-limits.ts'
 import { NO_FACTS, type TaskFacts } from '../../src/routing/task-facts.ts'
 import { acmeCatalog, acmeTable, toModel, toTier } from './acme.ts'
@@ -131,6 +131,23 @@ describe('resolveRoute(), with rules', () => {
 
     expect(() => resolveRoute({}, acmeTable({ rules }), acmeCatalog, factsOf({ key: 'ci' }))).toThrow(
       /^Cannot route by rules\.0: the OpenCode server does not offer its model "acme\/gone"/,
+    )
+  })
+
+  test('names the rule that leads to models that are too small', () => {
+    const facts = factsOf({ key: 'ci', tokens: 168_001 })
+    const refused = (to: RouteRule) => () =>
+      resolveRoute({}, acmeTable({ rules: [{ when: { keys: ['ci'] }, ...to }] }), acmeCatalog, facts)
+
+    expect(refused(toTier('balanced'))).toThrow(
+      expect.objectContaining({
+        message:
+          'Cannot route by rules.0 to the tier "balanced": the longest message has about 168001 tokens; acme/base takes 168000',
+        errors: [expect.not.objectContaining({ rule: 'rules.0' })],
+      }),
+    )
+    expect(refused(toModel('acme/big'))).toThrow(
+      /^Cannot route by rules\.0 to the model "acme\/big": the long/,
     )
   })
 

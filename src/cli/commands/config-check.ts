@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Settings } from '../../config/settings.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT } from '../exit-code.ts'
 import { cleanLine } from '../format/clean.ts'
@@ -20,12 +21,21 @@ async function checkFile(cli: Cli, file: string | undefined, json: boolean | und
   const { formatProblem } = await import('../../config/config-problem.ts')
   const { readSettings } = await import('../../config/settings.ts')
   const { terminal } = cli
-  const settings = readSettings()
-  const keys = settings.apiKeys.map(({ name }) => name)
-  const { path, problems, warnings } = await checkConfig(file ?? settings.config.path, keys)
+  // Of a file that is named something can be said in any environment.
+  const settings = file === undefined ? readSettings() : orUndefined(readSettings)
+  const keys = settings?.apiKeys.map(({ name }) => name)
+  const { path, problems, warnings } = await checkConfig(file ?? settings!.config.path, keys)
   if (problems.length > 0) cli.exitCode = EXIT.usage
   if (json) return terminal.printJson({ path, problems, warnings })
   for (const problem of problems) terminal.print(cleanLine(formatProblem(path, problem)))
   for (const warning of warnings) terminal.note(`! ${cleanLine(warning)}`)
   if (problems.length === 0) terminal.note(`${path} is good`)
+}
+
+function orUndefined(read: () => Settings): Settings | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
 }
