@@ -35,6 +35,8 @@ export interface ConnectOptions {
 const SILENCE_MS = 3_000
 /** Longer than BullMQ blocks at a time, which is 10 s at most. */
 const LONG_SILENCE_MS = 15_000
+/** Then the next Sentinel is asked. */
+const SENTINEL_SILENCE_MS = 1_500
 const MAX_RECONNECT_MS = 1_000
 
 /** After a failover or a move of the slot; the command was not run. Only a new connection finds the right node. */
@@ -87,7 +89,14 @@ function placeOf(url: string, { root, whenAway }: ConnectOptions): RedisOptions 
   const { options, clusterNodes } = parseRedisUrl(url)
   if (options.sentinels == null && clusterNodes === undefined) return options
   const patience = whenAway === 'wait' ? { socketTimeout: LONG_SILENCE_MS } : {}
-  if (clusterNodes === undefined) return { ...options, ...patience }
+  if (clusterNodes === undefined)
+    return {
+      ...options,
+      ...patience,
+      sentinelCommandTimeout: SENTINEL_SILENCE_MS,
+      // Told by the Sentinels: the old master takes writes for some ten seconds more, which are lost.
+      failoverDetector: true,
+    }
   if (root === undefined) throw new TypeError('Cannot connect to a cluster: "root" must say whose slot it is')
   return { ...options, ...patience, Connector: createSlotConnector(clusterNodes, options, root) }
 }

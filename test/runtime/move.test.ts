@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Queue, Worker } from 'bullmq'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import { connectRedis, type RedisClient } from '../../src/redis/connect.ts'
 import { freePort } from '../../src/services/free-port.ts'
 import { startGuardian } from '../../src/services/guardian.ts'
@@ -12,6 +12,8 @@ import { runCli } from '../cli/run-cli.ts'
 import { createTestValkey } from '../redis/test-valkey.ts'
 import { test as base } from '../redis/valkey-test.ts'
 import { eventually } from '../setup/eventually.ts'
+import { startRedisCluster } from '../setup/redis-cluster.ts'
+import { noRedisServer } from '../setup/redis-node.ts'
 
 interface Target {
   url: string
@@ -146,6 +148,25 @@ describe('tierline move', () => {
     const again = await move(valkey.directory, target.url)
     expect(again.code).toBe(2)
     expect(again.stderr).toContain('in which a "tierline up" without REDIS_URL has kept something')
+  })
+
+  test('takes each namespace to its own node of a cluster', async ({ valkey, skip }) => {
+    const reason = noRedisServer()
+    if (reason !== undefined) return skip(reason)
+    const cluster = await startRedisCluster()
+    onTestFinished(cluster.stop)
+    await valkey.start()
+    const redis = await valkey.connect()
+    // These three have their slots on three nodes.
+    const roots = ['{tierline}', '{tierline:a}', '{tierline:c}']
+    for (const root of roots) await redis.rpush(`${root}:list`, root, 'b')
+    await valkey.stop()
+
+    expect(await move(valkey.directory, cluster.url)).toMatchObject({ code: 0, stdout: 'moved 3 keys\n' })
+    const owners = await Promise.all(roots.map((root) => cluster.ownerOf(root)))
+    expect(new Set(owners).size).toBe(3)
+    for (const [index, root] of roots.entries())
+      expect(await owners[index]!.client.lrange(`${root}:list`, 0, -1)).toEqual([root, 'b'])
   })
 
   test('goes on with a move that was broken off', async ({ valkey, target }) => {
