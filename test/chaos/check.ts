@@ -98,7 +98,6 @@ function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
   return problems
 }
 
-/** The same step of the same turn, streamed to its end more than once. */
 /** A record and the ledger move in one step, and nothing counts that was not billed. */
 function wrongMoney({ spent: { byTasks, byLedger }, ledger }: Evidence): string[] {
   const bill = ledger.reduce((sum, { costMicroUsd }) => sum + costMicroUsd, 0)
@@ -114,6 +113,7 @@ function wrongMoney({ spent: { byTasks, byLedger }, ledger }: Evidence): string[
   ]
 }
 
+/** The same step of the same turn, streamed to its end more than once. */
 function paidTwice({ tasks, ledger, outages }: Evidence) {
   const broken = new Set(tasks.flatMap(({ planned }) => (planned.billsBrokenAnswer ? [planned.marker] : [])))
   const paid = Map.groupBy(
