@@ -44,11 +44,14 @@ const showProgress = ({ tasksOver, tasks, faultsDone, faults, now }: Progress): 
   last = performance.now()
   process.stderr.write(`${tasksOver}/${tasks} tasks over, ${faultsDone}/${faults} faults, now: ${now}\n`)
 }
-const result = await runChaos(
-  plan,
-  { engine: values.engine === 'embedded' ? 'embedded' : 'any' },
-  showProgress,
-)
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)))
+const engine = values.engine === 'embedded' ? 'embedded' : 'any'
+const result = await runChaos(plan, { engine, signal: stop.signal }, showProgress).catch((error: Error) => {
+  console.error(error.message)
+  process.exit(130)
+})
 const { report, problems } = result
 const figures = {
   seed,

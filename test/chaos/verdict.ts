@@ -13,17 +13,17 @@ export interface ChaosResult extends Verdict {
   redis: string
 }
 
-/** Ends everything it started, however it goes. */
+/** Ends everything it started, however it goes; rejects at `signal`. */
 export async function runChaos(
   plan: Plan,
-  options: StageOptions,
+  options: StageOptions & { signal?: AbortSignal },
   onProgress: (progress: Progress) => void = () => {},
 ): Promise<ChaosResult> {
   const stage = await openStage(options)
   const problems: string[] = []
   try {
     const filesAtFirst = openFiles(stage)
-    const report = await runPlan(plan, stage, onProgress)
+    const report = await Promise.race([runPlan(plan, stage, onProgress), rejectedAt(options.signal)])
     const verdict = check(report.evidence)
     problems.push(...verdict.problems)
     const over = report.evidence.tasks.filter(({ task }) => isTerminal(task.state)).map(({ id }) => id)
@@ -35,6 +35,14 @@ export async function runChaos(
   } finally {
     const { dir } = stage.home
     await stage.close()
-    for (const { command } of processesOf(dir)) problems.push(`a process is left: ${command}`)
+    for (const { pid, command } of processesOf(dir)) {
+      // A fault that was being mended when the run was stopped has started it again.
+      if (options.signal?.aborted) process.kill(pid, 'SIGKILL')
+      else problems.push(`a process is left: ${command}`)
+    }
   }
+}
+
+function rejectedAt(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
 }
