@@ -10,6 +10,7 @@ import { embedded } from './scenarios/embedded.ts'
 import { enqueue } from './scenarios/enqueue.ts'
 import { firstToken } from './scenarios/first-token.ts'
 import { healing } from './scenarios/healing.ts'
+import { limits } from './scenarios/limits.ts'
 import { relay } from './scenarios/relay.ts'
 import { restSubmit } from './scenarios/rest-submit.ts'
 import { route } from './scenarios/route.ts'
@@ -28,6 +29,7 @@ const SCENARIOS: readonly Scenario[] = [
   embedded,
   sessionApi,
   healing,
+  limits,
 ]
 
 const progress = (sentence: string) => void process.stderr.write(`${sentence}\n`)

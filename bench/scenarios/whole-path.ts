@@ -107,7 +107,7 @@ interface Side {
   work(): Promise<() => Promise<void>>
 }
 
-function bareSide({ queue, prefix, redisUrl }: BareQueue): Side {
+export function bareSide({ queue, prefix, redisUrl }: BareQueue, concurrency = CONCURRENCY): Side {
   return {
     completed: `${prefix}:${queue.name}:completed`,
     async fill(count) {
@@ -121,7 +121,7 @@ function bareSide({ queue, prefix, redisUrl }: BareQueue): Side {
       const worker = new Worker(queue.name, async () => 'done', {
         connection,
         prefix,
-        concurrency: CONCURRENCY,
+        concurrency,
       })
       await worker.waitUntilReady()
       return async () => {
