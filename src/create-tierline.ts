@@ -4,6 +4,7 @@ import type { WorkerOptions } from './orchestrator.ts'
 import { connectRuntime } from './runtime/connect-runtime.ts'
 import type { SessionBackend } from './sessions/backend.ts'
 import type { Ask, AskAnswer } from './tasks/ask.ts'
+import type { BudgetView } from './tasks/budget-view.ts'
 import type { CompareInput } from './tasks/compare-input.ts'
 import type { Costs, CostsQuery } from './tasks/costs.ts'
 import type { EnqueueResult, TaskHandle } from './tasks/handle.ts'
@@ -62,6 +63,8 @@ export interface Tierline {
   /** What was spent, by UTC day: `{ groupBy: 'key', since: Date.UTC(2026, 10, 1) }`. Default by model, all that is kept. */
   costs(query?: Partial<CostsQuery>): Promise<Costs>
   models(): Promise<ModelView[]>
+  /** The budgets in force, with what is spent and held of each. */
+  budgets(): Promise<BudgetView[]>
   routes(): Promise<RoutesView>
   /**
    * Where a task would go now, and why, with every rule. Nothing is queued. `key`: name of the API key it would be
@@ -115,6 +118,7 @@ export async function createTierline(options: TierlineOptions = {}): Promise<Tie
     answer: tasks.answer,
     costs: (query = {}) => money.costs(query),
     models: routing.models,
+    budgets: money.budgets,
     routes: routing.routes,
     explain: (input, { key } = {}) => routing.explain(input, key),
     pauseTier: async (tier) => void (await routing.pauseTier(tier)),

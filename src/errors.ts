@@ -35,12 +35,14 @@ export const ERRORS = {
   log_expired: { title: 'Event log expired', status: 410, retryable: false },
   too_large: { title: 'Too large', status: 413, retryable: false },
   unsupported_media_type: { title: 'Unsupported media type', status: 415, retryable: false },
+  budget_exceeded: { title: 'Budget exceeded', status: 402, retryable: true },
   // Requests that are well formed and mean nothing.
   invalid_input: { title: 'Invalid input', status: 422, retryable: false },
   unknown_field: { title: 'Unknown field', status: 422, retryable: false },
   unknown_type: { title: 'Unknown task type', status: 422, retryable: false },
   unknown_tier: { title: 'Unknown tier', status: 422, retryable: false },
   unknown_model: { title: 'Unknown model', status: 422, retryable: false },
+  unknown_price: { title: 'Unknown price', status: 422, retryable: false },
   unknown_verifier: { title: 'Unknown verifier', status: 422, retryable: false },
   not_a_git_repository: { title: 'Not a Git repository', status: 422, retryable: false },
   unknown_parent: { title: 'Unknown parent', status: 422, retryable: false },
@@ -96,12 +98,26 @@ export interface FieldError {
   readonly allowed?: readonly string[]
 }
 
+/** The budget that has no money left. */
+export interface BudgetFigures {
+  readonly scope: string
+  readonly per: 'hour' | 'day' | 'month' | 'once'
+  readonly limitMicroUsd: number
+  readonly spentMicroUsd: number
+  /** By tasks that run. */
+  readonly reservedMicroUsd: number
+  /** Epoch ms; `null`: never. */
+  readonly resetAt: number | null
+}
+
 export interface TierlineErrorOptions {
   readonly errors?: readonly FieldError[]
   /** When a retry makes sense, in milliseconds from now: becomes `Retry-After`. */
   readonly retryAfterMs?: number
   /** What a model provider answered, where it did. */
   readonly httpStatus?: number
+  /** Of `budget_exceeded`, unless it is the task's own limit. */
+  readonly budget?: BudgetFigures | undefined
   /** Overrides what the code says, where one occurrence knows better. */
   readonly retryable?: boolean
   readonly cause?: unknown
@@ -116,6 +132,7 @@ export class TierlineError extends Error {
   readonly errors: readonly FieldError[]
   readonly retryAfterMs: number | undefined
   readonly httpStatus: number | undefined
+  readonly budget: BudgetFigures | undefined
 
   constructor(code: ErrorCode, message: string, options: TierlineErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -124,6 +141,7 @@ export class TierlineError extends Error {
     this.errors = options.errors ?? []
     this.retryAfterMs = options.retryAfterMs
     this.httpStatus = options.httpStatus
+    this.budget = options.budget
   }
 }
 

@@ -2,6 +2,7 @@
 export { createTierline, type Tierline, type TierlineOptions } from './create-tierline.ts'
 export { type ErrorCode, type FieldError, isTierlineError, TierlineError } from './errors.ts'
 export type { SessionBackend } from './sessions/backend.ts'
+export type { BudgetView } from './tasks/budget-view.ts'
 export type { CompareInput } from './tasks/compare-input.ts'
 export type { Costs, CostsLine, CostsQuery } from './tasks/costs.ts'
 export type { StreamItem, TaskEvent } from './tasks/event.ts'

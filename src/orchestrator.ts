@@ -1,25 +1,32 @@
 /** Composition root: puts the parts together and holds no logic. What others need of it are narrow ports. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { type BudgetStore, createBudgetStore } from './budget/budget-store.ts'
+import { createHoldKeeper } from './budget/hold-keeper.ts'
 import { createCatalogCache } from './catalog/catalog-cache.ts'
 import { abortIfNobodys, abortRevived } from './dispatch/abort-revived.ts'
+import { budgetGate } from './dispatch/budget-gate.ts'
 import { closeConnections } from './dispatch/close-connections.ts'
 import { createCompareDeps } from './dispatch/compare-deps.ts'
 import { cooldownGate } from './dispatch/cooldown-gate.ts'
 import { createDeliveryHandler } from './dispatch/handle-delivery.ts'
 import { createLimitDesk, type LimitDesk } from './dispatch/limit-desk.ts'
 import { startMaintenance } from './dispatch/maintenance.ts'
+import { createRunBudget } from './dispatch/run-budget.ts'
 import { createRunnerDeps } from './dispatch/runner-deps.ts'
 import { trackRunningTasks } from './dispatch/running-tasks.ts'
 import { seldom } from './dispatch/seldom.ts'
 import { createStraySweeper } from './dispatch/sweep-strays.ts'
 import { sweepWorktrees } from './dispatch/sweep-worktrees.ts'
+import { wakeForBudgets } from './dispatch/wake-for-budgets.ts'
 import { createWorkerHost } from './dispatch/worker-host.ts'
 import { readLedger } from './ledger/read-ledger.ts'
 import { followCooldowns, readCooldowns } from './limits/cooldowns.ts'
 import { createLimiter } from './limits/limiter.ts'
 import { createAdmit } from './operations/admit.ts'
 import { createAskOperations } from './operations/asks.ts'
+import { budgetLine } from './operations/budget-line.ts'
+import { createBudgetOperations } from './operations/budget-operations.ts'
 import { readCosts } from './operations/costs.ts'
 import { createDeliverNew } from './operations/deliver-new.ts'
 import { findSession } from './operations/find-session.ts'
@@ -37,6 +44,7 @@ import { createTaskGates, type TaskGates } from './operations/task-gates.ts'
 import { createTaskHandle } from './operations/task-handle.ts'
 import { createTaskOperations } from './operations/task-operations.ts'
 import { whenFinished } from './operations/when-finished.ts'
+import { createWithinBudget } from './operations/within-budget.ts'
 import type { OrchestratorOptions, WorkerOptions } from './orchestrator-options.ts'
 import { createFairTurns } from './queues/fair-turns.ts'
 import { formerQueues } from './queues/known-queues.ts'
@@ -107,34 +115,40 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   }
   const limits = config.limits()
   const now = Date.now
-  /** Records, and the gates of their tasks, on one connection. */
+  const { table } = config
+  /** Records, the gates of their tasks, and their budgets, on one connection. */
   const recordsOn = (
     connection: typeof redis,
     queues: TaskQueues,
-    moreGates: (record: TaskRecord, desk: LimitDesk) => ReturnType<LimitDesk['gateOf']>[] = (
-      record,
-      desk,
-    ) => [desk.gateOf(record)],
+    moreGates: (
+      record: TaskRecord,
+      desk: LimitDesk,
+      budgets: BudgetStore,
+    ) => ReturnType<LimitDesk['gateOf']>[] = (record, desk, budgets) => [
+      desk.gateOf(record),
+      budgetLine(record, { store: budgets, table }),
+    ],
   ) => {
     const parts = { redis: connection, scripts: defineScripts(connection), keys }
     const records = createRecordStore({ ...limits, ...parts })
     const desk = createLimitDesk({
       limiter: createLimiter({ ...parts, ...(options.minuteMs && { minuteMs: options.minuteMs }) }),
-      table: config.table,
+      table,
       wake: (ids) => gates.wake(ids),
       liveTasks: records.liveQueues,
       now,
     })
+    const budgets = createBudgetStore(parts)
     const gates: TaskGates = createTaskGates({
       ...{ ...parts, records, queues },
-      moreGates: (record) => moreGates(record, desk).filter((gate) => gate !== undefined),
+      moreGates: (record) => moreGates(record, desk, budgets).filter((gate) => gate !== undefined),
     })
-    return { records, gates, desk, parts }
+    return { records, gates, desk, budgets, parts }
   }
   const queues = createTaskQueues({ redis, keys })
   const askStoreOn = (connection: typeof redis) =>
     createAskStore({ redis: connection, scripts: defineScripts(connection), keys })
-  const { records, gates } = recordsOn(redis, queues)
+  const { records, gates, budgets } = recordsOn(redis, queues)
   const hub = createLiveHub(subscriber, LOOK_AGAIN_MS)
   const catalog = createCatalogCache((directory) =>
     firstAnswer(backends, (backend) => backend.catalog(directory)),
@@ -146,7 +160,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   const closed = new AbortController()
 
   const { admit, parse, admitParsed, admitToSession, routeFor, readmit } = createAdmit({
-    table: config.table,
+    table,
     catalog,
     maxPromptBytes: () => config.limits().maxPromptBytes,
     checkDirectory: options.checkDirectory,
@@ -154,6 +168,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     checkFile: options.checkFile,
     checkRepository: options.checkRepository,
     readRecord: records.read,
+    withinBudget: createWithinBudget({ store: budgets, table, catalog: catalog.peek }),
     permissions: () => config.limits().permissions,
   })
   const { maxWaitingTasks } = limits
@@ -258,6 +273,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     }),
   )
   const money = withRedisErrors({
+    ...createBudgetOperations({ store: budgets, table }),
     costs: (query: unknown) =>
       readCosts(query, {
         read: (days) => readLedger(redis, keys, days),
@@ -293,7 +309,10 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       // A comparison sends nothing itself.
       record.compare === null ? cooldownGate(record, { cooldowns, ...deps }) : undefined,
       desk.gateOf(record, { cooldowns, modelsOf: deps.modelsOf }),
+      record.compare === null ? budgetGate({ ...funds, ...deps }) : undefined,
     ])
+    const keeper = createHoldKeeper(worker.budgets)
+    const funds = { store: worker.budgets, keeper, config, catalog, wake: worker.gates.wake }
     const { records: workerRecords, gates: workerGates, desk } = worker
     const retry = options.retry ?? DEFAULT_RETRY_POLICY
     const cooldowns = await followCooldowns({ ...worker.parts, hub, policy: retry, now })
@@ -313,6 +332,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       retry,
       cooldowns,
       turns: desk,
+      budgetOf: (record, { maxCostMicroUsd }) => createRunBudget(record, maxCostMicroUsd, funds),
       wake: workerGates.wake,
       now,
     })
@@ -336,6 +356,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       name,
       handle: createDeliveryHandler({
         records: workerRecords,
+        queues: workerQueues,
         running,
         gates: workerGates,
         run: (claimed, signals) =>
@@ -363,6 +384,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       await closeConnections(host.close(graceMs), connections, graceMs)
       running.close()
       cooldowns.close()
+      keeper.close()
     }
     closers.unshift(() => close())
     return { close }
@@ -372,7 +394,11 @@ export async function createOrchestrator(options: OrchestratorOptions) {
   async function startMaintaining(): Promise<{ close(): Promise<void> }> {
     const [patient] = await connectAll(redisUrl, [to('maintenance', 'wait')])
     const patientQueues = createTaskQueues({ redis: patient, keys })
-    const { records: patientRecords, gates: patientGates } = recordsOn(patient, patientQueues)
+    const {
+      records: patientRecords,
+      gates: patientGates,
+      budgets: patientBudgets,
+    } = recordsOn(patient, patientQueues)
     const patientTurns = createFairTurns({ redis: patient, keys })
     const maintenance = startMaintenance({
       redis: patient,
@@ -393,6 +419,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
       now,
       abortRevived: () =>
         abortRevived(createTombstoneStore({ redis: patient, keys }), patientRecords, revived, now()),
+      wakeForBudgets: () => wakeForBudgets(patientBudgets, config.table(), patientGates.wake),
       sweepWorktrees: () =>
         sweepWorktrees(createWorktreeStore({ redis: patient, keys }), patientRecords, backends),
       sweepStrays: createStraySweeper({

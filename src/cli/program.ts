@@ -3,6 +3,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import type { Cli } from './cli.ts'
 import { addAnswer } from './commands/answer.ts'
 import { addAsks } from './commands/asks.ts'
+import { addBudgets } from './commands/budgets.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addCompare } from './commands/compare.ts'
 import { addConfig } from './commands/config.ts'
@@ -62,7 +63,7 @@ export function createProgram(cli: Cli): Command {
   ])
     add(program, cli)
   program.commandsGroup('Money:')
-  for (const add of [addCosts]) add(program, cli)
+  for (const add of [addBudgets, addCosts]) add(program, cli)
   program.commandsGroup('Routing:')
   for (const add of [addRoutes, addModels, addPause, addResume, addConfig]) add(program, cli)
   return program

@@ -1,5 +1,6 @@
 import { TierlineError } from '../errors.ts'
 import type { Ask, AskAnswer } from '../tasks/ask.ts'
+import type { BudgetView } from '../tasks/budget-view.ts'
 import type { CompareInput } from '../tasks/compare-input.ts'
 import type { Costs, CostsQuery } from '../tasks/costs.ts'
 import type { EnqueueResult, TaskHandle } from '../tasks/handle.ts'
@@ -61,6 +62,8 @@ export interface TierlineClient {
   /** What was spent, by UTC day: `{ groupBy: 'key', since: Date.UTC(2026, 10, 1) }`. Default by model, all that is kept. */
   costs(query?: Partial<CostsQuery>): Promise<Costs>
   models(): Promise<ModelView[]>
+  /** The budgets in force, with what is spent and held of each. */
+  budgets(): Promise<BudgetView[]>
   routes(): Promise<RoutesView>
   /**
    * The route a task would take, with every rule, or why there is none. Queues nothing. `key`: name of the API key
@@ -136,6 +139,7 @@ export function createClient(options: ClientOptions): TierlineClient {
       api.json(`${taskPath(id)}/asks/${encodeURIComponent(askID)}`, { method: 'post', json: answer }),
     costs: (query = {}) => api.json('v1/costs', { query: listParams(query) }),
     models: async () => (await api.json<{ data: ModelView[] }>('v1/models')).data,
+    budgets: async () => (await api.json<{ data: BudgetView[] }>('v1/budgets')).data,
     routes: () => api.json('v1/routes'),
     explain: (input, { key } = {}) =>
       api.json('v1/routes/explain', {

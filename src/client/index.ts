@@ -1,6 +1,7 @@
 /** `tierline/client`: tierline over HTTP, for Node and for browsers. */
 export { type ErrorCode, type FieldError, isTierlineError, TierlineError } from '../errors.ts'
 export type { Ask, AskAnswer } from '../tasks/ask.ts'
+export type { BudgetView } from '../tasks/budget-view.ts'
 export type { CompareInput } from '../tasks/compare-input.ts'
 export type { Costs, CostsLine, CostsQuery } from '../tasks/costs.ts'
 export type { StreamItem, TaskEvent } from '../tasks/event.ts'

@@ -1,5 +1,5 @@
 /** What a server answers when it refuses → the error that the client throws. */
-import { ERRORS, type ErrorCode, type FieldError, TierlineError } from '../errors.ts'
+import { type BudgetFigures, ERRORS, type ErrorCode, type FieldError, TierlineError } from '../errors.ts'
 
 /**
  * The error that a problem+json body stands for, with its code, fields and `retryAfterMs`.
@@ -26,6 +26,7 @@ export function errorOfProblem(
     errors: body.errors ?? [],
     retryable: known?.retryable ?? (status === 429 || status >= 500),
     ...(known === undefined && { httpStatus: status }),
+    ...(body.budget && { budget: body.budget }),
     ...wait,
   })
 }
@@ -44,6 +45,7 @@ interface ProblemBody {
   detail: string
   requestID?: string
   errors?: FieldError[]
+  budget?: BudgetFigures
 }
 
 // By hand and not by zod, which would be most of what a browser has to load.

@@ -2,6 +2,7 @@
 import type { Price, Rates } from '../catalog/catalog.ts'
 import { isLimit } from '../routing/limits-for.ts'
 import {
+  type Budget,
   type Caps,
   createRoutingTable,
   type RouteRule,
@@ -34,8 +35,6 @@ export interface Config {
   /** Commands by name. */
   readonly verifiers: ReadonlyMap<string, { readonly run: readonly string[]; readonly timeoutMs: number }>
   readonly http: { readonly allowedHosts: readonly string[]; readonly corsOrigins: readonly string[] }
-  /** Not enforced yet. */
-  readonly budgets: readonly Budget[]
 }
 
 export interface Limits {
@@ -58,20 +57,16 @@ export interface Limits {
   readonly idempotencyAgeMs: number
 }
 
-export interface Budget {
-  /** `global`, `type:lint`, `key:ci`. */
-  readonly scope: string
-  readonly per: 'hour' | 'day' | 'month' | 'once'
-  readonly limitMicroUsd: number
-  readonly timeZone: string
-  readonly onExceed: 'reject' | 'queue' | 'downgrade'
-  readonly downgradeAtPercent: number | null
-}
-
 /** Makes the configuration of a file that was found good. */
 export function configOf(
   file: FileContent,
-  origin: { generation: number; path: string; warnings: readonly string[] },
+  origin: {
+    generation: number
+    path: string
+    warnings: readonly string[]
+    /** Where the budgets stand, in their order: `tierline.yaml:12:5: budgets.0`. */
+    budgetPlaces: readonly string[]
+  },
 ): Config {
   const tiers = Object.entries(file.tiers).map(([name, { models, concurrency }]) => ({
     name,
@@ -87,21 +82,22 @@ export function configOf(
     default: file.default ?? (file.tiers.balanced ? 'balanced' : tiers[0]!.name),
     prices: pricesOf(file),
     caps: capsOf(file),
+    budgets: file.budgets.map(
+      ({ limitUsd, downgradeAtPercent = null, ...rest }, index): Budget => ({
+        ...rest,
+        limitMicroUsd: microUsd(limitUsd),
+        downgradeAtPercent,
+        place: origin.budgetPlaces[index]!,
+      }),
+    ),
     warnings: origin.warnings,
   })
-  const budgets = file.budgets.map(
-    ({ limitUsd, downgradeAtPercent = null, ...rest }): Budget => ({
-      ...rest,
-      limitMicroUsd: microUsd(limitUsd),
-      downgradeAtPercent,
-    }),
-  )
-  return Object.freeze({ ...fromDefaults(file), table, budgets })
+  return Object.freeze({ ...fromDefaults(file), table })
 }
 
 /** The configuration without a file: the table given, and the default of everything else. */
 export function configWithoutFile(table: RoutingTable, defaults: DefaultsContent): Config {
-  return Object.freeze({ ...fromDefaults(defaults), table, budgets: [] })
+  return Object.freeze({ ...fromDefaults(defaults), table })
 }
 
 /** The same configuration as another generation. */

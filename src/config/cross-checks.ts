@@ -56,34 +56,8 @@ export function crossCheck(file: FileContent, source: YamlSource): ConfigProblem
           given,
         })
   }
-  for (const [index, { scope, per }] of file.budgets.entries()) {
-    const path = ['budgets', index, 'scope']
-    const [kind, name = ''] = [scope.split(':', 1)[0], scope.slice(scope.indexOf(':') + 1)]
-    if (kind === 'tier' && !tierNames.includes(name)) unknownTier(path, name)
-    if (kind === 'type' && !Object.hasOwn(file.routes, name))
-      add(path, 'value', `names the task type "${name}", which has no route`, {
-        given: scope,
-        allowed: nearestNames(name, Object.keys(file.routes)),
-      })
-    if (file.budgets.findIndex((other) => other.scope === scope && other.per === per) < index)
-      add(path, 'value', `has a budget per ${per} already`, { given: scope })
-  }
   for (const [index, directory] of (file.directories.allow ?? []).entries())
     if (!isAbsolute(directory))
       add(['directories', 'allow', index], 'value', 'must be an absolute path', { given: directory })
   return problems
-}
-
-/** What is parsed and has no effect yet, a sentence each. */
-export function notEnforcedYet(file: FileContent): string[] {
-  const capped = Object.entries(file.routes).filter(
-    ([, target]) => typeof target !== 'string' && target.maxCostUsd !== undefined,
-  )
-  return [
-    ...(file.budgets.length > 0 ? ['budgets: not enforced yet'] : []),
-    ...capped.map(([type]) => `routes.${type}.maxCostUsd: not enforced yet`),
-    ...file.rules.flatMap(({ maxCostUsd }, index) =>
-      maxCostUsd === undefined ? [] : [`rules.${index}.maxCostUsd: not enforced yet`],
-    ),
-  ]
 }

@@ -15,7 +15,7 @@ const MIB = 1024 * 1024
 
 const MODEL = /^[^\s/]+\/\S+$/
 const PROVIDER_OR_MODEL = /^[^\s/]+(\/\S+)?$/
-const BUDGET_SCOPE = /^(global|(type|tier|provider|model|key):\S+)$/
+const BUDGET_SCOPE = /^(global|(type|tier|key):\S+|provider:[^\s/]+|model:[^\s/]+\/\S+)$/
 
 const Model = z
   .string()
@@ -25,6 +25,8 @@ const Model = z
 
 const Count = z.int().min(1).max(1_000_000)
 const Usd = z.number().min(0).max(1_000_000)
+/** A limit of nothing would be a task that cannot run. */
+const CostUsd = z.number().min(0.000001).max(1_000_000)
 const TimeoutMs = z.int().min(SECOND).max(DAY)
 const RetryWaitMs = z.int().min(0).max(DAY)
 const QueueTimeoutMs = z
@@ -57,7 +59,9 @@ const target = {
   permissions: Permissions.optional().meta({
     description: 'After `tasks.permissions`: the last rule that fits decides.',
   }),
-  maxCostUsd: Usd.optional().meta({ description: 'Most that one such task may cost. Not enforced yet.' }),
+  maxCostUsd: CostUsd.optional().meta({
+    description: 'Most that one such task may cost, where it names nothing itself: `budget_exceeded`.',
+  }),
 }
 
 const hasOneTarget = ({ tier, model }: { tier?: unknown; model?: unknown }): boolean =>
@@ -150,7 +154,10 @@ const Budget = z
   .strictObject({
     scope: z
       .string()
-      .regex(BUDGET_SCOPE, 'must be global, type:NAME, tier:NAME, provider:NAME, model:NAME or key:NAME')
+      .regex(
+        BUDGET_SCOPE,
+        'must be global, type:NAME, tier:NAME, provider:NAME, model:PROVIDER/MODEL or key:NAME',
+      )
       .meta({ description: 'What counts against it.' }),
     per: z
       .enum(['hour', 'day', 'month', 'once'])
@@ -160,13 +167,17 @@ const Budget = z
       .string()
       .refine(isTimeZone, 'must be a time zone such as "Europe/Berlin"')
       .default('UTC')
-      .meta({ description: 'Where days and months begin.' }),
+      .meta({ description: 'By whose clock hours, days and months begin.' }),
     onExceed: z
       .enum(['reject', 'queue', 'downgrade'])
       .default('reject')
       .meta({ description: 'Refuse the task, let it wait for the next window, or take a cheaper tier.' }),
     downgradeAtPercent: z.int().min(1).max(100).optional().meta({
       description: 'From this part of the limit on a cheaper tier is taken. Only with onExceed: downgrade.',
+    }),
+    onUnknownPrice: z.enum(['reject', 'allow']).default('reject').meta({
+      description:
+        'A task whose model has no known price: refuse it with `unknown_price`, or run it without counting it.',
     }),
   })
   .refine(
@@ -371,7 +382,7 @@ export const FileSchema = z
     budgets: z
       .array(Budget)
       .default([])
-      .meta({ description: 'What may be spent, each of its own scope. Not enforced yet.' }),
+      .meta({ description: 'What may be spent, each of its own scope; all that fit a task hold together.' }),
     ...withDefaults,
   })
   .meta({ title: 'tierline.yaml', description: 'The routing table of tierline, with its limits.' })

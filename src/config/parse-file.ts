@@ -1,9 +1,10 @@
 import { basename } from 'node:path'
 import type { z } from 'zod'
+import { checkBudgets, doubtfulBudgets } from './check-budgets.ts'
 import { type Config, configOf } from './config.ts'
 import { type ConfigProblem, formatProblem } from './config-problem.ts'
-import { crossCheck, notEnforcedYet } from './cross-checks.ts'
-import { FileSchema } from './file-schema.ts'
+import { crossCheck } from './cross-checks.ts'
+import { type FileContent, FileSchema } from './file-schema.ts'
 import { ruleWarnings } from './rule-warnings.ts'
 import { salvage } from './salvage.ts'
 import { schemaProblems } from './schema-problems.ts'
@@ -29,18 +30,29 @@ export function parseFile(text: string, { keys, ...origin }: FileOrigin): Parsed
   const data = withoutEmptySections(source.data)
   const parsed = FileSchema.safeParse(data)
   const problems = parsed.success
-    ? crossCheck(parsed.data, source)
+    ? checkAll(parsed.data, source)
     : [
         ...schemaProblems(parsed.error.issues, FileSchema, source),
         ...crossCheckRest(data, parsed.error.issues, source),
       ]
   if (!parsed.success || problems.length > 0)
     return { status: 'invalid', problems: problems.sort((a, b) => a.line - b.line || a.column - b.column) }
+  const file = parsed.data
+  const name = basename(origin.path)
   const warnings = [
-    ...notEnforcedYet(parsed.data),
-    ...ruleWarnings(parsed.data, source, keys).map((found) => formatProblem(basename(origin.path), found)),
+    ...[...ruleWarnings(file, source, keys), ...doubtfulBudgets(file, source)].map((found) =>
+      formatProblem(name, found),
+    ),
   ]
-  return { status: 'valid', config: configOf(parsed.data, { ...origin, warnings }) }
+  const budgetPlaces = file.budgets.map((_, index) => {
+    const { line, column } = source.problemAt(['budgets', index], 'value', { field: '', message: '' })
+    return `${name}:${line}:${column}: budgets.${index}`
+  })
+  return { status: 'valid', config: configOf(file, { ...origin, warnings, budgetPlaces }) }
+}
+
+function checkAll(file: FileContent, source: YamlSource): ConfigProblem[] {
+  return [...crossCheck(file, source), ...checkBudgets(file, source)]
 }
 
 /** All mistakes at once, as far as they can be told from a file whose form is wrong. */
@@ -51,7 +63,7 @@ function crossCheckRest(
 ): ConfigProblem[] {
   const salvaged = salvage(data, issues)
   if (salvaged === undefined) return []
-  return crossCheck(salvaged.file, source).filter(({ field }) => !salvaged.isStandIn(field))
+  return checkAll(salvaged.file, source).filter(({ field }) => !salvaged.isStandIn(field))
 }
 
 /** `budgets:` with all its lines commented out is `null` in YAML, and meant as absent. */

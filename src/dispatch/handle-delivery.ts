@@ -8,7 +8,9 @@ import type { TaskRecord } from '../records/task-record.ts'
 import type { RunSignals } from '../runner/interruption.ts'
 import type { Disposition } from '../runner/task-run.ts'
 import type { TaskFailure } from '../tasks/task.ts'
+import { type MoveTaskDeps, moveTask } from './move-task.ts'
 import { parkTask } from './park-task.ts'
+import { refuseTask } from './refuse-task.ts'
 import type { RunningTasks } from './running-tasks.ts'
 
 /** Deliveries that were neither finished nor returned, before a task counts as one that breaks its worker. */
@@ -20,7 +22,7 @@ const POISON: TaskFailure = {
   retryable: false,
 }
 
-export interface HandleDeliveryDeps {
+export interface HandleDeliveryDeps extends MoveTaskDeps {
   records: RecordStore
   running: RunningTasks
   gates: Gatekeeper
@@ -69,7 +71,13 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
       // One that is to be cancelled has nothing to wait for.
       const refusal =
         toPass.length === 0 || record.cancelAt !== null ? undefined : await gates.pass(toPass, record)
-      if (refusal !== undefined) return await parkTask(record, refusal, records, now())
+      if (refusal?.status === 'shut') return await parkTask(record, refusal, records, now())
+      if (refusal?.status === 'moved') return await moveTask(record, refusal, deps)
+      if (refusal?.status === 'refused') {
+        const outcome = await refuseTask(record, refusal.error, records, now())
+        if (outcome.status === 'failed') await gates.leave(toPass, id, true)
+        return outcome
+      }
       const disposition = await run(record, { cancel, stop, onAnswer })
       if (disposition.status === 'stale') await onStale(record)
       if (toPass.length > 0) await letGo(toPass, id, disposition)

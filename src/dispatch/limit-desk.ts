@@ -126,7 +126,7 @@ export function createLimitDesk(deps: LimitDeskDeps) {
     }
     const { detail, until, wakeInMs } = shut
     const isOpenNow = () => limiter.isGranted(record.id)
-    return { waitingFor: { reason: 'limit', detail, until }, wakeInMs, isOpenNow }
+    return { status: 'shut', waitingFor: { reason: 'limit', detail, until }, wakeInMs, isOpenNow }
   }
 
   /** A turn is over, and this is what it has cost; counted with the next that is asked of the limits. */

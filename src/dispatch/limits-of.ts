@@ -1,6 +1,6 @@
 import type { TaskRecord } from '../records/task-record.ts'
 import type { RoutingTable } from '../routing/table.ts'
-import { tableLimits } from '../routing/table-limits.ts'
+import { maxCostOf, tableLimits } from '../routing/table-limits.ts'
 import type { TaskLimits } from '../runner/task-run.ts'
 import { recordFacts } from './record-facts.ts'
 
@@ -24,5 +24,6 @@ export function limitsOf(record: TaskRecord, config: LimitsConfig): TaskLimits {
     maxSteps: said.maxSteps ?? general.maxSteps,
     silenceMs: said.silenceMs ?? general.silenceMs,
     retryWaitMs: said.retryWaitMs ?? general.retryWaitMs,
+    maxCostMicroUsd: maxCostOf(input, said),
   }
 }

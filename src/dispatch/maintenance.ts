@@ -37,6 +37,8 @@ export interface MaintenanceOptions {
   abortRevived(): Promise<void>
   /** Removes sessions that no task uses. */
   sweepStrays(): Promise<void>
+  /** Wakes who waits for money that is there. */
+  wakeForBudgets(): Promise<void>
   /** Removes worktrees of tasks that are over. */
   sweepWorktrees(): Promise<void>
   onSwept(taskID: string): void
@@ -69,6 +71,7 @@ export function startMaintenance(options: MaintenanceOptions): {
     if (closed || !(await elected())) return
     await redis.zremrangebyscore(keys.workers, '-inf', now() - WORKER_GONE_MS)
     await options.abortRevived()
+    await options.wakeForBudgets()
     await options.sweepWorktrees()
     await letGo()
     await redeliver()

@@ -33,6 +33,7 @@ export interface RunnerDepsOptions {
   retry: RetryPolicy
   cooldowns: Cooldowns
   turns: RunnerDeps['turns']
+  budgetOf: RunnerDeps['budgetOf']
   /** Lets these tasks be delivered now. */
   wake(taskIDs: readonly string[]): Promise<void>
   now(): number
@@ -98,6 +99,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
   }
 
   return {
+    budgetOf: options.budgetOf,
     rulesOf: (record) => policyOf(record, config),
     asksOf: (record) => asksOf(record, config, options.asks, now),
     write: records.write,

@@ -5,7 +5,8 @@
  * (docs/architecture.md "Waiting"). A task that needs no gate asks none and pays nothing.
  */
 import type { TaskRecord } from '../records/task-record.ts'
-import type { WaitingFor } from '../tasks/task.ts'
+import type { Route } from '../tasks/route.ts'
+import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
 
 export interface Gate {
   readonly reason: WaitingFor['reason']
@@ -20,7 +21,7 @@ export interface Gate {
    * Asks to be let through, and remembers who is not, in the order of submit, in one atomic step. Once
    * through, asking again says so again: a take-over asks too.
    */
-  enter(task: TaskRecord): Promise<Entry>
+  enter(task: TaskRecord): Promise<Entry | Refused | Moved>
 
   /** Lets go, or waits no longer; safe when it did neither. Gives the ids of tasks that may try now. */
   leave(taskID: string): Promise<readonly string[]>
@@ -42,4 +43,18 @@ export interface Shut {
   until: number | null
   /** Wakes the task should all other wakes be lost. */
   wakeInMs: number
+}
+
+/** It is never let through: the task ends with this error. */
+export interface Refused {
+  status: 'refused'
+  error: TaskFailure
+}
+
+/** It is to try on another route. */
+export interface Moved {
+  status: 'moved'
+  route: Route
+  /** For people: why. */
+  reason: string
 }

@@ -1,7 +1,7 @@
 /** Who asks the gates of a task, lets it go from them, and wakes those who may try then. */
 import type { TaskRecord } from '../records/task-record.ts'
 import type { WaitingFor } from '../tasks/task.ts'
-import type { Gate } from './gate.ts'
+import type { Gate, Moved, Refused } from './gate.ts'
 
 export interface GatekeeperDeps {
   /** In the order they are asked: the same for all, so that no two tasks hold what the other waits for. */
@@ -10,7 +10,9 @@ export interface GatekeeperDeps {
   wake(taskIDs: readonly string[]): Promise<void>
 }
 
+/** It has to wait. */
 export interface Refusal {
+  status: 'shut'
   waitingFor: WaitingFor
   wakeInMs: number
   /** True when the gate opened since: asked once the delivery is put off. */
@@ -21,7 +23,10 @@ export type Gatekeeper = ReturnType<typeof createGatekeeper>
 
 export function createGatekeeper({ gatesOf, wake }: GatekeeperDeps) {
   /** `undefined`: it may run. One that is refused somewhere holds nothing meanwhile that others could use. */
-  async function pass(gates: readonly Gate[], task: TaskRecord): Promise<Refusal | undefined> {
+  async function pass(
+    gates: readonly Gate[],
+    task: TaskRecord,
+  ): Promise<Refusal | Refused | Moved | undefined> {
     for (const [index, gate] of gates.entries()) {
       const entry = await gate.enter(task)
       if (entry.status === 'open') continue
@@ -29,8 +34,10 @@ export function createGatekeeper({ gatesOf, wake }: GatekeeperDeps) {
         gates.slice(0, index).filter(({ heldFor }) => heldFor === 'run'),
         task.id,
       )
+      if (entry.status !== 'shut') return entry
       const { detail, until, wakeInMs } = entry
       return {
+        status: 'shut',
         waitingFor: { reason: gate.reason, detail, until },
         wakeInMs,
         isOpenNow: () => gate.isOpenTo(task.id),

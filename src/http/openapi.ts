@@ -13,7 +13,7 @@ type JsonSchema = z.core.JSONSchema.BaseSchema
 const TAGS = [
   { name: 'Tasks', description: 'Submit tasks, watch them, get their results.' },
   { name: 'Routing', description: 'Tiers and models, and why a task gets which.' },
-  { name: 'Money', description: 'What was spent.' },
+  { name: 'Money', description: 'What may be spent, and what was.' },
   { name: 'Health', description: 'Is it there, and can it work?' },
 ]
 

@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream'
 import type { Ask } from '../tasks/ask.ts'
+import type { BudgetView } from '../tasks/budget-view.ts'
 import type { Costs } from '../tasks/costs.ts'
 import type { StreamItem } from '../tasks/event.ts'
 import type { BatchItem, ChildrenQuery, ListQuery, TaskPage } from '../tasks/list-query.ts'
@@ -106,6 +107,8 @@ export interface RoutingPort {
 }
 
 export interface MoneyPort {
+  /** The budgets in force, in the order of the file. */
+  budgets(): Promise<BudgetView[]>
   /** @throws {TierlineError} `invalid_input`, `unknown_field`. */
   costs(query: unknown): Promise<Costs>
 }

@@ -15,6 +15,7 @@ import type { HttpPorts } from './ports.ts'
 import { answerAllErrors } from './problem.ts'
 import { requestID } from './request-id.ts'
 import { registerAskRoutes } from './routes/asks.ts'
+import { registerBudgetRoute } from './routes/budgets.ts'
 import { registerCompareRoute } from './routes/compare.ts'
 import { registerCostsRoute } from './routes/costs.ts'
 import { registerHealthRoutes } from './routes/health.ts'
@@ -93,6 +94,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     registerRoutingRoutes(scope, ports.routing)
     registerTierRoutes(scope, ports.routing)
     registerCostsRoute(scope, ports.money)
+    registerBudgetRoute(scope, ports.money)
     registerHealthRoutes(scope, { health: ports.health, version })
   })
   app.register(async (scope: HttpApp) => {

@@ -36,6 +36,8 @@ export interface AdmitDeps {
   /** @throws {TierlineError} `not_a_git_repository`. */
   checkRepository(directory: string): Promise<void>
   readRecord(id: string): Promise<TaskRecord | undefined>
+  /** What somebody pays for. @throws {TierlineError} `budget_exceeded`, `unknown_price`. */
+  withinBudget(admitted: Admitted): Admitted | Promise<Admitted>
 }
 
 export type Admit = ReturnType<typeof createAdmit>
@@ -52,6 +54,7 @@ export function createAdmit(deps: AdmitDeps) {
     checkFile,
     checkRepository,
     readRecord,
+    withinBudget,
   } = deps
 
   /** @throws {TierlineError} that names the field, what was given, and what would be right. */
@@ -65,12 +68,21 @@ export function createAdmit(deps: AdmitDeps) {
 
   /**
    * As `admit`, for an input that is parsed. What an agent submits without a key counts as its task's.
-   * `sends: false`: the task sends nothing itself, so its prompt is too long for no model.
+   * `sends: false`: the task sends nothing itself, so its prompt is too long for no model, and nobody pays for it.
    */
   async function admitParsed(
     input: ParsedTaskInput,
     caller: string | null,
     { sends = true } = {},
+  ): Promise<Admitted> {
+    const admitted = await placeBelow(input, caller, sends)
+    return sends ? withinBudget(admitted) : admitted
+  }
+
+  async function placeBelow(
+    input: ParsedTaskInput,
+    caller: string | null,
+    sends: boolean,
   ): Promise<Admitted> {
     if (input.parentTaskID === undefined) return place(input, caller, sends)
     const parent = await readRecord(input.parentTaskID)
@@ -85,10 +97,12 @@ export function createAdmit(deps: AdmitDeps) {
     key,
     compare,
   }: Pick<TaskRecord, 'input' | 'key' | 'compare'>): Promise<Admitted> {
-    const placed = await place(input, key, compare === null)
-    if (input.parentTaskID === undefined) return placed
+    const sends = compare === null
+    const placed = await place(input, key, sends)
+    if (input.parentTaskID === undefined) return sends ? withinBudget(placed) : placed
     const isOver = parentRefusal(await readRecord(input.parentTaskID)) !== undefined
-    return isOver ? placed : below(placed)
+    const found = isOver ? placed : await below(placed)
+    return sends ? withinBudget(found) : found
   }
 
   /** Below a task that may wait for it: it must not wait for what is held there. */
@@ -201,7 +215,15 @@ export function createAdmit(deps: AdmitDeps) {
     return routeOf(agent === undefined ? {} : { agent }, asked, { ...NO_FACTS, directory: directory ?? null })
   }
 
-  return { admit, parse, admitParsed, admitToSession, routeFor, readmit }
+  return {
+    admit,
+    parse,
+    admitParsed,
+    admitToSession: async (...args: Parameters<typeof admitToSession>) =>
+      withinBudget(await admitToSession(...args)),
+    routeFor,
+    readmit,
+  }
 }
 
 function sessionOfParent(sessionID: string, taskID: string): TierlineError {

@@ -204,6 +204,7 @@ export function newRecord(
     done: [],
     spent: [],
     turnSpent: [],
+    costBeforeRetry: 0,
     error: null,
     waitingFor: null,
     asks: [],

@@ -1,5 +1,6 @@
 /** What a producer may do with a task that exists. Each keeps record and delivery in step, the record first. */
 import { TierlineError } from '../errors.ts'
+import { addSpent, totalOf } from '../ledger/spent.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { taskNotFound } from '../records/task-not-found.ts'
@@ -91,6 +92,8 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
       ...directory,
       ...below,
       ...again,
+      // What it may cost it may cost once more.
+      ...(before.spent.length > 0 && { costBeforeRetry: costOf(before) }),
       // As after a delay: its time in the queue begins anew.
       delayUntil: now(),
     }
@@ -99,6 +102,8 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     if (status === 'unfinished') throw notFinished('retry', id, 'running')
     // The finished job still has the id; BullMQ would ignore a second one.
     await queues.clear(before.queue, id)
+    // A delivery that it left there for a cheaper tier, too.
+    if (queue !== before.queue) await queues.withdraw(queue, id)
     const turn = await takeTurn({ ...admitted, queue })
     await queues.deliver({ ...deliveryOf(id, admitted, turn), queue, delayMs: 0 })
     return get(id)
@@ -127,6 +132,12 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
   }
 
   return { get, record, children, cancel, retry, remove, promote }
+}
+
+/** Estimates included. */
+function costOf({ spent, turnSpent }: TaskRecord): number {
+  const { costMicroUsd, costEstimatedMicroUsd } = totalOf(addSpent(spent, turnSpent))
+  return costMicroUsd + costEstimatedMicroUsd
 }
 
 function notFinished(action: string, id: string, state: string): TierlineError {

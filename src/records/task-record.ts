@@ -1,5 +1,6 @@
 /** The record of one task as it lies in Redis: a hash of strings. The truth; everything else is derived. */
 
+import type { BudgetFigures } from '../errors.ts'
 import { addSpent, parseSpent, type Spent, totalOf } from '../ledger/spent.ts'
 import type { CompareSpec } from '../tasks/compare-input.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
@@ -28,8 +29,10 @@ export interface Checkpoint {
 /** A limit of ours that ends a turn: a worker that takes over goes on with the same decision. */
 export interface TurnCut {
   /** `provider_error`: OpenCode would wait too long, or has asked too often, before its provider answers. */
-  code: 'too_many_steps' | 'stream_silent' | 'provider_error'
+  code: 'too_many_steps' | 'stream_silent' | 'provider_error' | 'budget_exceeded'
   message: string
+  /** The budget that had no more; absent: the task's own limit. */
+  budget?: BudgetFigures
   /** How long OpenCode wanted to wait. */
   retryAfterMs?: number
 }
@@ -107,6 +110,8 @@ export interface TaskRecord {
   spent: Spent
   /** By the turn under way, as far as it is known. */
   turnSpent: Spent
+  /** What was spent before the producer asked for the task again, micro-USD, estimates included. */
+  costBeforeRetry: number
   error: TaskFailure | null
   /** What it has asked of people, oldest first. */
   asks: readonly KeptAsk[]
@@ -158,6 +163,7 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     done: hash.done ? (JSON.parse(hash.done) as MessageResult[]) : [],
     spent: parseSpent(hash.spent),
     turnSpent: parseSpent(hash.turnSpent),
+    costBeforeRetry: Number(hash.costBeforeRetry ?? 0),
     error: hash.error ? (JSON.parse(hash.error) as TaskFailure) : null,
     asks: parseAsks(hash),
     waitingFor: hash.waitingFor ? (JSON.parse(hash.waitingFor) as WaitingFor) : null,

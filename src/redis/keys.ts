@@ -56,6 +56,12 @@ export interface Keys {
   readonly gateOrder: string
   /** Set: names of the strict gates where anybody holds or waits. */
   readonly gateLines: string
+  /** Hash: of each budget the start of its window, what was spent in it, and what is held. */
+  readonly budgets: string
+  /** Hash: what each task holds of its budgets. Only of tasks under any. */
+  readonly holds: string
+  /** Sorted set of the ids in `holds`, score epoch ms until when it counts, by the clock of Redis. */
+  readonly holdLeases: string
   /** Sorted set of worker processes, score epoch ms of their last sign of life. */
   readonly workers: string
 }
@@ -96,6 +102,9 @@ export function createKeys(namespace: string | undefined): Keys {
     limits: `${root}:limit:`,
     gateOrder: `${root}:gate-order`,
     gateLines: `${root}:gate-lines`,
+    budgets: `${root}:budgets`,
+    holds: `${root}:holds`,
+    holdLeases: `${root}:hold-leases`,
     workers: `${root}:workers`,
   }
 }

@@ -30,6 +30,8 @@ const SCRIPTS = {
   'enter-limits': 3,
   'leave-limits': 3,
   'change-limits': 3,
+  'hold-budget': 0,
+  'renew-holds': 2,
 } as const
 
 /** Scripts that begin with what another file has. */

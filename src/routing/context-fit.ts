@@ -3,7 +3,7 @@ import type { ModelID } from '../tasks/model-id.ts'
 import { modelsOf } from './catalog-index.ts'
 
 /** OpenCode asks for no longer answer, whatever the model could give. */
-const MOST_OUTPUT_TOKENS = 32_000
+export const MOST_OUTPUT_TOKENS = 32_000
 
 /**
  * Tokens of one message that a model can take: its context without the room for the answer, as OpenCode

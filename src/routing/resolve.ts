@@ -41,7 +41,7 @@ interface World {
 }
 
 /** The name of the step that looks at one model of a tier. A route without it is pinned to its model. */
-const CANDIDATE = 'candidate'
+export const CANDIDATE = 'candidate'
 /** The name of the step that tells of `rules`: of the one that matches, or of all that do not. */
 export const RULE = 'rule'
 

@@ -19,6 +19,14 @@ export function tableLimits(type: string | undefined, facts: TaskFacts, table: R
   }
 }
 
+/** The most a task may cost, micro-USD: its own limit, else that of its rule or route. `undefined`: there is none. */
+export function maxCostOf(
+  { maxCostUsd }: { readonly maxCostUsd?: number | undefined },
+  { maxCostMicroUsd }: Pick<RouteLimits, 'maxCostMicroUsd'>,
+): number | undefined {
+  return maxCostUsd === undefined ? (maxCostMicroUsd ?? undefined) : Math.round(maxCostUsd * 1_000_000)
+}
+
 /** `rule`: the first that matches. `undefined`: there is none. */
 export function ruleAndRoute(
   type: string | undefined,

@@ -57,6 +57,23 @@ export interface Caps {
   readonly tokensPerMinute: number | null
 }
 
+/** What may be spent on the tasks of one scope in one window of time. */
+export interface Budget {
+  /** `global`, `type:lint`, `tier:fast`, `provider:acme`, `model:acme/nano`, `key:ci`. */
+  readonly scope: string
+  readonly per: 'hour' | 'day' | 'month' | 'once'
+  readonly limitMicroUsd: number
+  /** Where hours, days and months begin. */
+  readonly timeZone: string
+  readonly onExceed: 'reject' | 'queue' | 'downgrade'
+  /** Of the limit; `null`: when it is spent. */
+  readonly downgradeAtPercent: number | null
+  /** What becomes of a task whose model nobody knows a price of: it is refused, or runs and does not count. */
+  readonly onUnknownPrice: 'reject' | 'allow'
+  /** Where it stands in the file: `tierline.yaml:12:5: budgets.0`. */
+  readonly place: string
+}
+
 /** What a table is made of. */
 export interface RoutingTableParts {
   /** Counts the versions that were in force; every task carries the one that decided. */
@@ -77,6 +94,8 @@ export interface RoutingTableParts {
    * there are none.
    */
   readonly caps?: ReadonlyMap<string, Caps>
+  /** Absent: none. No two have the same scope and window. */
+  readonly budgets?: readonly Budget[]
   /** Sentences worth showing: parsed and not enforced yet, or probably not meant. */
   readonly warnings: readonly string[]
 }
@@ -86,6 +105,7 @@ export interface RoutingTable extends RoutingTableParts {
   readonly rules: readonly RoutingRule[]
   /** Of each rule, all of one shape: what an engine reads fast. */
   readonly conditions: readonly Required<RuleConditions>[]
+  readonly budgets: readonly Budget[]
   readonly tierByName: ReadonlyMap<string, Tier>
   /** Model → the first tier, in file order, that lists it. */
   readonly firstTierOf: ReadonlyMap<ModelID, string>
@@ -106,5 +126,5 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
       promptTokens,
     }),
   )
-  return Object.freeze({ ...parts, rules, conditions, tierByName, firstTierOf })
+  return Object.freeze({ ...parts, rules, conditions, budgets: parts.budgets ?? [], tierByName, firstTierOf })
 }

@@ -89,11 +89,11 @@ export function nextModel(
 }
 
 function finalFailure(
-  { code, message, retryable, httpStatus }: RunError,
+  { code, message, retryable, httpStatus, budget }: RunError,
   isWaitOver: boolean,
   { model }: AfterFailureOptions,
 ): TaskFailure {
-  const where = { model, ...(httpStatus && { httpStatus }) }
+  const where = { model, ...(httpStatus && { httpStatus }), ...(budget && { budget }) }
   if (!isWaitOver) return { code, message, retryable, ...where }
   const late = 'the next try would come after the time that this task may wait or run'
   return {

@@ -1,7 +1,7 @@
 /** The ways a run comes to its end: the task is over, comes again later, or goes to another worker. */
 import { messageIDAt } from '../records/message-id.ts'
 import type { RecordFields } from '../records/record-fields.ts'
-import type { TaskRecord } from '../records/task-record.ts'
+import type { Checkpoint, TaskRecord } from '../records/task-record.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import { abortSession } from './abort-session.ts'
 import { failure, outcomeUncertain } from './failure.ts'
@@ -15,17 +15,20 @@ export function fail(run: TaskRun, error: TaskFailure): Promise<Disposition> {
 }
 
 export async function finish(
-  { record, deps, journal }: TaskRun,
+  { record, deps, journal, budget }: TaskRun,
   state: 'succeeded' | 'failed' | 'cancelled',
   error?: TaskFailure,
 ): Promise<Disposition> {
   // Before anything is final: what cannot be told now is told at the next attempt.
   const diff = state === 'succeeded' && record.worktree !== null && { diff: await diffOf(record, deps) }
   journal.add({ type: 'task-finished', state, ...(error && { error }) })
+  // First: a worker that dies in between leaves a task that is run again, and counts no more than it has cost.
+  const settled = budget?.settle()
   const written = await journal.commit(
     { ...progressFields(record), ...diff, ...(error && { error: JSON.stringify(error) }) },
     state,
   )
+  await settled
   if (written && record.input.isolation === 'worktree') await leaveWorktree(record, deps)
   return written ? { status: 'finished', state, ...(error && { error }) } : { status: 'stale' }
 }
@@ -36,20 +39,25 @@ export function tryLater(run: TaskRun): Promise<Disposition> {
 }
 
 export async function backOff(run: TaskRun, wantedMs: number): Promise<Disposition> {
-  const { record, deps, deadlineAt, interruption, journal } = run
+  const { record, deps, deadlineAt, interruption, journal, budget } = run
+  const settled = isInFlight(record.checkpoint) ? undefined : budget?.settle()
   const delayMs = Math.max(0, Math.min(wantedMs, deadlineAt - deps.now()))
   const written = await journal.commit(
     { ...progressFields(record), delayUntil: deps.now() + delayMs },
     'delayed',
   )
+  await settled
   if (!written) return { status: 'stale' }
   // The write itself may have brought the news: the next claim ends the task, so let it come now.
   return interruption.reason() === 'cancelled' ? { status: 'handed-over' } : { status: 'backoff', delayMs }
 }
 
 /** It waits for its next turn, and its delivery is put off. */
-export async function park({ record, interruption, journal }: TaskRun, wait: TurnWait): Promise<Disposition> {
+export async function park(run: TaskRun, wait: TurnWait): Promise<Disposition> {
+  const { record, interruption, journal, budget } = run
   const { waitingFor } = wait
+  // A budget that refused it has let go of it already.
+  if (waitingFor.reason !== 'budget') await budget?.settle()
   journal.add({ type: 'task-parked', waitingFor })
   const fields = {
     ...progressFields(record),
@@ -83,6 +91,11 @@ export async function endInterrupted(run: TaskRun): Promise<Disposition> {
   const seconds = Math.round(limits.timeoutMs / 1000)
   if (!isReached) return fail(run, outcomeUncertain(record.server!, seconds))
   return fail(run, failure('task_timeout', `Cannot finish the task: ${seconds} s since its start are over`))
+}
+
+/** A message was sent, and its turn is not over as far as anybody knows. */
+export function isInFlight(checkpoint: Checkpoint | null): boolean {
+  return checkpoint !== null && !checkpoint.retry?.isDue
 }
 
 /** Of a turn that was ended and whose end nobody listened to: another worker had it. */

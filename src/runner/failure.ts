@@ -25,6 +25,6 @@ export function queueTimeout(queueTimeoutMs: number): TaskFailure {
 /** An error of ours keeps its words. @throws any other: that is a mistake in the code, not an end of the task. */
 export function failureOf(error: unknown, model: ModelID): TaskFailure {
   if (!(error instanceof TierlineError)) throw error
-  const { code, message, retryable, httpStatus } = error
-  return { code, message, retryable, model, ...(httpStatus && { httpStatus }) }
+  const { code, message, retryable, httpStatus, budget } = error
+  return { code, message, retryable, model, ...(httpStatus && { httpStatus }), ...(budget && { budget }) }
 }

@@ -14,7 +14,7 @@ import { abortSession } from './abort-session.ts'
 import { nextModel } from './after-failure.ts'
 import { createAskDesk } from './ask-desk.ts'
 import { type Book, createBook } from './book.ts'
-import { endInterrupted, fail, finish, park, tryLater } from './end-run.ts'
+import { endInterrupted, fail, finish, isInFlight, park, tryLater } from './end-run.ts'
 import { failureOf, queueTimeout } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal, type Journal } from './journal.ts'
@@ -41,11 +41,23 @@ export async function runTask(
   const interruption = createInterruption(signals, deadlineAt, now)
   const book = createBook(record, ({ model, usage, costMicroUsd }) => deps.price(model, usage, costMicroUsd))
   const journal = openJournal(record, book, deps, interruption.raise)
+  const budget = deps.budgetOf(record, limits)
   const aborting = undefined
-  const run: TaskRun = { record, deps, limits, deadlineAt, interruption, journal, book, aborting }
+  const run: TaskRun = { record, deps, limits, deadlineAt, interruption, journal, book, budget, aborting }
+  let disposition: Disposition | undefined
+  try {
+    disposition = await tell(run, signals)
+    return disposition
+  } finally {
+    budget?.close(disposition?.status === 'finished')
+  }
+}
+
+async function tell(run: TaskRun, signals: RunSignals): Promise<Disposition> {
+  const { record, deadlineAt, interruption, journal } = run
   try {
     if (record.cancelAt !== null) interruption.raise('cancelled')
-    else if (deadlineAt <= now) interruption.raise('task_timeout')
+    else if (deadlineAt <= run.deps.now()) interruption.raise('task_timeout')
     return await runMessages(run, signals)
   } catch (error) {
     if (interruption.reason() === 'stale') return { status: 'stale' }
@@ -117,6 +129,9 @@ async function runMessage(
   const sent = log.some((event) => event.type === 'message-sent' && event.messageID === messageID)
   const wait = sent ? undefined : await deps.turns.begin(record, checkpoint.model)
   if (wait !== undefined) return park(run, wait)
+  const refusal = await run.budget?.mayStart(checkpoint.model, isInFlight(record.checkpoint))
+  if (refusal?.status === 'never') return fail(run, { ...refusal.error, model: checkpoint.model })
+  if (refusal?.status === 'later') return park(run, refusal.wait)
   record.checkpoint = checkpoint
   run.aborting = undefined
   if (!sent) journal.add({ type: 'message-sent', messageID, model: checkpoint.model, index })
@@ -143,6 +158,7 @@ async function runMessage(
   })
   const { outcome, failing } = await runTurn({
     ...{ backend, asks, journal, interruption, parts, onStep, onSpent: book.take },
+    mayGoOn: run.budget?.mayGoOn,
     turn: turnOf(record, checkpoint, messageID, deps.defaultAgent, asks.open),
     limits: {
       ...limits,

@@ -28,6 +28,8 @@ export interface RunTurnOptions {
   onStep: (() => void) | undefined
   /** Called with all that becomes known of the turn's money, as it does. */
   onSpent(spendings: readonly Spending[]): void
+  /** Asked then, while the turn goes on: gives a limit of money when one is reached. */
+  mayGoOn: ((spendings: readonly Spending[]) => Promise<TurnCut | undefined>) | undefined
   /**
    * Aborts the session, for a limit of the turn when one is given. `false`: another worker has the task, so
    * nothing was aborted.
@@ -102,8 +104,10 @@ export async function runTurn(
           return cutOutcome(event.outcome)
         }
         if (event.type === 'asked' || event.type === 'ask-gone') asks.take(event)
-        else if (event.type === 'spent') options.onSpent(event.spendings)
-        else if (event.type === 'step') {
+        else if (event.type === 'spent') {
+          options.onSpent(event.spendings)
+          if (event.goesOn) watchMoney(event.spendings)
+        } else if (event.type === 'step') {
           steps = event.steps
           options.onStep?.()
         } else relay(event)
@@ -115,6 +119,14 @@ export async function runTurn(
     if (cut === undefined || interruption.signal.aborted) return undefined
     // It may still run, so nothing else may be sent: the next attempt begins with the abort.
     throw isTierlineError(unabortable) ? unabortable : stuck()
+  }
+
+  /** What cannot be asked now is asked after the next step. */
+  function watchMoney(spendings: readonly Spending[]): void {
+    options.mayGoOn?.(spendings).then(
+      (reason) => reason && guard.end(reason),
+      () => {},
+    )
   }
 
   function cutOutcome(outcome: TurnOutcome): RunOutcome {

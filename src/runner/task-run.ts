@@ -12,6 +12,7 @@ import type { InterruptionSource } from './interruption.ts'
 import type { Journal } from './journal.ts'
 import type { OpenSessionDeps } from './open-session.ts'
 import type { RetryPolicy } from './retry-policy.ts'
+import type { TaskBudget } from './task-budget.ts'
 
 export interface TaskRun {
   /** Changes as the task goes on; what is final is what the journal has written. */
@@ -24,6 +25,8 @@ export interface TaskRun {
   readonly journal: Journal
   /** What it spends. */
   readonly book: Book
+  /** `undefined`: no limit of money is about it. */
+  readonly budget: TaskBudget | undefined
   /** The abort of the turn in flight, once it is decided. */
   aborting: Promise<boolean> | undefined
 }
@@ -36,6 +39,8 @@ export interface RunnerDeps extends OpenSessionDeps {
   readLog(id: string): Promise<TaskEvent[]>
   /** What one request costs, micro-USD; `reported` is what the server says it does. */
   price(model: ModelID, usage: Usage, reportedMicroUsd: number): number
+  /** Who watches the money of a task; `undefined`: nobody. */
+  budgetOf(record: TaskRecord, limits: TaskLimits): TaskBudget | undefined
   defaultAgent: string
   /** The models this task may use by the table in force now, most wanted first; one for a pinned model. */
   modelsOf(record: TaskRecord): readonly ModelID[]
@@ -81,6 +86,8 @@ export interface TaskLimits {
   silenceMs: number
   /** From the first failure of a provider to the next step that goes well. */
   retryWaitMs: number
+  /** All it may cost; absent: it has no limit of its own. */
+  maxCostMicroUsd?: number | undefined
 }
 
 /** What becomes of the delivery. `stale`: another worker has the task; touch nothing. */

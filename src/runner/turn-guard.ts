@@ -28,6 +28,8 @@ export interface Failing {
 
 export interface TurnGuard {
   saw(event: TurnEvent): void
+  /** Another limit is reached, one of money. Nothing happens when the turn is cut or over. */
+  end(reason: TurnCut): void
   readonly failing: Failing
   close(): void
 }
@@ -81,6 +83,7 @@ export function createTurnGuard(
   }
 
   return {
+    end,
     saw(event) {
       heardAt = Math.max(heardAt, Date.now())
       switch (event.type) {

@@ -101,6 +101,10 @@ export const TaskInput = z
       .max(DAY_MS)
       .optional()
       .meta({ description: 'Wall clock, from the first start of the task.' }),
+    maxCostUsd: z.number().min(0.000001).max(1_000_000).optional().meta({
+      description:
+        'Most it may cost, failed tries counted. Stopped within one step of the model: `budget_exceeded`.',
+    }),
     permissions: Permissions.optional().meta({
       description: 'What the agent may do: `allow`, `deny` or `ask`, by permission and pattern.',
     }),

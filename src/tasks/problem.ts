@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ERRORS, TierlineError } from '../errors.ts'
+import { BudgetFigures } from './budget-view.ts'
 
 /** RFC 9457 problem+json, with a stable `code` and the fields that are wrong. */
 export const Problem = z.object({
@@ -10,6 +11,7 @@ export const Problem = z.object({
   instance: z.string().optional(),
   code: z.string(),
   requestID: z.string().optional(),
+  budget: BudgetFigures.optional(),
   errors: z
     .array(
       z.object({
@@ -39,6 +41,7 @@ export function problemOf(error: unknown, where: { instance?: string; requestID?
     detail: known.message,
     ...where,
     code: known.code,
+    ...(known.budget && { budget: { ...known.budget } }),
     ...(known.errors.length > 0 && {
       errors: known.errors.map(({ allowed, ...rest }) => ({
         ...rest,

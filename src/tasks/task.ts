@@ -1,5 +1,6 @@
 /** A task as the world sees it: body of `GET /v1/tasks/:id`, and what `enqueue` and handles give. */
 import { z } from 'zod'
+import { BudgetFigures } from './budget-view.ts'
 import { Route } from './route.ts'
 import { TASK_STATES } from './state.ts'
 import { Usage } from './usage.ts'
@@ -28,6 +29,8 @@ export const TaskFailure = z.object({
   retryable: z.boolean(),
   model: z.string().optional(),
   httpStatus: z.int().optional(),
+  /** Of `budget_exceeded`, unless the task's own limit was reached. */
+  budget: BudgetFigures.optional(),
   /** Of `too_many_deliveries`: the evidence, oldest first. */
   lostWorkers: z.array(LostWorker).optional(),
 })

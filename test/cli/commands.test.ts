@@ -1,5 +1,6 @@
 /** The commands that ask once and print. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { renderBudgets } from '../../src/cli/commands/budgets.ts'
 import { type MemoryServer, startMemoryServer } from '../client/memory-server.ts'
 import { runCli } from './run-cli.ts'
 
@@ -65,6 +66,31 @@ describe('costs', () => {
     ['--until', '2026-13-45'],
   ])('refuses %s %s', async (...flags) => {
     expect(await cli('costs', ...flags)).toMatchObject({ code: 2, stdout: '' })
+  })
+})
+
+describe('budgets', () => {
+  test('shows what is spent, held and left, and when it begins anew', async () => {
+    const { code, stdout } = await cli('budgets')
+    const lines = stdout.trimEnd().split('\n')
+
+    expect(code).toBe(0)
+    expect(lines[0]).toMatch(/^SCOPE +PER +SPENT +HELD +LIMIT +% +RESETS IN +THEN$/)
+    expect(lines[1]).toMatch(/^global +day \(Europe\/Berlin\) +\$12\.50 +\$5\.00 +\$50\.00 +25 +.+ +reject$/)
+    expect(lines[2]).toMatch(/^type:lint +once +\$1\.00 +\$0 +\$1\.00 +100 +never +downgrade$/)
+  })
+
+  test('draws bars where somebody looks', async () => {
+    const drawn = renderBudgets(await server.ports.money.budgets(), 1_795_384_800_000, true)
+
+    expect(drawn).toContain('  25  █████▒▒░░░░░░░░░░░░░  1 h 00 m')
+    expect(drawn).toContain(` 100  ${'█'.repeat(20)}  never`)
+  })
+
+  test('prints them with --json', async () => {
+    expect(JSON.parse((await cli('budgets', '--json')).stdout)).toEqual({
+      data: await server.ports.money.budgets(),
+    })
   })
 })
 

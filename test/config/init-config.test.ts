@@ -104,12 +104,14 @@ describe('checkConfig()', () => {
     const path = join(directory, 'warned.yaml')
     await writeFile(
       path,
-      'tiers: { fast: { models: [a/b] } }\nbudgets: [{ scope: global, per: day, limitUsd: 2 }]\n',
+      'tiers: { fast: { models: [a/b] } }\nbudgets: [{ scope: global, per: day, limitUsd: 0 }]\n',
     )
 
     expect(await checkConfig(path)).toMatchObject({
       problems: [],
-      warnings: ['budgets: not enforced yet'],
+      warnings: [
+        expect.stringMatching(/^warned\.yaml:2:48: budgets\.0\.limitUsd: is 0: all these tasks are refused/),
+      ],
       config: { table: { default: 'fast' } },
     })
   })

@@ -73,7 +73,6 @@ default: fast
       workerConcurrency: 10,
       directories: { allow: null },
       http: { allowedHosts: [], corsOrigins: [] },
-      budgets: [],
     })
   })
 
@@ -169,7 +168,7 @@ budgets:
       requestsPerMinute: 300,
       tokensPerMinute: 400_000,
     })
-    expect(config.budgets).toEqual([
+    expect(config.table.budgets).toEqual([
       {
         scope: 'global',
         per: 'day',
@@ -177,6 +176,8 @@ budgets:
         timeZone: 'Europe/Berlin',
         onExceed: 'reject',
         downgradeAtPercent: null,
+        onUnknownPrice: 'reject',
+        place: 'tierline.yaml:8:5: budgets.0',
       },
       {
         scope: 'type:lint',
@@ -185,11 +186,27 @@ budgets:
         timeZone: 'UTC',
         onExceed: 'downgrade',
         downgradeAtPercent: 80,
+        onUnknownPrice: 'reject',
+        place: 'tierline.yaml:9:5: budgets.1',
       },
     ])
-    expect(config.table.warnings).toEqual([
-      'budgets: not enforced yet',
-      'routes.lint.maxCostUsd: not enforced yet',
+    expect(config.table.warnings).toEqual([])
+  })
+
+  test('warns at its line of a budget that is probably not meant so', () => {
+    const { table } = configOf(`${TIERS}budgets:
+  - { scope: global, per: day, limitUsd: 5 }
+  - { scope: global, per: hour, limitUsd: 5 }
+  - { scope: "provider:acme", per: day, limitUsd: 0.001 }
+  - { scope: "provider:acme", per: hour, limitUsd: 0 }
+  - { scope: "key:ci", per: day, limitUsd: 5, onExceed: downgrade }
+`)
+
+    expect(table.warnings).toEqual([
+      'tierline.yaml:6:43: budgets.1.limitUsd: is never reached: the budget per day allows $5',
+      'tierline.yaml:7:51: budgets.2.limitUsd: may be less than one step of a model costs: one task at a time, which may cost more',
+      'tierline.yaml:8:52: budgets.3.limitUsd: is 0: all these tasks are refused, but those of models that are free',
+      'tierline.yaml:9:57: budgets.4.onExceed: refuses when all is spent, since a cheaper tier counts too: name a downgradeAtPercent below 100',
     ])
   })
 
@@ -364,6 +381,26 @@ describe('parseFile(), a bad file', () => {
       'two budgets of one scope',
       `${budget('global, per: day, limitUsd: 5')}  - { scope: global, per: day, limitUsd: 6 }`,
       '6:14: budgets.1.scope: has a budget per day already',
+    ],
+    [
+      'a wait for a window that never comes',
+      budget('global, per: once, limitUsd: 5, onExceed: queue'),
+      '5:56: budgets.0.onExceed: would wait for ever: a budget for once has no next window',
+    ],
+    [
+      'a cheaper tier where there is one tier',
+      `tiers: { fast: { models: [a/b] } }\nbudgets:\n  - { scope: global, per: day, limitUsd: 5, onExceed: downgrade }\n`,
+      '3:55: budgets.0.onExceed: needs a cheaper tier, and there is only one',
+    ],
+    [
+      'a model without its provider',
+      budget('"model:nano", per: day, limitUsd: 5'),
+      '5:14: budgets.0.scope: must be global, type:NAME, ',
+    ],
+    [
+      'a task that may cost nothing',
+      `${TIERS}routes: { lint: { tier: fast, maxCostUsd: 0 } }`,
+      '4:43: routes.lint.maxCostUsd: must be at least 0.000001, and is 0',
     ],
     [
       'a relative directory',

@@ -41,6 +41,7 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
           now: Date.now,
           abortRevived: async () => {},
           sweepWorktrees: async () => {},
+          wakeForBudgets: async () => {},
           sweepStrays: async () => {},
           onSwept: (id) => swept.push(id),
           onError: (error) => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { z } from 'zod'
 import { ERRORS } from '../../src/errors.ts'
 import { AskList } from '../../src/tasks/ask.ts'
+import { BudgetList } from '../../src/tasks/budget-view.ts'
 import { Costs, CostsQuery } from '../../src/tasks/costs.ts'
 import { EVENT_FIELDS, TaskEventSchema } from '../../src/tasks/event.ts'
 import { MessageInput, TaskInput } from '../../src/tasks/input.ts'
@@ -30,6 +31,7 @@ const EXAMPLES: Record<string, z.ZodType> = {
   TaskOutcome,
   ComparisonRow,
   ModelList,
+  BudgetList,
   RoutesView,
   Explanation,
   TierView,

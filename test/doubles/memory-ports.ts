@@ -12,6 +12,7 @@ import type {
   TaskPort,
 } from '../../src/http/ports.ts'
 import { type Ask, AskAnswer } from '../../src/tasks/ask.ts'
+import type { BudgetView } from '../../src/tasks/budget-view.ts'
 import { CompareInput, splitCompareInput } from '../../src/tasks/compare-input.ts'
 import { CostsQuery } from '../../src/tasks/costs.ts'
 import type { StreamItem, TaskEvent } from '../../src/tasks/event.ts'
@@ -45,6 +46,19 @@ export interface MemoryPorts extends HttpPorts {
   /** Names of what was called to change something, with ids: `cancel tsk_…`. */
   readonly calls: string[]
 }
+
+const MEMORY_BUDGETS: BudgetView[] = [
+  {
+    ...{ scope: 'global', per: 'day', timeZone: 'Europe/Berlin', onExceed: 'reject' },
+    ...{ limitMicroUsd: 50_000_000, spentMicroUsd: 12_500_000, reservedMicroUsd: 5_000_000 },
+    ...{ windowStartAt: 1_795_302_000_000, resetAt: 1_795_388_400_000 },
+  },
+  {
+    ...{ scope: 'type:lint', per: 'once', timeZone: 'UTC', onExceed: 'downgrade' },
+    ...{ limitMicroUsd: 1_000_000, spentMicroUsd: 1_000_020, reservedMicroUsd: 0 },
+    ...{ windowStartAt: null, resetAt: null },
+  },
+]
 
 interface Entry {
   task: Task
@@ -353,6 +367,10 @@ export function createMemoryPorts({ maxPromptBytes = 1024 * 1024 } = {}): Memory
       resumeTier: async (tier) => setPaused(tier, false),
     },
     money: {
+      async budgets() {
+        if (broken !== undefined) throw broken
+        return MEMORY_BUDGETS
+      },
       costs: async (query) => {
         const { groupBy } = parseWith(CostsQuery, query, 'Cannot tell the costs')
         const total = {

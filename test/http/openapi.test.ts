@@ -32,6 +32,7 @@ test('it has every route of the API and none of the pages', () => {
     'DELETE /v1/tasks/{id}',
     'GET /healthz',
     'GET /readyz',
+    'GET /v1/budgets',
     'GET /v1/costs',
     'GET /v1/models',
     'GET /v1/routes',

@@ -60,7 +60,7 @@ describe('a bad body', () => {
       {},
       { status: 422, code: 'unknown_field', errors: [{ field: 'promt' }] },
     ],
-    ['a field to come', { prompt: 'a', maxCostUsd: 1 }, {}, { status: 422, code: 'unknown_field' }],
+    ['a field to come', { prompt: 'a', escalateTo: 'powerful' }, {}, { status: 422, code: 'unknown_field' }],
     [
       'a poisoned key',
       '{"prompt":"a","__proto__":{"x":1}}',

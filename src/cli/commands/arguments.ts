@@ -26,6 +26,14 @@ export function numberArgument(text: string): number {
   return Number(text)
 }
 
+/** `0.50` and `$0.50` → 0.5. */
+export function usdArgument(text: string): number {
+  const usd = Number(text.replace(/^\$/, ''))
+  if (!/\d/.test(text) || !Number.isFinite(usd) || usd <= 0)
+    throw new InvalidArgumentError('It must be an amount of US dollars above 0: 0.50.')
+  return usd
+}
+
 /** `bash=ask`, `bash:git push *=deny`, more than once; in the order in which they are given. */
 export function collectPermissions(text: string, before: Permissions = {}): Permissions {
   const [, permission, pattern = '*', action] = /^([^:=]+)(?::(.+))?=(allow|deny|ask)$/.exec(text) ?? []

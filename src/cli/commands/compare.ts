@@ -10,7 +10,7 @@ import { interruptible } from '../interruptible.ts'
 import { errorLine } from '../watch/render-task.ts'
 import { sayThatItGoesOn } from '../watch/say-that-it-goes-on.ts'
 import { createTasksView } from '../watch/tasks-view.ts'
-import { collectMetadata, durationArgument, listArgument, numberArgument } from './arguments.ts'
+import { collectMetadata, durationArgument, listArgument, numberArgument, usdArgument } from './arguments.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
 import { type InputFlags, readTaskInput } from './task-input.ts'
 
@@ -48,6 +48,7 @@ export function addCompare(program: Command, cli: Cli): void {
     .option('--parent <id>', 'below this task, which waits for it')
     .option('--priority <number>', '0 runs first, 9 last', numberArgument)
     .option('--timeout <duration>', 'longest time of each from start to end: 90s, 10m', durationArgument)
+    .option('--max-cost <usd>', 'most each may cost, then it is stopped: 0.50', usdArgument)
     .option('--metadata <key=value>', 'something of your own (repeatable)', collectMetadata)
     .action(async (prompt: string | undefined, flags: CompareFlags) => compare(cli, prompt, flags))
   addServerFlags(command)

@@ -10,6 +10,7 @@ import {
   collectTexts,
   durationArgument,
   numberArgument,
+  usdArgument,
 } from './arguments.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
 import { type InputFlags, readTaskInput } from './task-input.ts'
@@ -44,6 +45,7 @@ export function addSubmit(program: Command, cli: Cli): void {
     .option('--delay <duration>', 'start no sooner: 30s, 5m', durationArgument)
     .option('--queue-timeout <duration>', 'longest time to wait for the start: 5m, 2h', durationArgument)
     .option('--timeout <duration>', 'longest time from start to end: 90s, 10m', durationArgument)
+    .option('--max-cost <usd>', 'most it may cost, then it is stopped: 0.50', usdArgument)
     .option('--metadata <key=value>', 'something of your own (repeatable)', collectMetadata)
     .option(
       '--permission <name=action>',

@@ -25,6 +25,8 @@ export interface InputFlags {
   /** Milliseconds. */
   queueTimeout?: number
   timeout?: number
+  /** USD. */
+  maxCost?: number
   metadata?: Record<string, string>
   idempotencyKey?: string
   permission?: TaskInput['permissions']
@@ -44,6 +46,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     delay,
     queueTimeout,
     timeout,
+    maxCost,
     type,
     tier,
     model,
@@ -80,6 +83,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     delayMs: delay,
     queueTimeoutMs: queueTimeout,
     timeoutMs: timeout,
+    maxCostUsd: maxCost,
     metadata,
     idempotencyKey,
     permissions: permission,

@@ -15,6 +15,8 @@ export const SUBMIT_ERRORS = [
   'not_a_git_repository',
   'no_route',
   'prompt_too_long',
+  'unknown_price',
+  'budget_exceeded',
   'queue_full',
   'opencode_unavailable',
 ] as const

@@ -1,0 +1,123 @@
+import {
+  asFailure,
+  budgetExceeded,
+  capExceeded,
+  figuresOf,
+  onRefusal,
+  unknownPrice,
+} from '../budget/on-refusal.ts'
+import type { TaskRecord, TurnCut } from '../records/task-record.ts'
+import type { BudgetRefusal, TaskBudget } from '../runner/task-budget.ts'
+import type { Spending } from '../sessions/backend.ts'
+import type { ModelID } from '../tasks/model-id.ts'
+import type { Usage } from '../tasks/usage.ts'
+import { waitFor } from './budget-wait.ts'
+import { capLeftOf, fundsOf, holdRequestOf, spentOf, type TaskFundsDeps } from './task-funds.ts'
+
+const NOTHING = { stepMicroUsd: 0, inputMicroUsd: 0 }
+
+/** The money of one run of a task. `undefined`: no limit is about it, whatever model it takes. */
+export function createRunBudget(
+  record: TaskRecord,
+  cap: number | undefined,
+  deps: TaskFundsDeps,
+): TaskBudget | undefined {
+  const { store, keeper, config, catalog, wake } = deps
+  const { id } = record
+  if (cap === undefined && config.table().budgets.length === 0) return undefined
+  /** The gate has held for the first message. */
+  let heldFor = keeper.modelOf(id)
+  let isWatched = heldFor !== undefined || record.attempt > 1
+  /** The model of the turn under way. */
+  let turnModel = record.model
+
+  async function mayStart(model: ModelID, isSent: boolean): Promise<BudgetRefusal | undefined> {
+    turnModel = model
+    const capLeft = capLeftOf(record, cap)
+    if (capLeft !== undefined && capLeft <= 0 && !isSent) return never(overCap('go on with the task'))
+    const funding = fundsOf(record, model, cap, config.table(), await catalog.get())
+    if (funding.status === 'unpriced' && !isSent) return never(unknownPrice(model, funding.watcher))
+    if (heldFor === model) {
+      heldFor = undefined
+      return undefined
+    }
+    if (funding.status !== 'watched' || funding.budgets.length === 0) {
+      // What is held is held for another model.
+      if (keeper.modelOf(id) !== undefined) await settle()
+      return undefined
+    }
+    const request = holdRequestOf(record, model, cap, funding.estimate, config.table())
+    isWatched = true
+    keeper.holds(id, model)
+    if (isSent) {
+      await store.adopt(request)
+      return undefined
+    }
+    const { answer, woken } = await store.hold(request, record.createdAt, () => undefined)
+    if (woken.length > 0) await wake(woken)
+    if (answer.status !== 'refused') return undefined
+    const what = onRefusal(answer.by, answer.states)
+    if (what.action === 'reject') return never(budgetExceeded('go on with the task', what.by))
+    keeper.letGo(id)
+    const { wakeInMs, ...waitingFor } = waitFor(what, answer.place, store.now())
+    const { budget } = answer.by
+    const isOpenNow = async () => !(await store.isWaiting(id, budget))
+    return { status: 'later', wait: { waitingFor: { reason: 'budget', ...waitingFor }, wakeInMs, isOpenNow } }
+  }
+
+  async function mayGoOn(spendings: readonly Spending[]): Promise<TurnCut | undefined> {
+    const capLeft = capLeftOf(record, cap)
+    if (capLeft !== undefined && capLeft <= 0) return cutBy(overCap('go on with the turn'))
+    const snapshot = catalog.peek()
+    // The next prompt is the last one with its answer.
+    const last = spendings.at(-1)?.usage
+    const inputTokens = last && promptOf(last) + last.outputTokens
+    const funding = snapshot && fundsOf(record, turnModel, cap, config.table(), snapshot, inputTokens)
+    if (funding?.status !== 'watched' || funding.budgets.length === 0) return undefined
+    const answer = await store.topUp(holdRequestOf(record, turnModel, cap, funding.estimate, config.table()))
+    if (answer.status !== 'refused') return undefined
+    return { ...cutBy(budgetExceeded('go on with the turn', answer.by)), budget: figuresOf(answer.by) }
+  }
+
+  async function settle(): Promise<void> {
+    const snapshot = catalog.peek()
+    if (!isWatched || snapshot === undefined) return
+    const model = keeper.modelOf(id) ?? record.checkpoint?.model ?? record.model
+    keeper.letGo(id)
+    const funding = fundsOf(record, model, cap, config.table(), snapshot)
+    const estimate = funding.status === 'watched' ? funding.estimate : NOTHING
+    const request = holdRequestOf(record, model, cap, estimate, config.table())
+    await store
+      .settle({ ...request, wantMicroUsd: 2 * estimate.stepMicroUsd })
+      .then((woken) => (woken.length > 0 ? wake(woken) : undefined))
+      .catch(() => {})
+  }
+
+  function overCap(cannot: string) {
+    const spent = spentOf(record) - record.costBeforeRetry
+    return capExceeded(cannot, spent, cap!)
+  }
+
+  return {
+    mayStart,
+    mayGoOn,
+    settle,
+    close(isFinal) {
+      if (isFinal && isWatched) keeper.forget(id)
+      else keeper.letGo(id)
+    },
+  }
+}
+
+function never(error: Parameters<typeof asFailure>[0]) {
+  return { status: 'never', error: asFailure(error) } as const
+}
+
+function cutBy({ message }: Error): TurnCut {
+  return { code: 'budget_exceeded', message }
+}
+
+/** Tokens of all prompts, cached ones too. */
+function promptOf({ inputTokens, cacheReadTokens, cacheWriteTokens }: Usage): number {
+  return inputTokens + cacheReadTokens + cacheWriteTokens
+}

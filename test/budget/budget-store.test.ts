@@ -1,0 +1,439 @@
+import { describe, expect } from 'vitest'
+import { type BudgetStore, createBudgetStore, type HoldRequest } from '../../src/budget/budget-store.ts'
+import type { BudgetShare } from '../../src/budget/budgets-of.ts'
+import type { RedisClient } from '../../src/redis/connect.ts'
+import { defineScripts } from '../../src/redis/scripts.ts'
+import type { Budget } from '../../src/routing/table.ts'
+import { eventually } from '../setup/eventually.ts'
+import { test as base } from '../setup/redis-test.ts'
+import { budget } from './budget.ts'
+
+interface StoreFixture {
+  open(options?: { leaseMs?: number; skewMs?: number }): BudgetStore
+  client: RedisClient
+}
+
+const test = base.extend<{ store: StoreFixture }>({
+  store: async ({ redis: { keys, connect } }, use) => {
+    const client = await connect('fail')
+    const scripts = defineScripts(client)
+    await use({
+      client,
+      open: ({ leaseMs, skewMs = 0 } = {}) =>
+        createBudgetStore({
+          ...{ redis: client, scripts, keys, now: () => Date.now() + skewMs },
+          ...(leaseMs !== undefined && { leaseMs }),
+        }),
+    })
+  },
+})
+
+const DAY = budget({ limitMicroUsd: 1_000 })
+
+describe('hold()', () => {
+  test('holds while there is room, and lets who comes after wait for what others hold', async ({ store }) => {
+    const { hold, state } = asking(store.open())
+    expect(await hold('a', { wantMicroUsd: 600 })).toMatchObject({ answer: { status: 'held' } })
+    expect(await hold('b', { wantMicroUsd: 400 })).toMatchObject({ answer: { status: 'held' } })
+
+    expect(await hold('c', { wantMicroUsd: 1 })).toMatchObject({
+      answer: { status: 'refused', place: 0, by: { spentMicroUsd: 0, reservedMicroUsd: 1_000 } },
+    })
+    expect(await state()).toMatchObject({ spentMicroUsd: 0, reservedMicroUsd: 1_000 })
+  })
+
+  test('asked again changes nothing, and gives what there is to one that is alone', async ({ store }) => {
+    const { hold, settle, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 600 })
+    await hold('a', { wantMicroUsd: 600 })
+    expect(await state()).toMatchObject({ reservedMicroUsd: 600 })
+    await settle('a', 900)
+
+    expect(await hold('b', { wantMicroUsd: 600 })).toMatchObject({ answer: { status: 'held' } })
+    expect(await state()).toMatchObject({ spentMicroUsd: 900, reservedMicroUsd: 100 })
+    expect(await hold('c', { wantMicroUsd: 600 })).toMatchObject({ answer: { status: 'refused' } })
+  })
+
+  test('takes all budgets or none', async ({ store }) => {
+    const narrow = budget({ scope: 'type:lint', limitMicroUsd: 100 })
+    const { hold, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 80, budgets: [DAY, narrow] })
+
+    const { answer } = await hold('b', { wantMicroUsd: 80, budgets: [DAY, narrow] })
+
+    expect(answer).toMatchObject({ status: 'refused', by: { budget: narrow } })
+    expect(await state(DAY)).toMatchObject({ reservedMicroUsd: 80 })
+    expect(await state(narrow)).toMatchObject({ reservedMicroUsd: 80 })
+  })
+
+  test('refuses what is spent, and remembers to wake only who waits for the window', async ({ store }) => {
+    const waiting = budget({ limitMicroUsd: 100, onExceed: 'queue' })
+    const refusing = budget({ scope: 'type:lint', limitMicroUsd: 100 })
+    const store1 = store.open()
+    const { hold, settle } = asking(store1)
+    await hold('a', { budgets: [waiting, refusing] })
+    await settle('a', 100, [waiting, refusing])
+
+    expect((await hold('b', { budgets: [waiting] })).answer).toMatchObject({
+      status: 'refused',
+      by: { spentMicroUsd: 100, resetAt: expect.any(Number) },
+    })
+    expect((await hold('c', { budgets: [refusing] })).answer).toMatchObject({ status: 'refused' })
+    expect([await store1.isWaiting('b', waiting), await store1.isWaiting('c', refusing)]).toEqual([
+      true,
+      false,
+    ])
+  })
+
+  test('says from when on another tier is to be taken, and then holds nothing', async ({ store }) => {
+    const leaving = budget({ limitMicroUsd: 100, onExceed: 'downgrade', downgradeAtPercent: 80 })
+    const { hold, settle, state } = asking(store.open())
+    await hold('a', { budgets: [leaving], wantMicroUsd: 50 })
+    await settle('a', 79, [leaving])
+    expect(await hold('b', { budgets: [leaving], wantMicroUsd: 5 }, 1, 80)).toMatchObject({
+      answer: { status: 'held' },
+    })
+    await settle('b', 1, [leaving])
+
+    expect(await hold('c', { budgets: [leaving], wantMicroUsd: 5 }, 1, 80)).toMatchObject({
+      answer: { status: 'downgrade', by: { spentMicroUsd: 80 } },
+    })
+    expect(await state(leaving)).toMatchObject({ reservedMicroUsd: 0 })
+    expect(await hold('c', { budgets: [leaving], wantMicroUsd: 5 })).toMatchObject({
+      answer: { status: 'held' },
+    })
+  })
+
+  test('lets nobody overtake one that waits for more', async ({ store }) => {
+    const { hold, settle } = asking(store.open())
+    await hold('a', { wantMicroUsd: 500 }, 1)
+    await hold('b', { wantMicroUsd: 400 }, 2)
+    await hold('big', { wantMicroUsd: 900 }, 3)
+
+    expect((await hold('small', { wantMicroUsd: 50 }, 4)).answer).toMatchObject({
+      status: 'refused',
+      place: 1,
+    })
+    expect(await settle('a', 0, [DAY], 1, 500)).toEqual(['big'])
+    expect((await hold('big', { wantMicroUsd: 900 }, 3)).answer).toMatchObject({
+      status: 'refused',
+      place: 0,
+    })
+    expect(await settle('b', 0, [DAY], 1, 900)).toEqual(['big'])
+    expect(await hold('big', { wantMicroUsd: 900 }, 3)).toMatchObject({
+      answer: { status: 'held' },
+      woken: [],
+    })
+    expect(await settle('big', 0)).toEqual(['small'])
+  })
+
+  test('wakes as many as there is room for when one comes in', async ({ store }) => {
+    const { hold, settle } = asking(store.open())
+    await hold('a', { wantMicroUsd: 1_000 }, 1)
+    for (const [order, id] of ['b', 'c', 'd', 'e'].entries()) await hold(id, { wantMicroUsd: 300 }, order + 2)
+    expect(await settle('a', 0, [DAY], 1, 1_000)).toEqual(['b'])
+
+    expect((await hold('b', { wantMicroUsd: 300 }, 2)).woken).toEqual(['c', 'd'])
+  })
+})
+
+describe('topUp()', () => {
+  test('counts the increase of what was spent, once, and holds for the next steps', async ({ store }) => {
+    const { hold, topUp, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 200 })
+
+    for (const spentMicroUsd of [50, 50, 30])
+      expect(await topUp('a', { spentMicroUsd, wantMicroUsd: 300 })).toEqual({ status: 'held' })
+
+    expect(await state()).toMatchObject({ spentMicroUsd: 50, reservedMicroUsd: 300 })
+  })
+
+  test('gives less while that covers a step, then refuses and leaves what was held', async ({ store }) => {
+    const { hold, topUp, settle, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 500 })
+    await hold('b', { wantMicroUsd: 500 })
+
+    expect(await topUp('a', { spentMicroUsd: 200, wantMicroUsd: 500, leastMicroUsd: 300 })).toEqual({
+      status: 'held',
+    })
+    expect(await state()).toMatchObject({ spentMicroUsd: 200, reservedMicroUsd: 800 })
+    expect(await topUp('a', { spentMicroUsd: 210, wantMicroUsd: 500, leastMicroUsd: 300 })).toMatchObject({
+      status: 'refused',
+    })
+    expect(await state()).toMatchObject({ spentMicroUsd: 210, reservedMicroUsd: 790 })
+    await settle('a', 230)
+    expect(await state()).toMatchObject({ spentMicroUsd: 230, reservedMicroUsd: 500 })
+  })
+
+  test('lets one that is alone use all of it, and stops it at the end', async ({ store }) => {
+    const { hold, topUp } = asking(store.open())
+    await hold('a', { wantMicroUsd: 900 })
+
+    const step = (spentMicroUsd: number) =>
+      topUp('a', { spentMicroUsd, wantMicroUsd: 900, leastMicroUsd: 600 })
+    expect(await step(500)).toEqual({ status: 'held' })
+    expect(await step(999)).toEqual({ status: 'held' })
+    expect(await step(1_000)).toMatchObject({ status: 'refused', by: { spentMicroUsd: 1_000 } })
+  })
+
+  test('moves to the budgets of another model, and leaves with the first what it cost', async ({ store }) => {
+    const [acme, globex] = [budget({ scope: 'provider:acme' }), budget({ scope: 'provider:globex' })]
+    const store1 = store.open()
+    const { hold, topUp, state } = asking(store1)
+    const count = (budget: Budget, spentMicroUsd: number) => ({ budget, spentMicroUsd, holds: false })
+    const pay = (budget: Budget, spentMicroUsd: number) => ({ budget, spentMicroUsd, holds: true })
+    await hold('a', { wantMicroUsd: 100, budgets: [DAY, acme] })
+    await topUp('a', { wantMicroUsd: 100, shares: [pay(DAY, 40), count(acme, 40), pay(globex, 0)] })
+    expect(await state(acme)).toMatchObject({ spentMicroUsd: 40, reservedMicroUsd: 0 })
+    expect(await state(globex)).toMatchObject({ spentMicroUsd: 0, reservedMicroUsd: 100 })
+    await store1.settle({
+      ...{ taskID: 'a', fence: 1, wantMicroUsd: 100 },
+      shares: [pay(DAY, 100), count(acme, 40), pay(globex, 60)],
+    })
+
+    const spent = await Promise.all([DAY, acme, globex].map((one) => state(one)))
+    expect(spent.map(({ spentMicroUsd }) => spentMicroUsd)).toEqual([100, 40, 60])
+    expect(spent.every(({ reservedMicroUsd }) => reservedMicroUsd === 0)).toBe(true)
+  })
+
+  test('of a worker that was taken over counts what it spent, and changes no hold', async ({ store }) => {
+    const { hold, topUp, settle, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 100, fence: 1 })
+    await hold('a', { wantMicroUsd: 200, fence: 2 })
+
+    expect(await topUp('a', { spentMicroUsd: 30, wantMicroUsd: 900, fence: 1 })).toEqual({ status: 'stale' })
+    expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 200 })
+    await settle('a', 20, [DAY], 2)
+    expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 0 })
+  })
+})
+
+describe('a budget that is spent', () => {
+  test('tells who waits for what others held, two at a time, each of whom tells two more', async ({
+    store,
+  }) => {
+    const { hold, settle } = asking(store.open())
+    await hold('a', { wantMicroUsd: 1_000 })
+    for (const [order, id] of ['b', 'c', 'd', 'e', 'f'].entries()) await hold(id, {}, order)
+
+    expect(await settle('a', 1_000)).toEqual(['b', 'c'])
+    expect((await hold('b', {}, 1)).woken).toEqual(['d', 'e'])
+    expect((await hold('c', {}, 1)).woken).toEqual(['f'])
+  })
+})
+
+describe('settle()', () => {
+  test('counts once, however often it is told, also after the task began anew', async ({ store }) => {
+    const { hold, settle, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 500 })
+    await settle('a', 120)
+    await settle('a', 120)
+    // Its worker died before it wrote that down: the record knows nothing of the 120.
+    await hold('a', { wantMicroUsd: 500, spentMicroUsd: 0 })
+    await settle('a', 150)
+
+    expect(await state()).toMatchObject({ spentMicroUsd: 150, reservedMicroUsd: 0 })
+  })
+
+  test('of a task that held nothing counts nothing', async ({ store, redis: { keys } }) => {
+    const { settle, state } = asking(store.open())
+    await settle('a', 120)
+
+    expect(await state()).toMatchObject({ spentMicroUsd: 0 })
+    expect(await store.client.hlen(keys.holds)).toBe(0)
+  })
+
+  test('does not count what a task had spent before it came under the budget', async ({ store }) => {
+    const { hold, settle, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 100, spentMicroUsd: 5_000 })
+    await settle('a', 5_070)
+
+    expect(await state()).toMatchObject({ spentMicroUsd: 70 })
+  })
+})
+
+describe('a lease', () => {
+  test('that ends counts what was held as spent, until the task is taken up again', async ({ store }) => {
+    const { adopt, settle, state } = asking(store.open())
+    await asking(store.open({ leaseMs: 20 })).hold('a', { wantMicroUsd: 300 })
+    await eventually(async () =>
+      expect(await state()).toMatchObject({ spentMicroUsd: 300, reservedMicroUsd: 0 }),
+    )
+
+    expect(await adopt('a', { wantMicroUsd: 300 })).toEqual({ status: 'held' })
+    await settle('a', 45)
+    expect(await state()).toMatchObject({ spentMicroUsd: 45, reservedMicroUsd: 0 })
+  })
+
+  test('that ends is no excuse to hold more than there is', async ({ store }) => {
+    const { hold, adopt, settle, state } = asking(store.open())
+    await asking(store.open({ leaseMs: 20 })).hold('a', { wantMicroUsd: 800 })
+    await eventually(async () => expect(await state()).toMatchObject({ spentMicroUsd: 800 }))
+    expect((await hold('b', { wantMicroUsd: 500 }, 2)).answer).toEqual({ status: 'held' })
+    expect(await state()).toMatchObject({ spentMicroUsd: 800, reservedMicroUsd: 200 })
+
+    expect(await adopt('a', { wantMicroUsd: 800 })).toEqual({ status: 'held' })
+    expect(await state()).toMatchObject({ reservedMicroUsd: 1_000 })
+    await settle('a', 10)
+    await settle('b', 20)
+    expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 0 })
+  })
+
+  test('is prolonged while the task runs, and what is over is forgotten', async ({
+    store,
+    redis: { keys },
+  }) => {
+    const store1 = store.open({ leaseMs: 60_000 })
+    const { hold, settle } = asking(store1)
+    await hold('a', {})
+    await hold('b', { wantMicroUsd: 10 })
+    const before = Number(await store.client.zscore(keys.holdLeases, 'a'))
+    await settle('b', 5)
+
+    await eventually(async () => {
+      await store1.renew(['a'], ['b'])
+      expect(Number(await store.client.zscore(keys.holdLeases, 'a'))).toBeGreaterThan(before)
+    })
+    expect(await store.client.hkeys(keys.holds)).toEqual(['a'])
+  })
+
+  test('is not given to one that has let go, which is remembered for longer', async ({
+    store,
+    redis: { keys },
+  }) => {
+    const store1 = store.open({ leaseMs: 60_000 })
+    const { hold, settle } = asking(store1)
+    await hold('a', {})
+    await settle('a', 5)
+    const until = await store.client.zscore(keys.holdLeases, 'a')
+
+    await store1.renew(['a'], [])
+
+    expect(await store.client.zscore(keys.holdLeases, 'a')).toBe(until)
+    expect(Number(until)).toBeGreaterThan(Date.now() + 3_600_000)
+  })
+})
+
+describe('a window', () => {
+  test('that turns begins anew, with what is held by those that run', async ({ store, redis: { keys } }) => {
+    const { hold, settle, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 300 })
+    await settle('a', 300)
+    await hold('b', { wantMicroUsd: 200 })
+    await turn(store.client, keys.budgets, DAY, -86_400_000)
+
+    expect(await state()).toMatchObject({ spentMicroUsd: 0, reservedMicroUsd: 200 })
+    await settle('b', 30)
+    expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 0 })
+  })
+
+  test('keeps its own guesses: a lease that ended in the last one is not paid back in this', async ({
+    store,
+    redis: { keys },
+  }) => {
+    const { adopt, settle, state } = asking(store.open())
+    await asking(store.open({ leaseMs: 20 })).hold('a', { wantMicroUsd: 300 })
+    await eventually(async () => expect(await state()).toMatchObject({ spentMicroUsd: 300 }))
+    const today = (await state()).windowStartAt!
+    await turn(store.client, keys.budgets, DAY, -86_400_000)
+    const hold1 = (await store.client.hget(keys.holds, 'a'))!
+    await store.client.hset(keys.holds, 'a', hold1.replace(String(today), String(today - 86_400_000)))
+    expect(await state()).toMatchObject({ spentMicroUsd: 0 })
+
+    await adopt('a', { wantMicroUsd: 300 })
+    await settle('a', 45)
+
+    expect(await state()).toMatchObject({ spentMicroUsd: 45, reservedMicroUsd: 0 })
+  })
+
+  test.for([-300_000, 300_000, -86_400_000 * 40, 86_400_000 * 40])(
+    'is that of the clock of Redis, whatever the process thinks: %i ms off',
+    async (skewMs, { store }) => {
+      const straight = asking(store.open())
+      const skewed = asking(store.open({ skewMs }))
+      const budgets = (['hour', 'day', 'month', 'once'] as const).map((per) =>
+        budget({ per, limitMicroUsd: 100 }),
+      )
+      await straight.hold('a', { wantMicroUsd: 100, budgets })
+      await straight.settle('a', 100, budgets)
+
+      expect((await skewed.hold('b', { wantMicroUsd: 1, budgets })).answer.status).toBe('refused')
+      for (const one of budgets) expect(await skewed.state(one)).toEqual(await straight.state(one))
+      expect((await straight.state(budgets[3])).resetAt).toBeNull()
+    },
+  )
+
+  test('once passed does not come back: a clock is put back, a time zone changes', async ({
+    store,
+    redis: { keys },
+  }) => {
+    const { hold, settle, state } = asking(store.open())
+    await hold('a', { wantMicroUsd: 100 })
+    await settle('a', 100)
+    await turn(store.client, keys.budgets, DAY, 3_600_000)
+
+    expect(await state()).toMatchObject({ spentMicroUsd: 100 })
+  })
+})
+
+describe('look()', () => {
+  test('gives one task of each budget that has room: it wakes the others', async ({ store }) => {
+    const store1 = store.open()
+    const { hold } = asking(store1)
+    await hold('a', { wantMicroUsd: 1_000 }, 1)
+    await hold('b', { wantMicroUsd: 100 }, 2)
+    await hold('c', { wantMicroUsd: 100 }, 3)
+    expect((await store1.look([DAY])).woken).toEqual([])
+
+    expect((await store1.look([{ ...DAY, limitMicroUsd: 2_000 }])).woken).toEqual(['b'])
+    expect(await store1.read([DAY])).toMatchObject([{ reservedMicroUsd: 1_000 }])
+  })
+
+  test('does not find who has left the line', async ({ store }) => {
+    const store1 = store.open()
+    const { hold, settle } = asking(store1)
+    await hold('a', { wantMicroUsd: 1_000 }, 1)
+    await hold('b', { wantMicroUsd: 100 }, 2)
+    await store1.leaveLine('b', [DAY])
+
+    expect(await settle('a', 0)).toEqual([])
+  })
+})
+
+type Asked = Partial<HoldRequest> & {
+  budgets?: readonly Budget[]
+  spentMicroUsd?: number
+  counts?: readonly BudgetShare[]
+}
+
+function asking(store: BudgetStore) {
+  const request = (
+    taskID: string,
+    { budgets = [DAY], spentMicroUsd = 0, counts = [], ...more }: Asked,
+  ): HoldRequest => ({
+    ...{ taskID, fence: 1, wantMicroUsd: 100, leastMicroUsd: 0 },
+    shares: [...budgets.map((budget) => ({ budget, spentMicroUsd, holds: true })), ...counts],
+    ...more,
+  })
+  return {
+    hold: (id: string, more: Asked, order = 1, leaveAt?: number) =>
+      store.hold(request(id, more), order, () => leaveAt),
+    topUp: (id: string, more: Asked) => store.topUp(request(id, more)),
+    adopt: (id: string, more: Asked) => store.adopt(request(id, more)),
+    settle: (
+      id: string,
+      spentMicroUsd: number,
+      budgets: readonly Budget[] = [DAY],
+      fence = 1,
+      wantMicroUsd = 100,
+    ) => store.settle(request(id, { spentMicroUsd, budgets, fence, wantMicroUsd })),
+    state: async (of: Budget = DAY) => (await store.read([of]))[0]!,
+  }
+}
+
+/** As if the window of a budget had begun at another time. */
+async function turn(redis: RedisClient, key: string, of: Budget, byMs: number): Promise<void> {
+  const name = `${of.scope} per ${of.per}`
+  const [window, ...rest] = (await redis.hget(key, name))!.split(' ')
+  await redis.hset(key, name, [Number(window) + byMs, ...rest].join(' '))
+}
