@@ -135,7 +135,9 @@ function noCluster(where: string): TierlineError {
 }
 
 function refused(error: Error, where: string): TierlineError {
-  const message = `refuses the user or the password (${error.message.split(' ', 1)[0]})`
+  const [code] = error.message.split(' ', 1)
+  // What the user lacks; the other replies say no more than their code.
+  const message = `refuses the user or the password (${code === 'NOPERM' ? error.message : code})`
   return new TierlineError('redis_unsuitable', `Cannot use Redis at "${where}": it ${message}`, {
     errors: [{ field: 'REDIS_URL', message }],
   })

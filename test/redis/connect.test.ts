@@ -22,9 +22,10 @@ const test = withRedis.extend<{ proxy: RedisProxy }>({
 
 describe('connectRedis()', () => {
   test('names its connection', async ({ redis }) => {
-    const client = await connectRedis(redis.url, { name: `name-${redis.namespace}`, whenAway: 'fail' })
+    const name = `name-${redis.namespace}`
+    const client = await connectRedis(redis.url, { name, whenAway: 'fail', root: redis.keys.root })
 
-    expect(await client.client('GETNAME')).toBe(`name-${redis.namespace}`)
+    expect(await client.client('GETNAME')).toBe(name)
     client.disconnect()
   })
 
