@@ -53,7 +53,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'operations',
   ],
   'orchestrator-options': ['tasks', 'routing', 'runner', 'sessions'],
-  orchestrator: [
+  composition: [
     'orchestrator-options',
     'tasks',
     'catalog',
@@ -62,6 +62,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'ledger',
     'budget',
     'records',
+    'gates',
     'stream',
     'limits',
     'sessions',
@@ -70,6 +71,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'operations',
     'dispatch',
   ],
+  orchestrator: ['orchestrator-options', 'tasks', 'redis', 'operations', 'composition'],
   services: ['errors', 'redis'],
   verifiers: [],
   http: ['errors', 'tasks'],

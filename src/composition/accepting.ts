@@ -1,0 +1,90 @@
+/** What accepts tasks, and what is done with accepted ones. */
+import { createAdmit } from '../operations/admit.ts'
+import { createDeliverNew } from '../operations/deliver-new.ts'
+import { findSession } from '../operations/find-session.ts'
+import { createSessionNotices } from '../operations/sessions/session-notices.ts'
+import { createSubmit } from '../operations/submit.ts'
+import { createSubmitCompare } from '../operations/submit-compare.ts'
+import { createAcceptOnce, createSubmitOnce } from '../operations/submit-once.ts'
+import { createTaskOperations } from '../operations/task-operations.ts'
+import { whenFinished } from '../operations/when-finished.ts'
+import { createWithinBudget } from '../operations/within-budget.ts'
+import { createOnceStore } from '../records/once-store.ts'
+import type { Foundation } from './foundation.ts'
+import type { Stores } from './stores-on.ts'
+
+const NO_VERIFIERS = {
+  names: () => [],
+  run: async () => ({ passed: false, detail: 'there are no verifiers' }),
+}
+
+export type Accepting = ReturnType<typeof composeAccepting>
+
+export function composeAccepting(foundation: Foundation, stores: Stores) {
+  const { options, backends, config, table, limits, keys, hub, catalog, now, closed } = foundation
+  const { records, queues, gates, budgets, takeTurn, parts } = stores
+  const { maxWaitingTasks } = limits
+  const maxPromptBytes = () => config.limits().maxPromptBytes
+  const verifiers = options.verifiers ?? NO_VERIFIERS
+  const admitting = createAdmit({
+    table,
+    catalog,
+    maxPromptBytes,
+    checkDirectory: options.checkDirectory,
+    findSession: (sessionID) => findSession(backends, sessionID),
+    checkFile: options.checkFile,
+    checkRepository: options.checkRepository,
+    readRecord: records.read,
+    withinBudget: createWithinBudget({ store: budgets, table, catalog: catalog.peek }),
+    permissions: () => config.limits().permissions,
+  })
+  const storing = {
+    records,
+    deliverNew: createDeliverNew({ records, queues, gates }),
+    takeTurn,
+    maxWaitingTasks,
+    now,
+  }
+  const once = {
+    ...storing,
+    once: createOnceStore({ ...parts, maxWaitingTasks }),
+    ageMs: () => config.limits().idempotencyAgeMs,
+  }
+  const submitting = createSubmit({
+    ...storing,
+    admit: admitting.admit,
+    submitOnce: createSubmitOnce({ ...once, ...admitting }),
+  })
+  const comparing = createSubmitCompare({
+    admitParsed: admitting.admitParsed,
+    submitAdmitted: submitting.submitAdmitted,
+    acceptOnce: createAcceptOnce(once),
+    maxPromptBytes,
+    verifiers: verifiers.names,
+  })
+  const notices = createSessionNotices({ ...parts, hub })
+  const operations = createTaskOperations({
+    records,
+    queues,
+    takeTurn,
+    readmit: admitting.readmit,
+    abortSession: async ({ server, sessionID, directory }) =>
+      backends
+        .find((backend) => backend.server === server)
+        ?.abort({ sessionID: sessionID!, directory: directory ?? undefined }),
+    async leaveGates(record) {
+      await gates.leave(gates.gatesOf(record), record.id, true)
+      const { sessionID } = record.input
+      if (sessionID !== undefined) notices.tell({ type: 'withdrawn', sessionID, directory: record.directory })
+    },
+    now,
+  })
+  /** How the end of a task is heard of. */
+  const waiting = { hub, keys, record: operations.record }
+  return {
+    ...{ admitting, storing, once, submitting, comparing, notices, operations, verifiers, waiting },
+    maxPromptBytes,
+    waitFor: (id: string, waitMs: number, signal: AbortSignal) =>
+      whenFinished(waiting, id, waitMs, AbortSignal.any([signal, closed.signal])),
+  }
+}

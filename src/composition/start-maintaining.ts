@@ -1,0 +1,48 @@
+import { abortRevived } from '../dispatch/abort-revived.ts'
+import { closeConnections } from '../dispatch/close-connections.ts'
+import { startMaintenance } from '../dispatch/maintenance.ts'
+import { createStraySweeper } from '../dispatch/sweep-strays.ts'
+import { sweepWorktrees } from '../dispatch/sweep-worktrees.ts'
+import { wakeForBudgets } from '../dispatch/wake-for-budgets.ts'
+import { rebaseTurns } from '../queues/rebase-turns.ts'
+import { connectAll } from '../redis/connect-all.ts'
+import { DIRECT_QUEUE } from '../routing/queue-of.ts'
+import type { Foundation } from './foundation.ts'
+import { storesOn } from './stores-on.ts'
+
+const EVERY_MS = 10_000
+const MISSING_MS = 30_000
+
+/** Retention and the sweepers, in this process or in whichever is elected. One connection more. */
+export async function startMaintaining(foundation: Foundation): Promise<{ close(): Promise<void> }> {
+  const { options, backends, config, table, log, keys, name, onError, now, revived, patient } = foundation
+  const connections = await connectAll(options.redisUrl, [patient('maintenance')])
+  const [redis] = connections
+  const stores = storesOn(foundation, redis)
+  const { records, queues, gates, budgets, turns, takeTurn, tombstones, worktrees } = stores
+  const maintenance = startMaintenance({
+    ...{ redis, keys, records, queues, takeTurn, name, now, onError },
+    everyMs: EVERY_MS,
+    missingMs: MISSING_MS,
+    retention: config.limits,
+    queueTimeoutMs: () => config.limits().queueTimeoutMs,
+    async rebaseTurns() {
+      for (const queue of [...table().tiers.map(({ name }) => name), DIRECT_QUEUE])
+        await rebaseTurns(queue, { turns, queues })
+    },
+    leaveGates: (record) => gates.leave(gates.gatesOf(record), record.id, true),
+    abortRevived: () => abortRevived(tombstones, records, revived, now()),
+    wakeForBudgets: () => wakeForBudgets(budgets, table(), gates.wake),
+    sweepWorktrees: () => sweepWorktrees(worktrees, records, backends),
+    sweepStrays: createStraySweeper({
+      ...{ backends, records, now },
+      onSwept: ({ sessionID, taskID }, server) =>
+        log.warn(
+          { task: taskID, session: sessionID, server },
+          'an empty session that no task uses was removed',
+        ),
+    }),
+    onSwept: (id) => log.warn({ task: id }, 'a live task had no job for a while and was delivered again'),
+  })
+  return { close: () => closeConnections(maintenance.close(), connections) }
+}

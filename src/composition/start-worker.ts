@@ -1,0 +1,100 @@
+import { createHoldKeeper } from '../budget/hold-keeper.ts'
+import { abortIfNobodys } from '../dispatch/abort-revived.ts'
+import { budgetGate } from '../dispatch/budget-gate.ts'
+import { closeConnections } from '../dispatch/close-connections.ts'
+import { createCompareDeps } from '../dispatch/compare-deps.ts'
+import { cooldownGate } from '../dispatch/cooldown-gate.ts'
+import { createDeliveryHandler } from '../dispatch/handle-delivery.ts'
+import { createRunBudget } from '../dispatch/run-budget.ts'
+import { createRunnerDeps } from '../dispatch/runner-deps.ts'
+import { trackRunningTasks } from '../dispatch/running-tasks.ts'
+import { seldom } from '../dispatch/seldom.ts'
+import { createWorkerHost } from '../dispatch/worker-host.ts'
+import { followCooldowns } from '../limits/cooldowns.ts'
+import type { WorkerOptions } from '../orchestrator-options.ts'
+import { connectAll } from '../redis/connect-all.ts'
+import { DEFAULT_RETRY_POLICY } from '../runner/retry-policy.ts'
+import { runCompare } from '../runner/run-compare.ts'
+import { runTask } from '../runner/run-task.ts'
+import { readLog } from '../stream/read-log.ts'
+import type { Accepting } from './accepting.ts'
+import type { Foundation } from './foundation.ts'
+import { storesOn } from './stores-on.ts'
+
+const DEFAULT_WORKER_CONCURRENCY = 10
+
+/** Serves queues in this process until it is closed, over two connections more that wait for Redis. */
+export async function startWorker(
+  foundation: Foundation,
+  { admitting, submitting, operations, waiting, verifiers }: Accepting,
+  { tiers, concurrency }: WorkerOptions,
+): Promise<{ close(graceMs?: number): Promise<void> }> {
+  const { options, backends, config, table, limits, log, keys, name, onError } = foundation
+  const { hub, catalog, now, revived, patient } = foundation
+  const connections = await connectAll(options.redisUrl, [patient('worker'), patient('records')])
+  const [deliveries, recording] = connections
+  const stores = storesOn(foundation, recording, deliveries, (record, desk) => [
+    // A comparison sends nothing itself.
+    record.compare === null ? cooldownGate(record, { cooldowns, ...deps }) : undefined,
+    desk.gateOf(record, { cooldowns, modelsOf: deps.modelsOf }),
+    record.compare === null ? budgetGate({ ...funds, ...deps }) : undefined,
+  ])
+  const { records, queues, gates, desk, turns, asks, tombstones, worktrees } = stores
+  const { wake } = gates
+  const keeper = createHoldKeeper(stores.budgets)
+  const funds = { store: stores.budgets, keeper, config, catalog, wake }
+  const retry = options.retry ?? DEFAULT_RETRY_POLICY
+  const cooldowns = await followCooldowns({ ...stores.parts, hub, policy: retry, now })
+  const running = await trackRunningTasks(hub, keys, records.having)
+  const stop = new AbortController()
+  const deps = createRunnerDeps({
+    ...{ records, asks, worktrees, backends, config, catalog, retry, cooldowns, wake, now },
+    bury: tombstones.bury,
+    readLog: (id) => readLog(recording, keys, id),
+    turns: desk,
+    budgetOf: (record, { maxCostMicroUsd }) => createRunBudget(record, maxCostMicroUsd, funds),
+  })
+  const compareDeps = createCompareDeps({
+    runner: deps,
+    admitParsed: admitting.admitParsed,
+    submitChild: submitting.submitChild,
+    cancel: operations.cancel,
+    waiting,
+    runVerifier: verifiers.run,
+  })
+  const host = createWorkerHost({
+    ...{ keys, queues, running, tiers, concurrency, name },
+    redis: deliveries,
+    defaultConcurrency: options.workerConcurrency ?? DEFAULT_WORKER_CONCURRENCY,
+    keepFinished: limits.maxFinishedTasks,
+    handle: createDeliveryHandler({
+      ...{ records, queues, running, gates, now },
+      run: (claimed, signals) =>
+        claimed.compare === null
+          ? runTask(claimed, deps, signals)
+          : runCompare(claimed, compareDeps, signals),
+      onStale: (claimed) => abortIfNobodys(claimed, records, revived),
+      worker: name,
+      stop: stop.signal,
+    }),
+    onTurn: (queue, turn) => void turns.served(queue, turn).catch(onError),
+    stopRuns: () => stop.abort(),
+    onError: seldom((error) => log.warn({ error: error.message }, 'a queue worker reported an error')),
+  })
+  const apply = async () => {
+    // First, so that nothing starts without its limits.
+    await desk.apply()
+    await host.apply(table())
+  }
+  await apply()
+  const stopListening = config.onChange(() => void apply().catch(onError))
+  return {
+    async close(graceMs = 0) {
+      stopListening()
+      await closeConnections(host.close(graceMs), connections, graceMs)
+      running.close()
+      cooldowns.close()
+      keeper.close()
+    },
+  }
+}
