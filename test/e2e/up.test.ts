@@ -84,7 +84,8 @@ describe('tierline up', () => {
     [{ prompt: '' }, 'invalid_input', 'prompt', undefined],
     [{ prompt: 'x', directory: 'src' }, 'directory_not_absolute', 'directory', undefined],
     [{ prompt: 'x', directory: '/no/such/directory' }, 'directory_not_found', 'directory', undefined],
-    [{ prompt: 'x', maxCostUsd: 1 }, 'unknown_field', 'maxCostUsd', undefined],
+    [{ prompt: 'x', escalateTo: 'powerful' }, 'unknown_field', 'escalateTo', undefined],
+    [{ prompt: 'x', maxCostUsd: -1 }, 'invalid_input', 'maxCostUsd', undefined],
     [{ prompt: 'x'.repeat(1024 * 1024 + 1) }, 'too_large', 'prompt', undefined],
   ])('refuses %o', async (input, code, field, nearest) => {
     const before = await client.list({ limit: 1 })
