@@ -1,5 +1,5 @@
 import { createOrchestrator, type Orchestrator } from '../src/orchestrator.ts'
-import { type Caps, createRoutingTable, type RoutingTable } from '../src/routing/table.ts'
+import { type Budget, type Caps, createRoutingTable, type RoutingTable } from '../src/routing/table.ts'
 import type { SessionBackend } from '../src/sessions/backend.ts'
 import type { Place } from './scenario.ts'
 
@@ -9,6 +9,7 @@ export interface CoreOptions {
   concurrency: number
   /** Of `acme/nano`, which is the only model. */
   caps?: Partial<Caps>
+  budgets?: readonly Budget[]
   takesTurns?: boolean
 }
 
@@ -17,8 +18,8 @@ const MANY = 1_000_000
 
 /** The core alone, with one tier of one model, which a benchmark limits as it likes. */
 export function openOrchestrator({ redisUrl }: Place, options: CoreOptions): Promise<Orchestrator> {
-  const { namespace, backend, concurrency, caps, takesTurns = false } = options
-  const table = tableOf(concurrency, caps)
+  const { namespace, backend, concurrency, takesTurns = false } = options
+  const table = tableOf(options)
   return createOrchestrator({
     ...{ redisUrl, namespace, backends: [backend], takesTurns, workerConcurrency: concurrency },
     config: {
@@ -39,7 +40,7 @@ export function openOrchestrator({ redisUrl }: Place, options: CoreOptions): Pro
   })
 }
 
-function tableOf(concurrency: number, caps: Partial<Caps> | undefined): RoutingTable {
+function tableOf({ concurrency, caps, budgets = [] }: CoreOptions): RoutingTable {
   const none = { concurrency: null, requestsPerMinute: null, tokensPerMinute: null }
   return createRoutingTable({
     generation: 1,
@@ -49,6 +50,7 @@ function tableOf(concurrency: number, caps: Partial<Caps> | undefined): RoutingT
     routes: new Map([['lint', { tier: 'fast', model: null, timeoutMs: null, maxCostMicroUsd: null }]]),
     default: 'fast',
     prices: new Map(),
+    budgets,
     ...(caps && { caps: new Map([['model:acme/nano', { ...none, ...caps }]]) }),
     warnings: [],
   })

@@ -1,12 +1,13 @@
-/** What limits cost, and what turns between API keys are worth. */
+/** What limits and budgets cost, and what turns between API keys are worth. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import { createKeys } from '../../src/redis/keys.ts'
-import type { Caps } from '../../src/routing/table.ts'
+import type { Budget, Caps } from '../../src/routing/table.ts'
 import { openBareQueue } from '../bare-queue.ts'
+import { countCommands } from '../count-commands.ts'
 import { interleave } from '../interleave.ts'
 import { createNoopBackend } from '../noop-backend.ts'
-import { openOrchestrator } from '../open-orchestrator.ts'
+import { type CoreOptions, openOrchestrator } from '../open-orchestrator.ts'
 import { describeRate, measureRate, type Rate, ratioOf } from '../rate.ts'
 import type { Bench, Finding, Scenario } from '../scenario.ts'
 import { ofRounds, percentile } from '../statistics.ts'
@@ -22,6 +23,8 @@ const NAMESPACE = 'limits'
 /** Far away, so that only asking costs. */
 const FAR: Caps = { concurrency: 1_000, requestsPerMinute: 1_000_000, tokensPerMinute: 1_000_000_000 }
 
+const BUDGETS = [budgetOf('global'), budgetOf('type:lint'), budgetOf('model:acme/nano')]
+
 const FLOOD = 2_000
 const FEW = 100
 const TURN_MS = 20
@@ -30,7 +33,7 @@ const { queuePrefix } = createKeys(NAMESPACE)
 
 export const limits: Scenario = {
   name: 'limits',
-  run: async (bench) => [await commands(bench), await path(bench), await fairness(bench)],
+  run: async (bench) => [await commands(bench), ...(await paths(bench)), await fairness(bench)],
 }
 
 /** Ten thousand that wait for one of ten slots, against a bare worker with ten: commands by the server's counter. */
@@ -39,7 +42,7 @@ async function commands(bench: Bench): Promise<Finding> {
   const sides = {
     async ours() {
       const before = await commandsOf(bench)
-      const core = await openCore(bench, { concurrency: IN_FLIGHT })
+      const core = await openCore(bench, { caps: { concurrency: IN_FLIGHT } })
       await fill(core, COUNT)
       const looks = await drain(bench, core)
       return ((await commandsOf(bench)) - before - looks) / COUNT
@@ -71,26 +74,47 @@ async function commands(bench: Bench): Promise<Finding> {
   }
 }
 
-async function path(bench: Bench): Promise<Finding> {
-  const side = (caps: Partial<Caps> | undefined) => async (): Promise<Rate> => {
-    const core = await openCore(bench, caps)
+/** With limits, with budgets, and with both, against neither; and how many commands each sends for a task. */
+async function paths(bench: Bench): Promise<Finding[]> {
+  const sent: Record<string, number> = {}
+  const side = (name: string, with_: { caps?: Partial<Caps>; budgets?: readonly Budget[] }) => async () => {
+    const core = await openCore(bench, with_)
     await fill(core, COUNT)
-    return measureRate(bench.redis, COUNT, () => drain(bench, core))
+    const count = countCommands()
+    let looks = 0
+    const rate = await measureRate(bench.redis, COUNT, async () => {
+      looks = await drain(bench, core)
+    })
+    sent[name] = (count.stop() - looks) / COUNT
+    return rate
   }
-  const rates = await interleave({ limited: side(FAR), free: side(undefined) }, bench.rounds)
-  return {
-    measure: 'whole path with limits / without',
-    ...ratioOf(rates.limited, rates.free),
+  const rates: Record<'both' | 'limits' | 'budgets' | 'free', Rate[]> = await interleave(
+    {
+      both: side('both', { caps: FAR, budgets: BUDGETS }),
+      limits: side('limits', { caps: FAR }),
+      budgets: side('budgets', { budgets: BUDGETS }),
+      free: side('free', {}),
+    },
+    bench.rounds,
+  )
+  const finding = (what: 'both' | 'limits' | 'budgets', words: string): Finding => ({
+    measure: `whole path with ${words} / without`,
+    ...ratioOf(rates[what], rates.free),
     unit: 'ratio',
     target: { atLeast: 0.75 },
-    detail: `concurrency, requests and tokens of the model: ${describeRate(rates.limited)}; without ${describeRate(rates.free)}`,
-  }
+    detail: `${describeRate(rates[what])}, ${sent[what]!.toFixed(1)} commands a task; without ${describeRate(rates.free)}, ${sent.free!.toFixed(1)}`,
+  })
+  return [
+    finding('both', 'limits and budgets'),
+    finding('limits', 'limits'),
+    finding('budgets', 'three budgets'),
+  ]
 }
 
 /** From submit to start, of a hundred tasks of one key: alone, and behind two thousand of another. */
 async function fairness(bench: Bench): Promise<Finding> {
   const side = (flood: number) => async (): Promise<number> => {
-    const core = await openCore(bench, { concurrency: IN_FLIGHT }, TURN_MS)
+    const core = await openCore(bench, { caps: { concurrency: IN_FLIGHT } }, TURN_MS)
     const worker = await core.startWorker()
     await submit(core, 'flood', flood)
     const ids = await submit(core, 'few', FEW)
@@ -117,7 +141,11 @@ async function fairness(bench: Bench): Promise<Finding> {
 
 const never = new AbortController().signal
 
-function openCore({ place }: Bench, caps: Partial<Caps> | undefined, turnMs = 0): Promise<Orchestrator> {
+function openCore(
+  { place }: Bench,
+  limited: Pick<CoreOptions, 'caps' | 'budgets'>,
+  turnMs = 0,
+): Promise<Orchestrator> {
   const backend = createNoopBackend()
   const { runTurn } = backend
   const slow: typeof runTurn = async function* (turn, signal) {
@@ -127,7 +155,7 @@ function openCore({ place }: Bench, caps: Partial<Caps> | undefined, turnMs = 0)
   return openOrchestrator(place, {
     ...{ namespace: NAMESPACE, concurrency: CONCURRENCY, takesTurns: turnMs > 0 },
     backend: turnMs === 0 ? backend : { ...backend, runTurn: slow },
-    ...(caps && { caps }),
+    ...limited,
   })
 }
 
@@ -159,4 +187,12 @@ async function drain({ redis }: Bench, core: Orchestrator): Promise<number> {
 
 async function commandsOf({ redis }: Bench): Promise<number> {
   return Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))![1])
+}
+
+/** So much that nobody ever waits for it. */
+function budgetOf(scope: string): Budget {
+  return {
+    ...{ scope, per: 'day', limitMicroUsd: 1_000_000_000_000, timeZone: 'UTC', onExceed: 'reject' },
+    ...{ downgradeAtPercent: null, onUnknownPrice: 'reject', place: `bench: ${scope}` },
+  }
 }
