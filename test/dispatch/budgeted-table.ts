@@ -1,10 +1,13 @@
 import type { RoutingTableParts } from '../../src/routing/table.ts'
 import { budget } from '../budget/budget.ts'
 
-/** Of the shortest turn; the longest takes ten times that. */
-export const TURN_MS = 100
-/** Micro-USD that a turn costs, by the price of acme/nano. */
-export const TURN_COST = 1_000
+/** Of the shortest step; the longest takes ten times that. */
+export const STEP_MS = 50
+/** Of each turn. Each step tells what the turn has cost so far, so all but the last is told again. */
+export const STEPS = 2
+/** Micro-USD, by the price of acme/nano. */
+export const STEP_COST = 500
+export const TURN_COST = STEPS * STEP_COST
 /** Turns that there is money for. */
 export const ROOM = 10
 

@@ -11,7 +11,7 @@ export interface BudgetedWorkers {
   /** `kill -9` of the oldest that runs. */
   killOne(): Promise<void>
   killAll(): Promise<void>
-  /** Micro-USD of each message that was sent. */
+  /** Micro-USD of each step that a model was asked for. */
   bill(): number[]
   close(): Promise<void>
 }
@@ -43,7 +43,7 @@ export function createBudgetedWorkers(redisUrl: string, namespace: string): Budg
     },
     killOne,
     killAll,
-    bill: () => readdirSync(bill).map((message) => Number(readFileSync(join(bill, message), 'utf8'))),
+    bill: () => readdirSync(bill).map((step) => Number(readFileSync(join(bill, step), 'utf8'))),
     async close() {
       await killAll()
       rmSync(bill, { recursive: true, force: true })

@@ -6,7 +6,7 @@ import { COST_GROUPS } from '../../src/tasks/costs.ts'
 import { createTestValkey, type TestValkey } from '../redis/test-valkey.ts'
 import { test as base, finished } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
-import { budgeted, ROOM, SCOPES, TURN_COST } from './budgeted-table.ts'
+import { budgeted, ROOM, SCOPES, STEP_COST, STEPS, TURN_COST } from './budgeted-table.ts'
 import { type BudgetedWorkers, createBudgetedWorkers } from './budgeted-workers.ts'
 
 const TASKS = 200
@@ -92,9 +92,9 @@ function acceptMany(orchestrator: Orchestrator, maxCostMicroUsd: number): Promis
   return Promise.all(Array.from({ length: TASKS }, () => accept(orchestrator, maxCostMicroUsd)))
 }
 
-/** Until a turn begins, unless all that there is room for have. */
+/** Until a step begins, unless all that there is room for have. */
 async function moreBilled(workers: BudgetedWorkers): Promise<void> {
-  const before = Math.min(workers.bill().length, ROOM - 1)
+  const before = Math.min(workers.bill().length, STEPS * ROOM - 1)
   await eventually(() => expect(workers.bill().length).toBeGreaterThan(before))
 }
 
@@ -112,7 +112,7 @@ async function expectTenPaid(
 
 /** That the bill, the ledger by every group and every budget tell of as many turns, and that nothing is held. */
 async function expectAgreed({ money }: Orchestrator, turns: number, workers: BudgetedWorkers): Promise<void> {
-  expect(workers.bill()).toEqual(Array(turns).fill(TURN_COST))
+  expect(workers.bill()).toEqual(Array(STEPS * turns).fill(STEP_COST))
   for (const groupBy of COST_GROUPS) {
     const { total } = await money.costs({ groupBy })
     expect(total).toMatchObject({ costMicroUsd: turns * TURN_COST, costEstimatedMicroUsd: 0 })
