@@ -14,10 +14,11 @@ let rows: Partial<ComparisonRow>[] = [{}, {}]
 beforeAll(async () => {
   server = await startMemoryServer()
   const { ports } = server
-  const { compare } = ports.tasks
-  ports.tasks.compare = async (input) => {
+  const { acceptCompare } = ports.tasks
+  ports.tasks.acceptCompare = async (input, caller) => {
     inputs.push(input)
-    const task = await compare(input)
+    const accepted = await acceptCompare(input, caller)
+    const { task } = accepted
     const children = await Promise.all(
       ['acme/nano', 'acme/big'].map((model) =>
         ports.tasks.submit({ prompt: 'a', model, parentTaskID: task.id }),
@@ -32,7 +33,7 @@ beforeAll(async () => {
     ports.finish(task.id, 'succeeded')
     const comparison = rows.map((row, index) => ({ ...ROW, model: children[index]!.model, ...row }))
     ports.patch(task.id, { result: { text: '', structured: null, diff: null, messages: [], comparison } })
-    return task
+    return accepted
   }
 })
 
@@ -98,6 +99,7 @@ describe('compare', () => {
       )
 
       expect(inputs.at(-1)).toEqual({
+        idempotencyKey: expect.any(String),
         prompt: 'Hello',
         tiers: ['fast', 'powerful'],
         output: { schema: { type: 'object' } },
