@@ -51,9 +51,11 @@ export function createSlotConnector(
           const { node } = await find()
           if (!signal.aborted) return this.#open(node)
         } catch (error) {
+          // One that is closed has no retries left, and this is not the reason to tell.
+          if (signal.aborted) throw new Error('Connection is closed.')
           const delayMs = this.#options.retryStrategy?.(times)
           if (typeof delayMs !== 'number') throw error
-          if (!signal.aborted) emit('error', error as Error)
+          emit('error', error as Error)
           await sleep(delayMs, undefined, { signal }).catch(() => {})
         }
         if (signal.aborted) throw new Error('Connection is closed.')

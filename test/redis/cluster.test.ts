@@ -119,9 +119,10 @@ describe('closeConnection()', () => {
     const waiting = client.get(keys.tasks).catch((error) => error)
 
     closeConnection(client)
-
-    expect(await waiting).toMatchObject({ message: 'Connection is closed.' })
+    const told = await waiting
     for (const node of cluster.nodes) await node.start()
+
+    expect(told).toMatchObject({ message: 'Connection is closed.' })
     await eventually(async () => expect(await connect(keys)).toBeDefined())
   })
 })
