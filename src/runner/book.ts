@@ -51,8 +51,11 @@ export function createBook(
 ): Book {
   let booked = addSpent(record.spent, record.turnSpent)
   let isTurnWritten = record.turnSpent.length > 0
-  /** What the predecessors have heard of the turn; OpenCode may have forgotten some of it. */
-  let atFirst: Spent = record.turnSpent
+  /**
+   * What was written of the turn, by the predecessors too: OpenCode may have forgotten some of it, and what was
+   * estimated may be counted by now, but the ledger only grows.
+   */
+  let atLeastOfTurn: Spent = record.turnSpent
   const known = new Map<string, SpentOnModel>()
   let version = 0
   let writtenVersion = 0
@@ -64,14 +67,14 @@ export function createBook(
     if (record.turnSpent.length > 0) version += 1
     record.spent = addSpent(record.spent, record.turnSpent)
     record.turnSpent = []
-    atFirst = []
+    atLeastOfTurn = []
     known.clear()
   }
 
   function take(spendings: readonly Spending[]): void {
     for (const spending of spendings) known.set(spending.id, lineOf(spending))
     if (spendings.length === 0) return
-    record.turnSpent = atLeast(atFirst, sumByModel(known.values()))
+    record.turnSpent = atLeast(atLeastOfTurn, sumByModel(known.values()))
     version += 1
   }
 
@@ -105,6 +108,7 @@ export function createBook(
       const at = version
       const { tier, type, key } = record
       const hasTurn = record.turnSpent.length > 0
+      atLeastOfTurn = record.turnSpent
       return {
         fields: {
           ...(record.spent.length > 0 && { spent: formatSpent(record.spent) }),

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import type { LedgerEntries } from '../../src/ledger/ledger-entries.ts'
+import { totalOf } from '../../src/ledger/spent.ts'
+import type { TaskRecord } from '../../src/records/task-record.ts'
+import { createBook } from '../../src/runner/book.ts'
+import type { Spending } from '../../src/sessions/backend.ts'
+
+const USAGE = { inputTokens: 1, outputTokens: 1, reasoningTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 }
+
+const spending = (id: string, costMicroUsd: number, isEstimated: boolean): Spending => ({
+  ...{ id, model: 'acme/nano', usage: USAGE, costMicroUsd, isEstimated },
+})
+
+function openBook() {
+  const record = {
+    ...{
+      model: 'acme/nano',
+      tier: 'fast',
+      type: null,
+      key: null,
+      checkpoint: null,
+      spent: [],
+      turnSpent: [],
+    },
+  } as unknown as TaskRecord
+  return { record, book: createBook(record, ({ costMicroUsd }) => costMicroUsd) }
+}
+
+/** What the entries of one figure add up to. */
+function sumOf(written: readonly LedgerEntries[], figure: 'c' | 'e'): number {
+  let sum = 0
+  for (const entries of written)
+    for (let index = 0; index < entries.length; index += 2)
+      if (String(entries[index]).endsWith(figure)) sum += Number(entries[index + 1])
+  return sum
+}
+
+test.for([
+  ['is counted', spending('a', 20, false)],
+  ['is less', spending('a', 5, true)],
+] as const)('record and ledger agree when what was written as an estimate %s', ([, later]) => {
+  const { record, book } = openBook()
+  const written: LedgerEntries[] = []
+  const write = (end?: 'succeeded') => {
+    const due = book.due(end)!
+    written.push(due.ledger)
+    due.written()
+  }
+  book.begin()
+  book.take([spending('a', 30, true)])
+  write()
+  book.take([later])
+  write()
+  book.settle([later])
+  write('succeeded')
+
+  const { costMicroUsd, costEstimatedMicroUsd } = totalOf(record.spent)
+  expect([costMicroUsd, costEstimatedMicroUsd]).toEqual([sumOf(written, 'c'), sumOf(written, 'e')])
+  expect(costEstimatedMicroUsd).toBe(30)
+})
+
+test('an estimate that was never written is forgotten once it is counted', () => {
+  const { record, book } = openBook()
+  book.begin()
+  book.take([spending('a', 30, true)])
+  book.settle([spending('a', 20, false)])
+  const { ledger } = book.due('succeeded')!
+
+  expect(totalOf(record.spent)).toMatchObject({ costMicroUsd: 20, costEstimatedMicroUsd: 0 })
+  expect([sumOf([ledger], 'c'), sumOf([ledger], 'e')]).toEqual([20, 0])
+})
