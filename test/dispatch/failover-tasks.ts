@@ -63,11 +63,12 @@ export async function expectAllEndOnce(
   for (const id of ids) {
     const task = await eventually(() => finished(orchestrator, id))
     expect(task).toMatchObject({ state: 'succeeded' })
-    const items = await itemsOf(orchestrator, id)
+    // Of the two connections of a process the other one may not be back yet.
+    const items = await eventually(() => itemsOf(orchestrator, id))
     expect(textsOf(items).join('')).toBe(task.result!.text)
     expect(typesOf(items).filter((type) => type === 'end')).toHaveLength(1)
   }
-  const all = (await orchestrator.tasks.list({ limit: 200 })).data
+  const all = (await eventually(() => orchestrator.tasks.list({ limit: 200 }))).data
   expect(all.map(({ id }) => id).sort()).toEqual([...ids].sort())
   expect(backend.ledger.paid()).toHaveLength(ids.length)
   for (const items of (await heard?.()) ?? []) {
