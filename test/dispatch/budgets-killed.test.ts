@@ -1,6 +1,6 @@
 /** Processes and Redis are killed while tasks spend: the bill, the ledger and every budget say the same afterwards. */
 import { tmpdir } from 'node:os'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import { COST_GROUPS } from '../../src/tasks/costs.ts'
 import { createTestValkey, type TestValkey } from '../redis/test-valkey.ts'
@@ -92,10 +92,13 @@ function acceptMany(orchestrator: Orchestrator, maxCostMicroUsd: number): Promis
   return Promise.all(Array.from({ length: TASKS }, () => accept(orchestrator, maxCostMicroUsd)))
 }
 
-/** Until a step begins, unless all that there is room for have. */
+/** Until a step begins, unless all that there is room for have. What was killed may have to be noticed first. */
 async function moreBilled(workers: BudgetedWorkers): Promise<void> {
   const before = Math.min(workers.bill().length, STEPS * ROOM - 1)
-  await eventually(() => expect(workers.bill().length).toBeGreaterThan(before))
+  await vi.waitFor(() => expect(workers.bill().length).toBeGreaterThan(before), {
+    timeout: 90_000,
+    interval: 20,
+  })
 }
 
 async function expectTenPaid(
@@ -105,8 +108,11 @@ async function expectTenPaid(
 ): Promise<void> {
   const ends = await Promise.all(ids.map((id) => finished(orchestrator, id)))
   expect(ends.filter(({ state }) => state === 'succeeded')).toHaveLength(ROOM)
-  const codes = ends.flatMap(({ error }) => (error === null ? [] : [error.code]))
-  expect(new Set(codes)).toEqual(new Set(['budget_exceeded']))
+  const codes = new Set(ends.flatMap(({ error }) => (error === null ? [] : [error.code])))
+  expect(codes).toContain('budget_exceeded')
+  // Of those whose wake was lost with who was killed: they would look again after minutes.
+  codes.delete('queue_timeout')
+  expect([...codes]).toEqual(['budget_exceeded'])
   await expectAgreed(orchestrator, ROOM, workers)
 }
 
