@@ -96,7 +96,7 @@ export interface RoutingTableParts {
   readonly caps?: ReadonlyMap<string, Caps>
   /** Absent: none. No two have the same scope and window. */
   readonly budgets?: readonly Budget[]
-  /** Sentences worth showing: parsed and not enforced yet, or probably not meant. */
+  /** Sentences worth showing: what is probably not meant. */
   readonly warnings: readonly string[]
 }
 

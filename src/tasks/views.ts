@@ -67,7 +67,7 @@ export const RoutesView = z.object({
   /** Task type → tier or model. */
   routes: z.array(z.object({ type: z.string(), tier: z.string().nullable(), model: z.string().nullable() })),
   default: z.string(),
-  /** Parsed and not enforced yet, or otherwise worth knowing. */
+  /** What is probably not meant, in sentences. */
   warnings: z.array(z.string()),
 })
 export type RoutesView = z.infer<typeof RoutesView>
