@@ -73,6 +73,9 @@ export const LEASE_MS = 60_000
 /** How long a task is remembered that holds nothing: what it has spent must not count twice. */
 const IDLE_AGE_MS = 8 * 24 * 60 * 60_000
 
+/** As in `hold-budget.lua`. */
+const TOLD = 1e15
+
 type Mode = 'hold' | 'top-up' | 'force' | 'settle' | 'read' | 'look'
 type Reply = [string, number, number, number, string[], ...number[]]
 
@@ -198,6 +201,9 @@ export function createBudgetStore({
       await pipeline.exec()
     },
     now: () => now() + aheadMs,
-    isWaiting: async (taskID, budget) => (await redis.zscore(waitingAt(budget), taskID)) !== null,
+    async isWaiting(taskID, budget) {
+      const place = await redis.zscore(waitingAt(budget), taskID)
+      return place !== null && Number(place) < TOLD
+    },
   }
 }

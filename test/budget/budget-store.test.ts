@@ -218,7 +218,23 @@ describe('a budget that is spent', () => {
 
     expect(await settle('a', 1_000)).toEqual(['b', 'c'])
     expect((await hold('b', {}, 1)).woken).toEqual(['d', 'e'])
-    expect((await hold('c', {}, 1)).woken).toEqual(['f'])
+    // The others come first; who was told and did not come yet is told again.
+    expect((await hold('c', {}, 1)).woken).toEqual(['f', 'd'])
+  })
+
+  test('tells those again who were told and never came, until they do', async ({ store }) => {
+    const open = store.open()
+    const { hold, settle } = asking(open)
+    await hold('a', { wantMicroUsd: 1_000 })
+    for (const [order, id] of ['b', 'c'].entries()) await hold(id, {}, order)
+    const look = async () => (await open.look([DAY])).woken
+
+    expect(await settle('a', 1_000)).toEqual(['b', 'c'])
+    expect(await look()).toEqual(['b', 'c'])
+    await hold('b', {}, 1)
+    expect(await look()).toEqual(['c'])
+    await hold('c', {}, 1)
+    expect(await look()).toEqual([])
   })
 })
 

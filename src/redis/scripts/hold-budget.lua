@@ -16,6 +16,8 @@ local mode, id, fence = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local wanted, least, order = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local leaseMs, ageMs = tonumber(ARGV[7]), tonumber(ARGV[8])
 local MOST_WOKEN, MOST_LAPSED, WAITING_AGE_MS = 100, 20, 40 * 86400000
+-- Who was told to try goes behind all others, since the word may be lost with whoever was to bring it.
+local TOLD = 1e15
 
 local counters = {}
 local function counterOf(name)
@@ -142,7 +144,7 @@ if status == 'held' then
       redis.call('ZADD', budgets[decided].waiting, order, id)
       redis.call('PEXPIRE', budgets[decided].waiting, WAITING_AGE_MS)
       place = redis.call('ZRANK', budgets[decided].waiting, id)
-    elseif status == 'held' then
+    else
       for _, budget in ipairs(budgets) do redis.call('ZREM', budget.waiting, id) end
     end
   end
@@ -162,9 +164,11 @@ for _, budget in ipairs(budgets) do
     if mode == 'settle' then count = math.max(1, count) end
   end
   if count > 0 then
-    local next = redis.call('ZRANGE', budget.waiting, 0, count - 1)
-    if #next > 0 then redis.call('ZREM', budget.waiting, unpack(next)) end
-    for _, waiter in ipairs(next) do woken[#woken + 1] = waiter end
+    local next = redis.call('ZRANGE', budget.waiting, 0, count - 1, 'WITHSCORES')
+    for i = 1, #next, 2 do
+      if tonumber(next[i + 1]) < TOLD then redis.call('ZINCRBY', budget.waiting, TOLD, next[i]) end
+      woken[#woken + 1] = next[i]
+    end
   end
   for _, number in ipairs({counter.spent, counter.held, budget.start, budget.reset or 0}) do reply[#reply + 1] = number end
 end
