@@ -17,7 +17,7 @@ export type Orchestrator = Awaited<ReturnType<typeof createOrchestrator>>
 /** Connects twice to Redis. A worker adds two connections, maintenance one. */
 export async function createOrchestrator(options: OrchestratorOptions) {
   const foundation = await layFoundation(options)
-  const { redis, hub, backends, closed } = foundation
+  const { redis, hub, backends, closed, stopWarning } = foundation
   const stores = storesOn(foundation, redis)
   const accepting = composeAccepting(foundation, stores)
   const ports = composePorts(foundation, stores, accepting)
@@ -39,6 +39,7 @@ export async function createOrchestrator(options: OrchestratorOptions) {
     /** Closes what was started here. Tasks under way are handed over; who reads or waits is let go. */
     async close(): Promise<void> {
       closed.abort()
+      stopWarning()
       await Promise.all(closers.splice(0).map((close) => close()))
       await stores.queues.close()
       await hub.close()

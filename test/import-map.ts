@@ -97,6 +97,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'tasks',
     'catalog',
     'routing',
+    'budget',
     'config',
     'telemetry',
     'sessions',

@@ -1,15 +1,8 @@
 import type { Spent } from '../ledger/spent.ts'
+import { isInScope, type Spender } from '../routing/budget-scope.ts'
 import type { Budget } from '../routing/table.ts'
-import { type ModelID, splitModelID } from '../tasks/model-id.ts'
 
-/** All of a task that a budget may be about. `model`: the one that is about to be asked. */
-export interface Spender {
-  readonly type: string | null
-  readonly tier: string | null
-  readonly model: ModelID
-  /** Name of the API key. */
-  readonly key: string | null
-}
+export type { Spender } from '../routing/budget-scope.ts'
 
 /** What one of its budgets is to a task. */
 export interface BudgetShare {
@@ -25,27 +18,6 @@ const NONE: readonly Budget[] = []
 /** The budgets that pay for a task, in the order of the file: all of them do. */
 export function budgetsOf(budgets: readonly Budget[], spender: Spender): readonly Budget[] {
   return budgets.length === 0 ? NONE : budgets.filter(({ scope }) => isInScope(scope, spender))
-}
-
-function isInScope(scope: string, { type, tier, model, key }: Spender): boolean {
-  const end = scope.indexOf(':')
-  const name = scope.slice(end + 1)
-  switch (end === -1 ? scope : scope.slice(0, end)) {
-    case 'global':
-      return true
-    case 'type':
-      return name === type
-    case 'tier':
-      return name === tier
-    case 'provider':
-      return name === splitModelID(model).providerID
-    case 'model':
-      return name === model
-    case 'key':
-      return name === key
-    default:
-      return false
-  }
 }
 
 /**

@@ -6,8 +6,8 @@ import type { ParsedTaskInput } from '../tasks/input.ts'
 import { estimatePrompt } from '../tasks/prompt-size.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
 
-/** OpenCode's own system prompt and the descriptions of its tools: 32 kB of JSON. */
-const OWN_TOKENS = 8_000
+/** OpenCode's own system prompt and the descriptions of its tools, 32 kB of JSON: what is sent at the least. */
+export const OWN_TOKENS = 8_000
 
 export interface StepEstimate {
   /** Of one step, if the model says all it may. */

@@ -10,6 +10,7 @@ import { connectAll } from '../redis/connect-all.ts'
 import { createKeys } from '../redis/keys.ts'
 import { firstAnswer } from '../sessions/first-answer.ts'
 import { createLiveHub } from '../stream/live-hub.ts'
+import { createCatalogWarner } from './warn-by-catalog.ts'
 
 /** How late a lost pub/sub message is noticed at most. */
 const LOOK_AGAIN_MS = 10_000
@@ -36,9 +37,16 @@ export async function layFoundation(options: OrchestratorOptions) {
     ;[redis, subscriber].forEach(closeConnection)
     throw error
   }
-  const catalog = createCatalogCache((directory) =>
-    firstAnswer(backends, (backend) => backend.catalog(directory)),
-  )
+  const warn = createCatalogWarner(options)
+  const catalog = createCatalogCache(async (directory) => {
+    const snapshot = await firstAnswer(backends, (backend) => backend.catalog(directory))
+    if (directory === undefined) warn(snapshot)
+    return snapshot
+  })
+  const stopWarning = config.onChange(() => {
+    const known = catalog.peek()
+    if (known !== undefined) warn(known)
+  })
   // Asked before anybody waits for it: the first answer of a fresh server takes seconds.
   catalog.get().catch(() => {})
   return {
@@ -58,6 +66,7 @@ export async function layFoundation(options: OrchestratorOptions) {
     patient: (role: string) => to(role, 'wait'),
     hub: createLiveHub(subscriber, LOOK_AGAIN_MS),
     catalog,
+    stopWarning,
     now: Date.now,
     /** Ends what reads and waits here when all is closed. */
     closed: new AbortController(),

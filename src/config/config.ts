@@ -11,7 +11,8 @@ import {
 } from '../routing/table.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Permissions } from '../tasks/permissions.ts'
-import type { DefaultsContent, FileContent } from './file-schema.ts'
+import type { DefaultsContent } from './defaults-schema.ts'
+import type { FileContent } from './file-schema.ts'
 
 const MICRO_USD_PER_USD = 1_000_000
 
@@ -63,7 +64,6 @@ export function configOf(
   origin: {
     generation: number
     path: string
-    warnings: readonly string[]
     /** Where the budgets stand, in their order: `tierline.yaml:12:5: budgets.0`. */
     budgetPlaces: readonly string[]
   },
@@ -90,7 +90,7 @@ export function configOf(
         place: origin.budgetPlaces[index]!,
       }),
     ),
-    warnings: origin.warnings,
+    warnings: [],
   })
   return Object.freeze({ ...fromDefaults(file), table })
 }
@@ -100,9 +100,8 @@ export function configWithoutFile(table: RoutingTable, defaults: DefaultsContent
   return Object.freeze({ ...fromDefaults(defaults), table })
 }
 
-/** The same configuration as another generation. */
-export function asGeneration(config: Config, generation: number): Config {
-  return Object.freeze({ ...config, table: Object.freeze({ ...config.table, generation }) })
+export function withWarnings(config: Config, warnings: readonly string[]): Config {
+  return Object.freeze({ ...config, table: Object.freeze({ ...config.table, warnings }) })
 }
 
 function fromDefaults(
@@ -165,7 +164,8 @@ function definedOnly<T extends object>(values: T): { [K in keyof T]: Exclude<T[K
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
 }
 
-function pricesOf({ models }: FileContent): ReadonlyMap<string, Price> {
+/** Those that the file gives. */
+export function pricesOf({ models }: Pick<FileContent, 'models'>): ReadonlyMap<string, Price> {
   const prices = new Map<string, Price>()
   for (const [name, { price }] of Object.entries(models)) {
     if (!price) continue

@@ -6,7 +6,7 @@ import { deriveTable } from '../routing/derive-tiers.ts'
 import { createRoutingTable, type RoutingTable } from '../routing/table.ts'
 import { type Config, configWithoutFile, type Limits } from './config.ts'
 import { configError } from './config-problem.ts'
-import { DefaultsSchema } from './file-schema.ts'
+import { DefaultsSchema } from './defaults-schema.ts'
 import { loadFile } from './load-file.ts'
 import type { Settings } from './settings.ts'
 

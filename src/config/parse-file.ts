@@ -1,7 +1,8 @@
 import { basename } from 'node:path'
 import type { z } from 'zod'
-import { checkBudgets, doubtfulBudgets } from './check-budgets.ts'
-import { type Config, configOf } from './config.ts'
+import { budgetDoubts } from './budget-doubts.ts'
+import { checkBudgets } from './check-budgets.ts'
+import { type Config, configOf, withWarnings } from './config.ts'
 import { type ConfigProblem, formatProblem } from './config-problem.ts'
 import { crossCheck } from './cross-checks.ts'
 import { type FileContent, FileSchema } from './file-schema.ts'
@@ -39,16 +40,19 @@ export function parseFile(text: string, { keys, ...origin }: FileOrigin): Parsed
     return { status: 'invalid', problems: problems.sort((a, b) => a.line - b.line || a.column - b.column) }
   const file = parsed.data
   const name = basename(origin.path)
-  const warnings = [
-    ...[...ruleWarnings(file, source, keys), ...doubtfulBudgets(file, source)].map((found) =>
-      formatProblem(name, found),
-    ),
-  ]
   const budgetPlaces = file.budgets.map((_, index) => {
     const { line, column } = source.problemAt(['budgets', index], 'value', { field: '', message: '' })
     return `${name}:${line}:${column}: budgets.${index}`
   })
-  return { status: 'valid', config: configOf(file, { ...origin, warnings, budgetPlaces }) }
+  const config = configOf(file, { ...origin, budgetPlaces })
+  const doubts = [...ruleWarnings(file, source, keys), ...budgetDoubts(file, source, config.table, keys)]
+  return {
+    status: 'valid',
+    config: withWarnings(
+      config,
+      doubts.map((doubt) => formatProblem(name, doubt)),
+    ),
+  }
 }
 
 function checkAll(file: FileContent, source: YamlSource): ConfigProblem[] {

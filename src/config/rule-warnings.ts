@@ -5,6 +5,7 @@ import { mostTokens } from '../tasks/prompt-size.ts'
 import { routingRuleOf } from './config.ts'
 import type { ConfigProblem } from './config-problem.ts'
 import type { FileContent } from './file-schema.ts'
+import { unknownKey } from './unknown-key.ts'
 import type { YamlSource } from './yaml-source.ts'
 
 /** Each at the line of what keeps the rule from matching. `keys`: names of the API keys; `undefined`: not known. */
@@ -33,7 +34,7 @@ export function ruleWarnings(
           allowed: nearestNames(name, types),
         })
     for (const { path: at, name } of namesOf(when.key, [...path, 'key']))
-      if (keys !== undefined && !keys.includes(name)) warn(at, ...unknownKey(name, keys))
+      if (keys !== undefined && !keys.includes(name)) warn(at, ...unknownKey('can never match', name, keys))
     const { over = -1, atMost = Number.POSITIVE_INFINITY } = when.promptTokens ?? {}
     if (over >= atMost)
       warn([...path, 'promptTokens'], `can never match: over ${over} and at most ${atMost} is nothing`)
@@ -46,11 +47,6 @@ export function ruleWarnings(
     if (wider !== -1) warn(['rules', index], `can never match: rules.${wider} before it matches all of it`)
   }
   return warnings
-}
-
-function unknownKey(name: string, keys: readonly string[]): [string, { allowed: readonly string[] }] {
-  const why = keys.length === 0 ? 'TIERLINE_API_KEYS is not set here' : 'TIERLINE_API_KEYS has no such name'
-  return [`can never match the key "${name}": ${why}`, { allowed: nearestNames(name, keys) }]
 }
 
 /** One name, or each of a list, with its place. */

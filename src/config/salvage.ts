@@ -7,7 +7,7 @@ type Section = Record<PropertyKey, unknown>
 
 /** What says nothing, in place of an entry that is wrong: its name stays known, and others count on that. */
 const STAND_INS: Readonly<Record<string, (name: PropertyKey) => unknown>> = {
-  tiers: () => ({ models: ['stand/in'] }),
+  tiers: (name) => ({ models: [`stand/${String(name)}`] }),
   routes: () => 'stand/in',
   rules: (index) => ({ when: { key: `stand-in-${String(index)}` }, model: 'stand/in' }),
   models: () => ({}),

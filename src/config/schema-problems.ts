@@ -32,7 +32,7 @@ export function schemaProblems(
       const message = issue.issues[0]?.message ?? 'is not a good name'
       return [source.problemAt(issue.path, 'key', { field: issue.path.join('.'), message })]
     }
-    const closest = issue.code === 'invalid_union' && !isTarget(issue) ? closestOf(issue) : undefined
+    const closest = issue.code === 'invalid_union' ? closestOf(issue) : undefined
     if (closest !== undefined) return schemaProblems(closest, schema, source)
     return [source.problemAt(issue.path, 'value', fieldErrorOf(issue, source.data))]
   })

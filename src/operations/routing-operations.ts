@@ -1,7 +1,7 @@
+import { tableWarnings } from '../budget/table-warnings.ts'
 import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { TierlineError } from '../errors.ts'
 import { EXTRA_QUEUES, type TaskQueues } from '../queues/task-queues.ts'
-import { catalogWarnings } from '../routing/catalog-warnings.ts'
 import { withEveryRule } from '../routing/explain.ts'
 import { nearestNames } from '../routing/nearest.ts'
 import type { RoutingTable } from '../routing/table.ts'
@@ -40,7 +40,7 @@ export function createRoutingOperations({
     const left = await former(names)
     const warnings = [
       ...table.warnings,
-      ...(snapshot ? catalogWarnings(table, snapshot) : []),
+      ...(snapshot ? tableWarnings(table, snapshot) : []),
       ...left.map(({ name, tasks }) => `The tier "${name}" was removed; its ${tasks} tasks are still run`),
     ]
     return viewRoutes(table, paused, warnings)

@@ -50,7 +50,7 @@ describe('config check', () => {
       const elsewhere = { TIERLINE_PORT: 'none' }
       expect(await runCli(['config', 'check', 'my.yaml'], { cwd, env: elsewhere })).toMatchObject({
         code: 0,
-        stderr: 'my.yaml is good\n',
+        stderr: 'my.yaml is good; no OpenCode is known, so nothing was asked of models and prices\n',
       })
     })
   })
@@ -66,7 +66,7 @@ describe('config check', () => {
   })
 })
 
-describe('config init', () => {
+describe('with an OpenCode', () => {
   let provider: Awaited<ReturnType<typeof startScriptedProvider>>
   let openCode: OpenCodeServer
 
@@ -80,13 +80,41 @@ describe('config init', () => {
     await provider?.close()
   })
 
-  test('writes what OpenCode offers to a file that is good, and never over another', async () => {
+  const environment = () => ({
+    OPENCODE_URL: openCode.url,
+    OPENCODE_SERVER_USERNAME: openCode.username,
+    OPENCODE_SERVER_PASSWORD: openCode.password,
+  })
+
+  test('config check warns by its models and prices, and says when it does not answer', async () => {
     await withDirectory(async (cwd) => {
-      const env = {
-        OPENCODE_URL: openCode.url,
-        OPENCODE_SERVER_USERNAME: openCode.username,
-        OPENCODE_SERVER_PASSWORD: openCode.password,
-      }
+      await writeFile(
+        join(cwd, 'my.yaml'),
+        `tiers: { fast: { models: [acme/nano] }, powerful: { models: [acme/big, acme/bigg] } }
+budgets:
+  - { scope: "tier:powerful", per: day, limitUsd: 0.4 }
+  - { scope: "tier:fast", per: day, limitUsd: 0.4, onExceed: downgrade }
+`,
+      )
+      const check = (env: Record<string, string>) => runCli(['config', 'check', 'my.yaml'], { cwd, env })
+
+      expect(await check(environment())).toEqual({
+        code: 0,
+        stdout: '',
+        stderr: `! tiers.powerful.models: "acme/bigg" is not offered by the OpenCode server; nearest: acme/big, acme/base, acme/mini, acme/nano, globex/tiny
+! my.yaml:3:5: budgets.0: limitUsd is less than one step of acme/big may cost ($0.45): one task at a time, which may spend more
+! my.yaml:4:5: budgets.1: onExceed: downgrade finds no cheaper tier, by the prices that are known now: it refuses instead
+my.yaml is good
+`,
+      })
+      const { stderr } = await check({ ...environment(), OPENCODE_SERVER_PASSWORD: 'wrong' })
+      expect(stderr).toBe('my.yaml is good; OpenCode "s1" did not tell its models and prices\n')
+    })
+  })
+
+  test('config init writes what it offers to a file that is good, and never over another', async () => {
+    await withDirectory(async (cwd) => {
+      const env = environment()
       const path = join(cwd, 'tierline.yaml')
 
       expect(await runCli(['config', 'init'], { cwd, env })).toMatchObject({ code: 0, stdout: `${path}\n` })
@@ -99,7 +127,7 @@ describe('config init', () => {
     })
   })
 
-  test('says what to do when no OpenCode is known', async () => {
+  test('config init says what to do when no OpenCode is known', async () => {
     await withDirectory(async (cwd) => {
       const { code, stderr } = await runCli(['config', 'init'], { cwd })
 

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endWithTest } from '../setup/end-with-test.ts'
 
 export const BIN = new URL('../../src/cli/bin.js', import.meta.url).pathname
 
@@ -31,6 +32,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Cli
     cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_NO_WARNINGS: '1', ...env },
   })
+  endWithTest(child)
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {

@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Config } from '../../src/config/config.ts'
 import { configError, formatProblem } from '../../src/config/config-problem.ts'
-import { parseFile } from '../../src/config/parse-file.ts'
-
-const TIERS = `tiers:
-  fast: { models: [acme/nano, globex/fast], concurrency: 16 }
-  balanced: { models: [acme/base] }
-`
+import { configOf, problemsOf, TIERS } from './parsed.ts'
 
 describe('parseFile(), a good file', () => {
   test('gives the table in file order, with its generation and source', () => {
@@ -112,104 +106,6 @@ http: { allowedHosts: [tierline.internal], corsOrigins: [https://ui.example] }
     expect(config.table.warnings).toEqual([])
   })
 
-  test('turns prices into micro-USD; cache prices that are not given are those of input', () => {
-    const { table } = configOf(`${TIERS}models:
-  acme/nano: { price: { inputUsdPerMTok: 0.1, outputUsdPerMTok: 0.4, cacheReadUsdPerMTok: 0.01 } }
-  ollama: { price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 } }
-  globex: { price: { inputUsdPerMTok: 2, outputUsdPerMTok: 4 } }
-`)
-
-    expect(table.prices.get('acme/nano')).toEqual({
-      inputMicroUsdPerMTok: 100_000,
-      outputMicroUsdPerMTok: 400_000,
-      cacheReadMicroUsdPerMTok: 10_000,
-      cacheWriteMicroUsdPerMTok: 100_000,
-    })
-    expect(table.prices.get('acme/nano')).not.toHaveProperty('bands')
-    expect(table.prices.get('ollama')?.cacheReadMicroUsdPerMTok).toBe(0)
-    expect(table.prices.get('globex')?.cacheReadMicroUsdPerMTok).toBe(2_000_000)
-    expect(table.warnings).toEqual([])
-  })
-
-  test('sorts the prices of long prompts', () => {
-    const { table } = configOf(`${TIERS}models:
-  acme/big:
-    price:
-      inputUsdPerMTok: 2
-      outputUsdPerMTok: 12
-      bands:
-        - { aboveContextTokens: 500000, inputUsdPerMTok: 8, outputUsdPerMTok: 24 }
-        - { aboveContextTokens: 200000, inputUsdPerMTok: 4, outputUsdPerMTok: 18, cacheReadUsdPerMTok: 0.4 }
-`)
-
-    expect(table.prices.get('acme/big')?.bands).toEqual([
-      {
-        aboveContextTokens: 200_000,
-        inputMicroUsdPerMTok: 4_000_000,
-        outputMicroUsdPerMTok: 18_000_000,
-        cacheReadMicroUsdPerMTok: 400_000,
-        cacheWriteMicroUsdPerMTok: 4_000_000,
-      },
-      expect.objectContaining({ aboveContextTokens: 500_000, outputMicroUsdPerMTok: 24_000_000 }),
-    ])
-  })
-
-  test('keeps limits and budgets, and warns of what nothing enforces yet', () => {
-    const config = configOf(`${TIERS}routes: { lint: { tier: fast, maxCostUsd: 1 } }
-models:
-  acme/nano: { concurrency: 20, requestsPerMinute: 300, tokensPerMinute: 400000 }
-budgets:
-  - { scope: global, per: day, limitUsd: 50, timeZone: Europe/Berlin }
-  - { scope: "type:lint", per: hour, limitUsd: 1, onExceed: downgrade, downgradeAtPercent: 80 }
-`)
-
-    expect(config.table.caps?.get('model:acme/nano')).toEqual({
-      concurrency: 20,
-      requestsPerMinute: 300,
-      tokensPerMinute: 400_000,
-    })
-    expect(config.table.budgets).toEqual([
-      {
-        scope: 'global',
-        per: 'day',
-        limitMicroUsd: 50_000_000,
-        timeZone: 'Europe/Berlin',
-        onExceed: 'reject',
-        downgradeAtPercent: null,
-        onUnknownPrice: 'reject',
-        place: 'tierline.yaml:8:5: budgets.0',
-      },
-      {
-        scope: 'type:lint',
-        per: 'hour',
-        limitMicroUsd: 1_000_000,
-        timeZone: 'UTC',
-        onExceed: 'downgrade',
-        downgradeAtPercent: 80,
-        onUnknownPrice: 'reject',
-        place: 'tierline.yaml:9:5: budgets.1',
-      },
-    ])
-    expect(config.table.warnings).toEqual([])
-  })
-
-  test('warns at its line of a budget that is probably not meant so', () => {
-    const { table } = configOf(`${TIERS}budgets:
-  - { scope: global, per: day, limitUsd: 5 }
-  - { scope: global, per: hour, limitUsd: 5 }
-  - { scope: "provider:acme", per: day, limitUsd: 0.001 }
-  - { scope: "provider:acme", per: hour, limitUsd: 0 }
-  - { scope: "key:ci", per: day, limitUsd: 5, onExceed: downgrade }
-`)
-
-    expect(table.warnings).toEqual([
-      'tierline.yaml:6:43: budgets.1.limitUsd: is never reached: the budget per day allows $5',
-      'tierline.yaml:7:51: budgets.2.limitUsd: may be less than one step of a model costs: one task at a time, which may cost more',
-      'tierline.yaml:8:52: budgets.3.limitUsd: is 0: all these tasks are refused, but those of models that are free',
-      'tierline.yaml:9:57: budgets.4.onExceed: refuses when all is spent, since a cheaper tier counts too: name a downgradeAtPercent below 100',
-    ])
-  })
-
   test.each([
     ['a section without content', `${TIERS}budgets:\nlimits:\n`],
     ['JSON', '{"tiers":{"balanced":{"models":["a/b"]}}}'],
@@ -291,6 +187,11 @@ describe('parseFile(), a bad file', () => {
       '4:14: routes.x: must be the name of a tier, "provider/model", or a map such as { tier: fast }, and is 5',
     ],
     [
+      'words for a number in a route',
+      `${TIERS}routes:\n  lint: { tier: fast, timeoutMs: soon }`,
+      '5:34: routes.lint.timeoutMs: must be a number, and is "soon"',
+    ],
+    [
       'a default that is no tier',
       `${TIERS}default: fst`,
       '4:10: default: names the tier "fst", which does not exist; nearest: fast, balanced',
@@ -333,101 +234,9 @@ describe('parseFile(), a bad file', () => {
       '4:21: tasks.timeoutMs: must be at least 1000, and is 10',
     ],
     [
-      'a negative budget',
-      budget('global, per: day, limitUsd: -5'),
-      '5:42: budgets.0.limitUsd: must be at least 0, and is -5',
-    ],
-    [
-      'a budget that is no number',
-      budget('global, per: day, limitUsd: .nan'),
-      '5:42: budgets.0.limitUsd: must be a number, and is NaN',
-    ],
-    [
-      'an endless budget',
-      budget('global, per: day, limitUsd: .inf'),
-      '5:42: budgets.0.limitUsd: must be a number, and is Infinity',
-    ],
-    [
-      'an unknown window',
-      budget('global, per: week, limitUsd: 5'),
-      '5:27: budgets.0.per: must be one of hour, day, month, once, and is "week"',
-    ],
-    [
-      'an unknown scope',
-      budget('user:me, per: day, limitUsd: 5'),
-      '5:14: budgets.0.scope: must be global, type:NAME, ',
-    ],
-    [
-      'a scope of no tier',
-      budget('tier:fst, per: day, limitUsd: 5'),
-      '5:14: budgets.0.scope: names the tier "fst", which does not exist; nearest: fast, balanced',
-    ],
-    [
-      'a scope of no type',
-      budget('type:lint, per: day, limitUsd: 5'),
-      '5:14: budgets.0.scope: names the task type "lint", which has no route',
-    ],
-    [
-      'a time zone of no place',
-      budget('global, per: day, limitUsd: 5, timeZone: Mars/Base'),
-      '5:55: budgets.0.timeZone: must be a time zone such as "Europe/Berlin", and is "Mars/Base"',
-    ],
-    [
-      'a percentage without downgrade',
-      budget('global, per: day, limitUsd: 5, downgradeAtPercent: 80'),
-      '5:65: budgets.0.downgradeAtPercent: means something only with onExceed: downgrade',
-    ],
-    [
-      'two budgets of one scope',
-      `${budget('global, per: day, limitUsd: 5')}  - { scope: global, per: day, limitUsd: 6 }`,
-      '6:14: budgets.1.scope: has a budget per day already',
-    ],
-    [
-      'a wait for a window that never comes',
-      budget('global, per: once, limitUsd: 5, onExceed: queue'),
-      '5:56: budgets.0.onExceed: would wait for ever: a budget for once has no next window',
-    ],
-    [
-      'a cheaper tier where there is one tier',
-      `tiers: { fast: { models: [a/b] } }\nbudgets:\n  - { scope: global, per: day, limitUsd: 5, onExceed: downgrade }\n`,
-      '3:55: budgets.0.onExceed: needs a cheaper tier, and there is only one',
-    ],
-    [
-      'a model without its provider',
-      budget('"model:nano", per: day, limitUsd: 5'),
-      '5:14: budgets.0.scope: must be global, type:NAME, ',
-    ],
-    [
-      'a task that may cost nothing',
-      `${TIERS}routes: { lint: { tier: fast, maxCostUsd: 0 } }`,
-      '4:43: routes.lint.maxCostUsd: must be at least 0.000001, and is 0',
-    ],
-    [
       'a relative directory',
       `${TIERS}directories: { allow: [work] }`,
       '4:24: directories.allow.0: must be an absolute path',
-    ],
-    [
-      'a price by half',
-      `${TIERS}models: { a/b: { price: { inputUsdPerMTok: 1 } } }`,
-      '4:25: models.a/b.price.outputUsdPerMTok: is required',
-    ],
-    [
-      'a band without a threshold',
-      `${TIERS}models: { a/b: { price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1, bands: [{ inputUsdPerMTok: 1, outputUsdPerMTok: 1 }] } } }`,
-      '4:76: models.a/b.price.bands.0.aboveContextTokens: is required',
-    ],
-    [
-      'two bands of one threshold',
-      `${TIERS}models:
-  a/b:
-    price:
-      inputUsdPerMTok: 1
-      outputUsdPerMTok: 1
-      bands:
-        - { aboveContextTokens: 9, inputUsdPerMTok: 1, outputUsdPerMTok: 1 }
-        - { aboveContextTokens: 9, inputUsdPerMTok: 2, outputUsdPerMTok: 1 }`,
-      '11:33: models.a/b.price.bands.1.aboveContextTokens: has a band already',
     ],
     [
       'broken YAML',
@@ -526,22 +335,6 @@ test('configError() names the first problem, counts the rest, and has every plac
     ],
   })
 })
-
-function configOf(text: string): Config {
-  const parsed = parseFile(text, { path: '/etc/tierline.yaml', generation: 7 })
-  if (parsed.status === 'valid') return parsed.config
-  throw new Error(parsed.problems.map((problem) => formatProblem('f', problem)).join('\n'))
-}
-
-function problemsOf(text: string) {
-  const parsed = parseFile(text, { path: '/etc/tierline.yaml', generation: 7 })
-  if (parsed.status === 'invalid') return parsed.problems
-  throw new Error('Expected problems: the file is good')
-}
-
-function budget(scope: string): string {
-  return `${TIERS}budgets:\n  - { scope: ${scope} }\n`
-}
 
 /** 9^9 nodes in nine lines. */
 function bomb(): string {

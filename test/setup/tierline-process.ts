@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { openCodeProviders } from '../provider/models.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/server.ts'
+import { endWithTest } from './end-with-test.ts'
 
 const BIN = join(import.meta.dirname, '../../src/cli/bin.js')
 
@@ -118,6 +119,7 @@ export async function runTierline(
     env: home.env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  endWithTest(child)
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
   return { code: child.exitCode, stdout, stderr }
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { CatalogSnapshot } from '../../catalog/catalog.ts'
 import type { Settings } from '../../config/settings.ts'
 import { TierlineError } from '../../errors.ts'
-import { readServices } from '../../services/services-file.ts'
+import { askCatalog, findOpenCode } from '../ask-catalog.ts'
 import type { Cli } from '../cli.ts'
 import { addExamples } from './server-flags.ts'
 
@@ -39,19 +39,12 @@ async function writeFirstTable({ terminal }: Cli, file: string | undefined, flag
   terminal.note('written; a running tierline that reads this file follows it at once')
 }
 
-async function readCatalog({ openCode, dataDir }: Settings): Promise<CatalogSnapshot> {
-  const { createOpenCodeBackend } = await import('../../sessions/opencode/backend.ts')
-  const server = openCode[0] ?? readServices(dataDir)?.opencode[0]
+async function readCatalog(settings: Settings): Promise<CatalogSnapshot> {
+  const server = findOpenCode(settings)
   if (server === undefined)
     throw new TierlineError(
       'service_not_found',
       'Cannot ask OpenCode for its models: none is known; start everything with "npm start", or set OPENCODE_URL',
     )
-  const { name, url, username, password } = server
-  const backend = createOpenCodeBackend({ server: name, url, username, password: password ?? undefined })
-  try {
-    return await backend.catalog(undefined)
-  } finally {
-    await backend.close()
-  }
+  return askCatalog(server)
 }

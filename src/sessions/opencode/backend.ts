@@ -38,9 +38,9 @@ export interface OpenCodeBackendOptions extends OpenCodeAddress {
    * heartbeat every 10 s, and is late with it when it is busy.
    */
   silenceMs?: number
-  /** Providers whose price of 0 means free of charge; elsewhere it means that it is not known. */
   /** Where the tap of a server that tierline started listens (docs/opencode.md "The tap"). */
   tapUrl?: string | undefined
+  /** Providers whose price of 0 means free of charge; elsewhere it means that it is not known. */
   freeProviders?: readonly string[]
   logger?: BackendLogger
 }
