@@ -1,6 +1,7 @@
 /** A client that asks one thing after the other on several connections, and says how long each answer took. */
 import { Agent, request } from 'node:http'
 import { answerQuestions } from '../bench-process.ts'
+import { ownCpuMicros } from '../cpu-time.ts'
 
 interface Ask {
   url: string
@@ -41,5 +42,5 @@ async function ask({ url, method, paths, body, count }: Ask): Promise<number[]> 
   }
 }
 
-const handlers = answerQuestions({ ask }, async () => {})
+const handlers = answerQuestions({ ask, cpuMicros: () => ownCpuMicros() }, async () => {})
 export type AskerHandlers = typeof handlers

@@ -16,6 +16,7 @@ import { viewTask } from '../records/task-record.ts'
 import { withRedisErrors } from '../redis/with-redis-errors.ts'
 import { peekModel } from '../routing/resolve.ts'
 import { NO_FACTS } from '../routing/task-facts.ts'
+import { createEndNotices } from '../stream/end-notices.ts'
 import { createEventReader, type ReadOptions } from '../stream/event-reader.ts'
 import { readLog } from '../stream/read-log.ts'
 import type { ListQuery } from '../tasks/list-query.ts'
@@ -59,7 +60,7 @@ function taskPort(
 }
 
 function sessionPort(
-  { options, backends, table, catalog }: Foundation,
+  { options, backends, table, catalog, hub, keys, name, closed }: Foundation,
   { records, gates }: Stores,
   { admitting, storing, once, notices, operations, waitFor, maxPromptBytes }: Accepting,
 ) {
@@ -72,6 +73,11 @@ function sessionPort(
       checkDirectory: options.checkDirectory,
       checkFile: options.checkFile,
       acceptMessage: createAcceptMessage({ ...storing, once, gates, admitToSession, maxPromptBytes }),
+      ends: createEndNotices({
+        ...{ hub, channel: keys.ends(name), closed: closed.signal },
+        liveTasks: records.liveQueues,
+      }),
+      name,
       whenFinished: waitFor,
       cancel: operations.cancel,
     }),

@@ -4,7 +4,7 @@ import { budgetGate } from '../dispatch/budget-gate.ts'
 import { closeConnections } from '../dispatch/close-connections.ts'
 import { createCompareDeps } from '../dispatch/compare-deps.ts'
 import { cooldownGate } from '../dispatch/cooldown-gate.ts'
-import { createDeliveryHandler } from '../dispatch/handle-delivery.ts'
+import { createDeliveryHandler, MAX_DELIVERIES, POISON } from '../dispatch/handle-delivery.ts'
 import { createRunBudget } from '../dispatch/run-budget.ts'
 import { createRunnerDeps } from '../dispatch/runner-deps.ts'
 import { trackRunningTasks } from '../dispatch/running-tasks.ts'
@@ -67,6 +67,8 @@ export async function startWorker(
     redis: deliveries,
     defaultConcurrency: options.workerConcurrency ?? DEFAULT_WORKER_CONCURRENCY,
     keepFinished: limits.maxFinishedTasks,
+    maxDeliveries: MAX_DELIVERIES,
+    poison: POISON,
     handle: createDeliveryHandler({
       ...{ records, queues, running, gates, now },
       run: (claimed, signals) =>
@@ -74,7 +76,6 @@ export async function startWorker(
           ? runTask(claimed, deps, signals)
           : runCompare(claimed, compareDeps, signals),
       onStale: (claimed) => abortIfNobodys(claimed, records, revived),
-      worker: name,
       stop: stop.signal,
     }),
     onTurn: (queue, turn) => void turns.served(queue, turn).catch(onError),

@@ -1,9 +1,8 @@
 /** One delivery, from the claim to the move that BullMQ is told. */
-import { randomUUID } from 'node:crypto'
 import type { Gate } from '../gates/gate.ts'
 import type { Gatekeeper } from '../gates/gatekeeper.ts'
 import type { DeliveryOutcome } from '../queues/task-worker.ts'
-import type { RecordStore } from '../records/record-store.ts'
+import type { Claim, RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { RunSignals } from '../runner/interruption.ts'
 import type { Disposition } from '../runner/task-run.ts'
@@ -16,7 +15,7 @@ import type { RunningTasks } from './running-tasks.ts'
 /** Deliveries that were neither finished nor returned, before a task counts as one that breaks its worker. */
 export const MAX_DELIVERIES = 5
 
-const POISON: TaskFailure = {
+export const POISON: TaskFailure = {
   code: 'too_many_deliveries',
   message: `The worker that ran this task died, ${MAX_DELIVERIES} times in a row; it is not tried again by itself`,
   retryable: false,
@@ -29,35 +28,27 @@ export interface HandleDeliveryDeps extends MoveTaskDeps {
   run(record: TaskRecord, signals: RunSignals): Promise<Disposition>
   /** Called when another worker has the task, or it is over: nothing of it may go on because of this run. */
   onStale(record: TaskRecord): Promise<void>
-  /** Name of this worker process. */
-  worker: string
   /** Aborts when the worker shuts down. */
   stop: AbortSignal
   now(): number
 }
 
-/** Claims the task and runs it. Errors that are nobody's fault but the code's are thrown: BullMQ shows them. */
+/** Runs a task that is claimed. Errors that are nobody's fault but the code's are thrown: BullMQ shows them. */
 export function createDeliveryHandler(deps: HandleDeliveryDeps) {
-  const { records, running, gates, run, onStale, worker, stop, now } = deps
+  const { records, running, gates, run, onStale, stop, now } = deps
 
   async function letGo(passed: readonly Gate[], id: string, disposition: Disposition): Promise<void> {
     // Whoever takes it over holds what it holds: its turn goes on meanwhile.
     if (disposition.status === 'stale' || disposition.status === 'handed-over') return
     // Where it waits now it must stay known.
     const at = disposition.status === 'parked' ? disposition.wait.waitingFor.reason : undefined
-    const left = passed.filter(({ reason }) => reason !== at)
-    await gates.leave(left, id, disposition.status === 'finished')
+    const isOver = disposition.status === 'finished'
+    // Its last write has left the line of its session.
+    const left = passed.filter(({ reason }) => reason !== at && !(isOver && reason === 'session'))
+    await gates.leave(left, id, isOver)
   }
 
-  return async (id: string, queue: string): Promise<DeliveryOutcome> => {
-    if (stop.aborted) return { status: 'returned' }
-    const claim = await records.claim(id, {
-      queue,
-      name: `${worker}/${randomUUID()}`,
-      now: now(),
-      maxDeliveries: MAX_DELIVERIES,
-      poison: POISON,
-    })
+  return async (id: string, claim: Claim): Promise<DeliveryOutcome> => {
     if (claim.status === 'poisoned') {
       const broken = await records.read(id)
       if (broken !== undefined) await gates.leave(gates.gatesOf(broken), id, true)
@@ -67,10 +58,11 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
     const { record } = claim
     const { cancel, onAnswer, leave } = running.enter(id, record.isParent)
     const toPass = gates.gatesOf(record)
+    const toAsk = claim.hasTurn ? toPass.filter(({ reason }) => reason !== 'session') : toPass
     try {
       // One that is to be cancelled has nothing to wait for.
       const refusal =
-        toPass.length === 0 || record.cancelAt !== null ? undefined : await gates.pass(toPass, record)
+        toAsk.length === 0 || record.cancelAt !== null ? undefined : await gates.pass(toAsk, record)
       if (refusal?.status === 'shut') return await parkTask(record, refusal, records, now())
       if (refusal?.status === 'moved') return await moveTask(record, refusal, deps)
       if (refusal?.status === 'refused') {

@@ -102,7 +102,12 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     budgetOf: options.budgetOf,
     rulesOf: (record) => policyOf(record, config),
     asksOf: (record) => asksOf(record, config, options.asks, now),
-    write: records.write,
+    async write(write) {
+      const result = await records.write(write)
+      // The next of the session.
+      if (result.status === 'written' && result.next.length > 0) await wake(result.next)
+      return result
+    },
     bury: options.bury,
     worktrees: options.worktrees,
     readLog,

@@ -1,12 +1,7 @@
 /** The queues one worker process serves: opened, resized and closed as the routing table says. */
 import { rememberQueues } from '../queues/known-queues.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
-import {
-  createTaskWorker,
-  type DeliveryOutcome,
-  type TaskWorker,
-  type TaskWorkerOptions,
-} from '../queues/task-worker.ts'
+import { createTaskWorker, type TaskWorker, type TaskWorkerOptions } from '../queues/task-worker.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { NESTED_QUEUE } from '../routing/queue-of.ts'
@@ -38,7 +33,9 @@ export interface WorkerHostOptions {
   keepFinished: number
   /** Name of this process in Redis. */
   name: string
-  handle(taskID: string, queue: string): Promise<DeliveryOutcome>
+  maxDeliveries: number
+  poison: TaskWorkerOptions['poison']
+  handle: TaskWorkerOptions['handle']
   onTurn: TaskWorkerOptions['onTurn']
   /** Tells the runs to hand their tasks over. */
   stopRuns(): void

@@ -38,6 +38,8 @@ export interface Turnstile extends Gate {
    * With `onlyIfFree` it gets none, and `occupied`, when anybody is there. One round trip.
    */
   join(taskID: string, options?: { onlyIfFree?: boolean }): Promise<Entry | 'occupied'>
+  /** What `join` says to a task that has so many before it. */
+  shutBehind(before: number): Shut
   /** How many wait. One round trip. */
   waits(): Promise<number>
   /** Who holds it, then who waits, in their order. One round trip. */
@@ -105,6 +107,7 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
       // Who is woken leaves the line, but where it is strict.
       return place === null || (isStrict && place < capacity - held)
     },
+    shutBehind: shutAt,
     waits: () => redis.zcard(waiting),
     async tasks() {
       const replies = await redis.pipeline().smembers(holding).zrange(waiting, '0', '-1').exec()

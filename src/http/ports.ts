@@ -57,8 +57,11 @@ export interface SessionPort {
   create(body: unknown, directory: string | undefined): Promise<PassedAnswer>
   /** Accepts a message as a task. @throws {TierlineError} `session_not_found`, `session_busy`, what a submit throws. */
   send(sessionID: string, body: unknown, caller: string | null): Promise<Task>
-  /** OpenCode's `{ info, parts }` once the task is over; `undefined` when `signal` aborts before. */
-  answer(taskID: string, signal: AbortSignal): Promise<object | undefined>
+  /**
+   * As `send`; `answer` is to be called once, and gives OpenCode's `{ info, parts }` when the task is over, or
+   * `undefined` when `signal` aborts before.
+   */
+  ask(sessionID: string, body: unknown, caller: string | null): Promise<AskedMessage>
   /** Cancels what runs and what waits in the session, then passes the request on. */
   abort(sessionID: string, request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer>
   /** The same before the session is deleted. */
@@ -73,6 +76,11 @@ export interface SessionPort {
   /** The real path. @throws {TierlineError} when it may not be used. */
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>
+}
+
+export interface AskedMessage {
+  task: Task
+  answer(signal: AbortSignal): Promise<object | undefined>
 }
 
 export interface PassedRequest {

@@ -1,5 +1,6 @@
 /** Submit: check everything, then write the record and add its delivery. */
 import { TierlineError } from '../errors.ts'
+import { lineOf } from '../gates/line-of.ts'
 import type { TakenTurn } from '../queues/fair-turns.ts'
 import type { Delivery } from '../queues/task-queues.ts'
 import type { RecordFields } from '../records/record-fields.ts'
@@ -49,6 +50,8 @@ export interface Admitted {
   exclusiveBelow?: string | null
   compare?: CompareSpec | null
   keepsWorktree?: boolean
+  /** See `TaskRecord`. */
+  waiter?: string | null
   /** How long it may wait for its first start; absent: as all tasks. */
   queueTimeoutMs?: number | null
 }
@@ -81,9 +84,10 @@ export function createSubmit(deps: SubmitDeps) {
     const record = newRecord(newID(), admitted, now())
     const turn = takeTurn(admitted)
     try {
-      const { status } = await records.create(record.id, record.state as 'waiting', fieldsOf(record))
-      if (status === 'full') throw queueFull(maxWaitingTasks)
-      await deliverNew(record, deliveryOf(record.id, admitted, turn && (await turn)))
+      const line = record.delayUntil > 0 ? undefined : lineOf(record.input)
+      const created = await records.create(record.id, record.state as 'waiting', fieldsOf(record), line)
+      if (created.status === 'full') throw queueFull(maxWaitingTasks)
+      await deliverNew(record, deliveryOf(record.id, admitted, turn && (await turn)), created.before)
     } catch (error) {
       throw translateRedisError(error)
     }
@@ -163,6 +167,7 @@ export function newRecord(
     exclusiveBelow = null,
     compare = null,
     keepsWorktree = false,
+    waiter = null,
     queueTimeoutMs = null,
   }: Admitted,
   createdAt: number,
@@ -185,6 +190,7 @@ export function newRecord(
     compare,
     comparison: null,
     keepsWorktree,
+    waiter,
     createdAt,
     delayUntil: delayMs > 0 ? createdAt + delayMs : 0,
     fence: 0,
@@ -225,8 +231,11 @@ export function fieldsOf(record: TaskRecord): RecordFields {
   if (record.exclusiveBelow !== null) fields.exclusiveBelow = record.exclusiveBelow
   if (record.compare !== null) fields.compare = JSON.stringify(record.compare)
   if (record.keepsWorktree) fields.keepsWorktree = 1
+  if (record.waiter !== null) fields.waiter = record.waiter
   if (delayUntil > 0) fields.delayUntil = delayUntil
   if (queueTimeoutMs !== null) fields.queueTimeoutMs = queueTimeoutMs
+  const line = lineOf(input)
+  if (line !== undefined) fields.line = line
   return fields
 }
 

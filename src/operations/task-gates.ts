@@ -1,6 +1,7 @@
 /** Which gates a task must pass, and what they are made of. */
 import type { Gate } from '../gates/gate.ts'
 import { createGatekeeper } from '../gates/gatekeeper.ts'
+import { lineOfSession } from '../gates/line-of.ts'
 import { createTurnstile, type Turnstile, type TurnstileDeps } from '../gates/turnstile.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { RecordStore } from '../records/record-store.ts'
@@ -23,7 +24,7 @@ type GatedTask = Pick<TaskRecord, 'input' | 'directory' | 'exclusiveBelow'>
 
 export type TaskGates = ReturnType<typeof createTaskGates>
 
-const SESSION = 'session:'
+const SESSION = lineOfSession('')
 const NONE: readonly Gate[] = []
 
 /** On one connection; opens nothing. */
@@ -40,7 +41,7 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
   /** One message of a session at a time, in the order they were sent, a retried one last. */
   const sessionTurn = (sessionID: string) =>
     createTurnstile(deps, {
-      name: `${SESSION}${sessionID}`,
+      name: lineOfSession(sessionID),
       reason: 'session',
       heldFor: 'task',
       capacity: 1,

@@ -1,7 +1,11 @@
 /** The consumer's side of BullMQ: takes deliveries of one queue and turns what became of them into moves. */
+import { randomUUID } from 'node:crypto'
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import { type Claim, parseClaim } from '../records/record-store.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import type { TaskFailure } from '../tasks/task.ts'
+import { claimingBackend } from './claiming-backend.ts'
 import type { Turn } from './fair-turns.ts'
 import { turnOf } from './task-queues.ts'
 
@@ -30,7 +34,13 @@ export interface TaskWorkerOptions {
   concurrency: number
   /** How many finished jobs to keep for the board. Retention takes each with its record, sooner or later. */
   keepFinished: number
-  handle(taskID: string, queue: string): Promise<DeliveryOutcome>
+  /** Name of this process. */
+  name: string
+  /** Deliveries that were neither finished nor returned, before a task counts as one that breaks its worker. */
+  maxDeliveries: number
+  /** With which a task fails that did. */
+  poison: TaskFailure
+  handle(taskID: string, claim: Claim): Promise<DeliveryOutcome>
   /** A task was taken that had a turn among those of other API keys. */
   onTurn(queue: string, turn: Turn): void
   onError(error: Error): void
@@ -53,16 +63,29 @@ export interface TaskWorker {
 export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   // By count alone: BullMQ looks for those that are too old at the end of every job.
   const keep = { count: options.keepFinished }
-  const worker = new Worker(options.queue, (job, token) => process(job, token!), {
-    connection: options.redis,
-    prefix: options.keys.queuePrefix,
-    concurrency: options.concurrency,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALL_CHECK_MS,
-    maxStalledCount: NEVER,
-    removeOnComplete: keep,
-    removeOnFail: keep,
+  const { queue, redis, keys, name, maxDeliveries } = options
+  const poison = JSON.stringify(options.poison)
+  const claims = new Map<string, Claim>()
+  const backend = claimingBackend({
+    redis,
+    claimArgs: () => [keys.root, queue, `${name}/${randomUUID()}`, Date.now(), maxDeliveries, poison],
+    onClaim: (id, reply) => void claims.set(id, parseClaim(id, reply)),
   })
+  const worker = new Worker(
+    queue,
+    (job, token) => process(job, token!),
+    {
+      connection: redis,
+      prefix: keys.queuePrefix,
+      concurrency: options.concurrency,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALL_CHECK_MS,
+      maxStalledCount: NEVER,
+      removeOnComplete: keep,
+      removeOnFail: keep,
+    },
+    backend,
+  )
   worker.on('error', options.onError)
   let underWay = 0
   let wasBusy = false
@@ -80,7 +103,10 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   }
 
   async function deliver(job: Job, token: string): Promise<string> {
-    const outcome = await options.handle(job.id!, options.queue).catch((error) => {
+    const id = job.id!
+    const claim = claims.get(id)!
+    claims.delete(id)
+    const outcome = await options.handle(id, claim).catch((error) => {
       // BullMQ keeps it with the job, where nobody is woken by it.
       options.onError(error)
       throw error

@@ -5,6 +5,8 @@ import type { RecordFields } from './record-fields.ts'
 export interface NewRecord {
   id: string
   fields: RecordFields
+  /** The line it gets a place in; `undefined`: none. */
+  line: string | undefined
 }
 
 /** Redis does nothing else while it writes them: about half a millisecond. */
@@ -14,15 +16,16 @@ const MOST_TOGETHER = 32
  * Writes new records. Those that come in one turn of the event loop go out as one script, which under load
  * halves what each of them costs Redis and this process.
  *
- * Resolves to `false` when `maxLive` tasks live already: nothing was written then.
+ * Resolves to how many must leave its line before it; to `undefined` when `maxLive` tasks live already: nothing was
+ * written then.
  */
 export function createTogether(options: {
   scripts: RunScript
   keys: Keys
   maxLive: number
-}): (record: NewRecord) => Promise<boolean> {
+}): (record: NewRecord) => Promise<number | undefined> {
   const { scripts, keys, maxLive } = options
-  let waiting: (NewRecord & PromiseWithResolvers<boolean>)[] = []
+  let waiting: (NewRecord & PromiseWithResolvers<number | undefined>)[] = []
 
   async function send(): Promise<void> {
     const records = waiting
@@ -30,14 +33,14 @@ export function createTogether(options: {
     try {
       const args: (string | number)[] = [keys.tasks, keys.live]
       for (const { id } of records) args.push(keys.task(id))
-      args.push(maxLive)
-      for (const { id, fields } of records) {
-        const at = args.push(id, 0) - 1
+      args.push(keys.root, maxLive)
+      for (const { id, fields, line = '' } of records) {
+        const at = args.push(id, line, 0) - 1
         for (const field in fields) args.push(field, fields[field]!)
         args[at] = args.length - at - 1
       }
-      const written = (await scripts('create-tasks', args, 2 + records.length)) as number
-      for (const [index, { resolve }] of records.entries()) resolve(index < written)
+      const before = (await scripts('create-tasks', args, 2 + records.length)) as number[]
+      for (const [index, { resolve }] of records.entries()) resolve(before[index])
     } catch (error) {
       for (const { reject } of records) reject(error)
     }
@@ -45,7 +48,7 @@ export function createTogether(options: {
 
   return (record) => {
     if (waiting.length === 0) setImmediate(() => waiting.length > 0 && void send())
-    const entry = { ...record, ...Promise.withResolvers<boolean>() }
+    const entry = { ...record, ...Promise.withResolvers<number | undefined>() }
     waiting.push(entry)
     if (waiting.length === MOST_TOGETHER) void send()
     return entry.promise

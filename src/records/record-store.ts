@@ -31,8 +31,9 @@ export interface RecordStoreOptions {
   ledgerDays: number
 }
 
+/** `hasTurn`: it is its turn in the line of its session, and it holds that now. */
 export type Claim =
-  | { status: 'claimed'; record: TaskRecord }
+  | { status: 'claimed'; record: TaskRecord; hasTurn: boolean }
   /** Nothing to run: no record, over already, delivered elsewhere, or failed by this claim. */
   | { status: 'gone' | 'finished' | 'moved' | 'poisoned' }
 
@@ -50,7 +51,10 @@ export interface Write {
   to?: Exclude<TaskState, 'running'>
 }
 
-export type WriteResult = { status: 'written'; seq: number; cancelRequested: boolean } | { status: 'stale' }
+/** `next`: the tasks that may try now, since one that is over has let go of the line of its session. */
+export type WriteResult =
+  | { status: 'written'; seq: number; cancelRequested: boolean; next: readonly string[] }
+  | { status: 'stale' }
 
 export type RecordStore = ReturnType<typeof createRecordStore>
 
@@ -60,13 +64,18 @@ export function createRecordStore(options: RecordStoreOptions) {
 
   const createOne = createTogether({ scripts, keys, maxLive: maxWaitingTasks })
 
-  /** Writes a new record. `full`: `maxWaitingTasks` are not over already, and nothing was written. */
+  /**
+   * Writes a new record, and gives the task its place in `line`: `before` is how many must leave there first.
+   * `full`: `maxWaitingTasks` are not over already, and nothing was written.
+   */
   async function create(
     id: string,
     state: 'waiting' | 'delayed',
     fields: RecordFields,
-  ): Promise<{ status: 'created' | 'full' }> {
-    return { status: (await createOne({ id, fields: { state, ...fields } })) ? 'created' : 'full' }
+    line?: string,
+  ): Promise<{ status: 'created'; before: number } | { status: 'full' }> {
+    const before = await createOne({ id, line, fields: { state, ...fields } })
+    return before === undefined ? { status: 'full' } : { status: 'created', before }
   }
 
   /**
@@ -77,29 +86,9 @@ export function createRecordStore(options: RecordStoreOptions) {
     id: string,
     options: { queue: string; name: string; now: number; maxDeliveries: number; poison: TaskFailure },
   ): Promise<Claim> {
-    const reply = (await scripts('claim-task', [
-      keys.task(id),
-      keys.log(id),
-      keys.live,
-      keys.ended('failed'),
-      keys.finished,
-      id,
-      options.queue,
-      options.name,
-      options.now,
-      options.maxDeliveries,
-      keys.channel(id),
-      JSON.stringify(options.poison),
-    ])) as [Claim['status'], number, number, number, string, string[]]
-    const [status, fence, attempt, seq, startedAt, before] = reply
-    if (status !== 'claimed') return { status }
-    const record = parseRecord(id, hashOf(before))!
-    record.state = 'running'
-    record.fence = fence
-    record.attempt = attempt
-    record.seq = seq
-    record.startedAt = Number(startedAt)
-    return { status, record }
+    const { queue, name, now, maxDeliveries, poison } = options
+    const args = [keys.root, id, queue, name, now, maxDeliveries, JSON.stringify(poison)]
+    return parseClaim(id, await scripts('claim-task', [keys.task(id), ...args]))
   }
 
   /** Fields, log entries and a change of state together, or `stale` and nothing. */
@@ -126,11 +115,11 @@ export function createRecordStore(options: RecordStoreOptions) {
       ledger.length > 0 ? ledgerExpiresAt(write.now, ledgerDays) : 0,
       ...ledger,
       ...flat(write.fields),
-    ])) as [number, number?]
+    ])) as [number, number?, string[]?]
     if (reply[0] === -1) return { status: 'stale' }
     if (reply[0] === -2)
       throw new Error(`Cannot write to task "${id}": its log is at ${reply[1]}, not at ${write.seq}`)
-    return { status: 'written', seq: reply[0], cancelRequested: reply[1] === 1 }
+    return { status: 'written', seq: reply[0], cancelRequested: reply[1] === 1, next: reply[2] ?? [] }
   }
 
   /** `cancelled`: it waited and is over. `requested`: its worker was told. The queue is the record's. */
@@ -226,6 +215,21 @@ export function createRecordStore(options: RecordStoreOptions) {
     ...createRecordReader(redis, keys),
   }
 }
+
+/** Reads what `claim.lua` gives for a task. */
+export function parseClaim(id: string, reply: unknown): Claim {
+  const [status, fence, attempt, seq, startedAt, before, hasTurn] = reply as ClaimReply
+  if (status !== 'claimed') return { status }
+  const record = parseRecord(id, hashOf(before))!
+  record.state = 'running'
+  record.fence = fence
+  record.attempt = attempt
+  record.seq = seq
+  record.startedAt = Number(startedAt)
+  return { status, record, hasTurn: hasTurn === 1 }
+}
+
+type ClaimReply = [Claim['status'], number, number, number, string, string[], number]
 
 /** `['state', 'waiting', …]` → `{ state: 'waiting', … }` */
 function hashOf(pairs: readonly string[]): Record<string, string> {

@@ -82,6 +82,8 @@ export interface TaskRecord {
   comparison: readonly ComparisonRow[] | null
   /** True: the worktree stays until its parent is over. */
   keepsWorktree: boolean
+  /** The process that waits for its end, and is told it; `null`: none. */
+  waiter: string | null
   createdAt: number
   /** Epoch ms before which a delayed task does not start. 0: no delay. */
   delayUntil: number
@@ -144,6 +146,7 @@ export function parseRecord(id: string, hash: Hash): TaskRecord | undefined {
     compare: hash.compare ? (JSON.parse(hash.compare) as CompareSpec) : null,
     comparison: hash.comparison ? (JSON.parse(hash.comparison) as ComparisonRow[]) : null,
     keepsWorktree: hash.keepsWorktree !== undefined,
+    waiter: hash.waiter ?? null,
     createdAt: Number(hash.createdAt),
     delayUntil: Number(hash.delayUntil ?? 0),
     fence: Number(hash.fence ?? 0),

@@ -16,6 +16,8 @@ export interface Keys {
   log(id: string): string
   /** Channel: new entries of one log. */
   channel(id: string): string
+  /** Channel: `<id> <its last events>` of tasks that are over, to the process which waits for them. */
+  ends(process: string): string
   /** Sorted set of the ids of a task's children, score 0. Only where there are any. */
   children(id: string): string
   /** Hash: task id → its worktree, as long as there is one. */
@@ -79,6 +81,7 @@ export function createKeys(namespace: string | undefined): Keys {
     task: (id) => `${root}:task:${id}`,
     log: (id) => `${root}:log:${id}`,
     channel: (id) => `${root}:channel:${id}`,
+    ends: (process) => `${root}:ends:${process}`,
     children: (id) => `${root}:children:${id}`,
     worktrees: `${root}:worktrees`,
     control: `${root}:control`,

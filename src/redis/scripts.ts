@@ -12,7 +12,7 @@ const SCRIPTS = {
   'create-tasks': 0,
   'create-task-once': 4,
   'create-child-task': 6,
-  'claim-task': 5,
+  'claim-task': 1,
   'write-task': 6,
   'end-waiting-task': 6,
   'answer-ask': 1,
@@ -34,11 +34,15 @@ const SCRIPTS = {
   'renew-holds': 2,
 } as const
 
-/** Scripts that begin with what another file has. */
-const PRELUDES: Partial<Record<ScriptName, string>> = {
-  'enter-limits': 'limits',
-  'leave-limits': 'limits',
-  'change-limits': 'limits',
+/** Scripts that begin with what other files have. */
+const PRELUDES: Partial<Record<string, readonly string[]>> = {
+  'create-tasks': ['line'],
+  'claim-task': ['line', 'claim'],
+  'write-task': ['line'],
+  deliver: ['line', 'claim'],
+  'enter-limits': ['limits'],
+  'leave-limits': ['limits'],
+  'change-limits': ['limits'],
 }
 
 export type ScriptName = keyof typeof SCRIPTS
@@ -55,13 +59,16 @@ type Commands = Record<ScriptName, (keysAndArgs: readonly Arg[]) => Promise<unkn
 /** Defines the scripts on a connection. Call it once per connection. */
 export function defineScripts(redis: Redis): RunScript {
   for (const [name, numberOfKeys] of Object.entries(SCRIPTS)) {
-    const prelude = PRELUDES[name as ScriptName]
-    const lua = prelude === undefined ? source(name) : `${source(prelude)}${source(name)}`
-    redis.defineCommand(name, { lua, ...(numberOfKeys > 0 && { numberOfKeys }) })
+    redis.defineCommand(name, { lua: scriptSource(name), ...(numberOfKeys > 0 && { numberOfKeys }) })
   }
   const commands = redis as unknown as Commands
   return (name, keysAndArgs, numberOfKeys) =>
     commands[name](numberOfKeys === undefined ? keysAndArgs : [numberOfKeys, ...keysAndArgs])
+}
+
+/** What Redis is given, and knows by its SHA-1. */
+export function scriptSource(name: string): string {
+  return [...(PRELUDES[name] ?? []), name].map(source).join('')
 }
 
 function source(name: string): string {

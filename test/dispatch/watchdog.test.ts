@@ -1,4 +1,5 @@
 import { expect, onTestFinished } from 'vitest'
+import { POISON } from '../../src/dispatch/handle-delivery.ts'
 import { trackRunningTasks } from '../../src/dispatch/running-tasks.ts'
 import { createWorkerHost } from '../../src/dispatch/worker-host.ts'
 import { createTaskQueues } from '../../src/queues/task-queues.ts'
@@ -33,6 +34,8 @@ test('a worker that takes nothing any more is replaced', async ({ core, redis: {
     concurrency: undefined,
     defaultConcurrency: 1,
     keepFinished: 10,
+    maxDeliveries: 5,
+    poison: POISON,
     watchMs: 20,
     async handle(id) {
       taken.push(id)

@@ -18,12 +18,26 @@ test('docs/architecture.md draws every transition of a task, and no other', () =
 })
 
 test('docs/architecture.md has every key of Redis, and no other', () => {
-  const { root, queuePrefix, task, log, channel, children, ended, once, ledger, turns, gate, ...named } =
-    createKeys(undefined)
+  const {
+    root,
+    queuePrefix,
+    task,
+    log,
+    channel,
+    children,
+    ends,
+    ended,
+    once,
+    ledger,
+    turns,
+    gate,
+    ...named
+  } = createKeys(undefined)
   const keys = [
     ...[task, log, channel, children].map((keyOf) => keyOf('ID')),
     ...Object.values(gate('NAME')),
     ...(['failed', 'cancelled'] as const).map(ended),
+    ends('PROCESS'),
     once('DIGEST'),
     ledger('DAY'),
     turns('QUEUE'),

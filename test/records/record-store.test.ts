@@ -34,7 +34,7 @@ describe('create()', () => {
       ),
     )
 
-    expect(answers).toEqual(ids.map(() => ({ status: 'created' })))
+    expect(answers).toEqual(ids.map(() => ({ status: 'created', before: 0 })))
     expect(await store.ids(undefined, undefined, 100)).toEqual(ids.toReversed())
     expect(await store.ids(['waiting'], undefined, 100)).toEqual(ids.toReversed())
     expect(await store.readMany(ids)).toMatchObject(
@@ -54,6 +54,7 @@ describe('create()', () => {
 
     expect(await store.create(id, 'waiting', { ...recordFields(), model: 'acme/big' })).toEqual({
       status: 'created',
+      before: 0,
     })
     expect(await store.read(id)).toMatchObject({ state: 'running', model: 'acme/nano' })
   })
@@ -66,15 +67,15 @@ describe('create()', () => {
     const submit = (id: string) => store.create(id, 'waiting', recordFields())
 
     expect(await Promise.all(['tsk_2', 'tsk_3', 'tsk_4', 'tsk_5'].map(submit))).toEqual([
-      { status: 'created' },
-      { status: 'created' },
+      { status: 'created', before: 0 },
+      { status: 'created', before: 0 },
       { status: 'full' },
       { status: 'full' },
     ])
     expect(await store.read('tsk_4')).toBeUndefined()
     expect(await submit('tsk_4')).toEqual({ status: 'full' })
     await store.cancel(first, 1_500, CANCELLED)
-    expect(await submit('tsk_4')).toEqual({ status: 'created' })
+    expect(await submit('tsk_4')).toEqual({ status: 'created', before: 0 })
   })
 })
 
@@ -212,7 +213,7 @@ describe('write()', () => {
       writeOf(record, { events: [started, finished], fields: { spent: SPENT }, to: 'succeeded' }),
     )
 
-    expect(reply).toEqual({ status: 'written', seq: 2, cancelRequested: false })
+    expect(reply).toEqual({ status: 'written', seq: 2, cancelRequested: false, next: [] })
     expect(await store.read(record.id)).toMatchObject({
       state: 'succeeded',
       seq: 2,
@@ -305,7 +306,7 @@ describe('write()', () => {
 
     expect(await store.cancel(record.id, 2_200, CANCELLED)).toEqual({ status: 'requested', queue: 'fast' })
     const reply = await store.write(writeOf(record, { events: [started] }))
-    expect(reply).toEqual({ status: 'written', seq: 1, cancelRequested: true })
+    expect(reply).toEqual({ status: 'written', seq: 1, cancelRequested: true, next: [] })
     expect(await store.having('cancelAt', [record.id, 'tsk_none'])).toEqual([record.id])
   })
 

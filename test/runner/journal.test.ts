@@ -177,7 +177,7 @@ test('a stale write ends everything: nothing is written any more', async () => {
 
 test('a cancel that a write noticed is passed on', async () => {
   const { journal, onCancelRequested } = start({
-    reply: { status: 'written', seq: 8, cancelRequested: true },
+    reply: { status: 'written', seq: 8, cancelRequested: true, next: [] },
   })
   journal.add(text('a'))
   await vi.advanceTimersByTimeAsync(0)
@@ -212,7 +212,9 @@ function start({ opening = [], reply, before }: StartOptions = {}) {
   const write: JournalOptions['write'] = async (next) => {
     writes.push(next)
     await before?.()
-    return reply ?? { status: 'written', seq: next.seq + next.events.length, cancelRequested: false }
+    return (
+      reply ?? { status: 'written', seq: next.seq + next.events.length, cancelRequested: false, next: [] }
+    )
   }
   const about = { id: 'tsk_1', fence: 3, attempt: 2, seq: 7 }
   const journal = createJournal({ ...about, opening, write, now: Date.now, onStale, onCancelRequested })

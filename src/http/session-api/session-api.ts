@@ -43,16 +43,14 @@ export async function registerSessionApi(
   })
 
   app.post('/session/:sessionID/message', HIDDEN, async (request: Request, reply) => {
-    const { sessionID, task } = await accept(request, reply)
+    const { sessionID, accepted } = await accept(request, reply, sessions.ask)
     const signal = waiting.signalFor(reply.raw)
-    await sendWhenReady(reply, sessions.answer(task.id, signal), patience, (error) =>
-      failedAnswer(sessionID, error),
-    )
+    await sendWhenReady(reply, accepted.answer(signal), patience, (error) => failedAnswer(sessionID, error))
     return reply
   })
 
   app.post('/session/:sessionID/prompt_async', HIDDEN, async (request: Request, reply) => {
-    await accept(request, reply)
+    await accept(request, reply, async (...message) => ({ task: await sessions.send(...message) }))
     return reply.code(204).send()
   })
 
@@ -98,13 +96,18 @@ export async function registerSessionApi(
         handler: async () => {},
       })
 
-  async function accept(request: Request, reply: FastifyReply): Promise<{ sessionID: string; task: Task }> {
+  async function accept<Accepted extends { task: Task }>(
+    request: Request,
+    reply: FastifyReply,
+    send: (sessionID: string, body: unknown, caller: string | null) => Promise<Accepted>,
+  ): Promise<{ sessionID: string; accepted: Accepted }> {
     await placeOf(request, sessions)
     const sessionID = sessionIDOf(request)
     const { directory: _, ...body } = (request.body ?? {}) as { directory?: unknown }
-    const task = await sessions.send(sessionID, body, request.caller)
-    reply.header('location', task.links.self).header('x-tierline-task', task.id)
-    return { sessionID, task }
+    const accepted = await send(sessionID, body, request.caller)
+    const { id, links } = accepted.task
+    reply.header('location', links.self).header('x-tierline-task', id)
+    return { sessionID, accepted }
   }
 
   async function passOn(route: AllowedRoute, request: Request, reply: FastifyReply): Promise<FastifyReply> {

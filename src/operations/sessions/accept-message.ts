@@ -18,6 +18,14 @@ export interface AcceptMessageDeps extends Omit<SubmitDeps, 'admit' | 'submitOnc
   maxPromptBytes(): number
 }
 
+export interface AcceptOptions {
+  /** Of the task, unless the message is a repeat. */
+  id?: string
+  caller: string | null
+  /** See `TaskRecord`. */
+  waiter?: string | null
+}
+
 export interface AcceptedMessage {
   task: Task
   input: ParsedTaskInput
@@ -31,25 +39,25 @@ export interface AcceptedMessage {
 export function createAcceptMessage(deps: AcceptMessageDeps) {
   const { gates, once, admitToSession, maxPromptBytes } = deps
 
-  return async (session: FoundSession, body: unknown, caller: string | null): Promise<AcceptedMessage> => {
+  return async (session: FoundSession, body: unknown, options: AcceptOptions): Promise<AcceptedMessage> => {
     const { sessionID, metadata } = session
+    const { id = createTaskID(), caller, waiter = null } = options
     const { busy, messageID, input } = readMessage(session, body)
     checkLength(input, maxPromptBytes())
     const key = { idempotencyKey: messageID === undefined ? undefined : `${sessionID}/${messageID}` }
     const admit = async (): Promise<Admitted> => {
-      const admitted = await admitToSession(input, session, caller)
+      const admitted = { ...(await admitToSession(input, session, caller)), waiter }
       return (await isOfRunning(session)) ? { ...admitted, queue: NESTED_QUEUE } : admitted
     }
     const isPatient = (busy ?? busyOf(metadata)) !== 'reject'
-    if (isPatient || (await isRepeat())) return { task: await submit(createTaskID()), input }
+    if (isPatient || (await isRepeat())) return { task: await submit(), input }
 
     // Its place is taken before anything is written, so that of two such messages one is refused.
-    const id = createTaskID()
     const turn = gates.sessionTurn(sessionID)
     if ((await turn.join(id, { onlyIfFree: true })) === 'occupied') throw sessionBusy(sessionID)
     let accepted: Task | undefined
     try {
-      accepted = await submit(id)
+      accepted = await submit()
       return { task: accepted, input }
     } finally {
       if (accepted?.id !== id) await turn.leave(id)
@@ -61,7 +69,7 @@ export function createAcceptMessage(deps: AcceptMessageDeps) {
       return idempotencyKey !== undefined && (await once.once.read({ caller, idempotencyKey })) !== undefined
     }
 
-    async function submit(id: string): Promise<Task> {
+    async function submit(): Promise<Task> {
       const newID = () => id
       const parse = (raw: unknown) => raw as ParsedTaskInput
       const submitOnce = createSubmitOnce({ ...once, newID, parse, admitParsed: admit })

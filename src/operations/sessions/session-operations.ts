@@ -2,7 +2,10 @@
 import { TierlineError } from '../../errors.ts'
 import type { RecordStore } from '../../records/record-store.ts'
 import type { TaskRecord } from '../../records/task-record.ts'
+import { translateRedisError } from '../../redis/redis-unavailable.ts'
 import type { ForwardedAnswer, ForwardRequest, SessionBackend } from '../../sessions/backend.ts'
+import type { EndNotices } from '../../stream/end-notices.ts'
+import type { NewEvent } from '../../tasks/event.ts'
 import type { ModelID } from '../../tasks/model-id.ts'
 import { splitModelID } from '../../tasks/model-id.ts'
 import type { Route } from '../../tasks/route.ts'
@@ -10,9 +13,10 @@ import type { SessionDefault } from '../../tasks/session-default.ts'
 import { parseSessionInput, parseSessionPatch } from '../../tasks/session-input.ts'
 import { isTerminal } from '../../tasks/state.ts'
 import type { Task } from '../../tasks/task.ts'
+import { createTaskID } from '../../tasks/task-id.ts'
 import { type FoundSession, findSession } from '../find-session.ts'
 import type { TaskGates } from '../task-gates.ts'
-import type { AcceptedMessage } from './accept-message.ts'
+import type { AcceptedMessage, AcceptOptions } from './accept-message.ts'
 import { createLocateSession } from './locate-session.ts'
 import { messageAnswer } from './message-answer.ts'
 import { serverOfDirectory } from './server-of-directory.ts'
@@ -33,7 +37,10 @@ export interface SessionOperationsDeps {
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>
   notices: SessionNotices
-  acceptMessage(session: FoundSession, body: unknown, caller: string | null): Promise<AcceptedMessage>
+  acceptMessage(session: FoundSession, body: unknown, options: AcceptOptions): Promise<AcceptedMessage>
+  ends: EndNotices
+  /** Name of this process, under which it is told the ends of tasks. */
+  name: string
   whenFinished(id: string, waitMs: number, signal: AbortSignal): Promise<TaskRecord>
   cancel(id: string): Promise<unknown>
 }
@@ -57,13 +64,30 @@ export type PassedAnswer = { status: number; headers: Readonly<Record<string, st
   | { raw: ForwardedAnswer['body'] }
 )
 
+/** `answer`: OpenCode's, once the task is over; `undefined` when `signal` aborts before. To be called once. */
+export interface AskedMessage {
+  task: Task
+  answer(signal: AbortSignal): Promise<object | undefined>
+}
+
 /** An abort takes some tenths of a second. */
 const STOP_PATIENCE_MS = 5_000
 const NEVER = new AbortController().signal
 
 export function createSessionOperations(deps: SessionOperationsDeps) {
-  const { backends, records, gates, routeFor, peekModel, checkDirectory, checkFile, acceptMessage, notices } =
-    deps
+  const {
+    backends,
+    records,
+    gates,
+    routeFor,
+    peekModel,
+    checkDirectory,
+    checkFile,
+    acceptMessage,
+    notices,
+    ends,
+    name,
+  } = deps
   const locate = createLocateSession(deps)
   const view = (session: unknown) => viewSession(session, peekModel)
 
@@ -95,7 +119,28 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
 
   /** Accepts a message; its task is in Redis, in its place among those of the session. */
   async function send(sessionID: string, body: unknown, caller: string | null): Promise<Task> {
-    const { task, input } = await acceptMessage(await findSession(backends, sessionID), body, caller)
+    return accept(sessionID, body, { caller })
+  }
+
+  /** The same for whoever waits for the answer, which comes without a further round trip. */
+  async function ask(sessionID: string, body: unknown, caller: string | null): Promise<AskedMessage> {
+    const id = createTaskID()
+    try {
+      await ends.expect(id)
+      const task = await accept(sessionID, body, { id, caller, waiter: name })
+      if (task.id !== id) ends.forget(id)
+      const failed = (error: unknown) => {
+        throw translateRedisError(error)
+      }
+      return { task, answer: (signal) => answer(task, sessionID, signal).catch(failed) }
+    } catch (error) {
+      ends.forget(id)
+      throw error
+    }
+  }
+
+  async function accept(sessionID: string, body: unknown, options: AcceptOptions): Promise<Task> {
+    const { task, input } = await acceptMessage(await findSession(backends, sessionID), body, options)
     const { id, createdAt, directory } = task
     const source = {
       id,
@@ -111,10 +156,22 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
   }
 
   /** OpenCode's answer to the message of a task, once it is over; `undefined` when `signal` aborts before. */
-  async function answer(taskID: string, signal: AbortSignal): Promise<object | undefined> {
-    const record = await deps.whenFinished(taskID, Number.POSITIVE_INFINITY, signal)
+  async function answer({ id }: Task, sessionID: string, signal: AbortSignal): Promise<object | undefined> {
+    const onAbort = () => ends.forget(id)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    const events = await ends.ended(id)
+    signal.removeEventListener('abort', onAbort)
+    ends.forget(id)
+    const messageID = events && answeredIn(events)
+    if (messageID !== undefined) {
+      const { backend, directory } = await locate(sessionID)
+      const found = await backend.answerTo({ sessionID, directory }, messageID, signal)
+      if (found !== undefined) return found
+    }
+    const record = await deps.whenFinished(id, Number.POSITIVE_INFINITY, signal)
     if (!isTerminal(record.state)) return undefined
-    const { backend } = await locate(record.input.sessionID!)
+    const { backend } = await locate(sessionID)
     return messageAnswer(record, backend, signal)
   }
 
@@ -255,7 +312,7 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
   return {
     create,
     send,
-    answer,
+    ask,
     abort,
     remove,
     patch,
@@ -273,6 +330,13 @@ function pathWith(path: string, query: URLSearchParams, directory: string | unde
   if (directory !== undefined) all.set('directory', directory)
   const text = all.toString()
   return text === '' ? path : `${path}?${text}`
+}
+
+/** The message of a task that went well, by its last events. */
+function answeredIn(events: readonly NewEvent[]): string | undefined {
+  const finished = events.find((event) => event.type === 'message-finished')
+  const last = events.at(-1)
+  return last?.type === 'task-finished' && last.state === 'succeeded' ? finished?.messageID : undefined
 }
 
 /** It came to its end in between, and was removed. */

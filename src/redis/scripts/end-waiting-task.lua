@@ -4,7 +4,8 @@
 -- ARGV: id, now, live channel, state, error, log age in ms or '' to keep it, control channel
 -- Returns {status, queue}; status is gone, finished, requested, started, or the state it has now.
 local head = redis.call('HMGET', KEYS[1], 'state', 'queue', 'seq', 'createdAt', 'route', 'attempt',
-  'checkpoint', 'server', 'sessionID', 'directory', 'waitingFor', 'startedAt')
+  'checkpoint', 'server', 'sessionID', 'directory', 'waitingFor', 'startedAt',
+  'waiter')
 local state = head[1]
 if not state then return {'gone', ''} end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished', head[2]} end
@@ -39,4 +40,7 @@ redis.call('ZADD', KEYS[4], 0, ARGV[1])
 redis.call('ZADD', KEYS[5], ARGV[2], ARGV[1])
 if ARGV[6] ~= '' then redis.call('PEXPIRE', KEYS[2], ARGV[6]) end
 redis.call('PUBLISH', ARGV[3], first .. ' ' .. batch)
+if head[13] then
+  redis.call('PUBLISH', string.sub(KEYS[1], 1, -7 - #ARGV[1]) .. ':ends:' .. head[13], ARGV[1] .. ' ' .. batch)
+end
 return {ARGV[4], head[2]}

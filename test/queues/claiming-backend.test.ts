@@ -1,0 +1,51 @@
+import { describe, expect } from 'vitest'
+import { claimingScript } from '../../src/queues/claiming-backend.ts'
+import { finished, run, test } from '../setup/core-test.ts'
+import { eventually } from '../setup/eventually.ts'
+
+describe('the scripts of BullMQ that ours surround', () => {
+  test('are there, and begin with the keys that deliver.lua counts on', () => {
+    expect(claimingScript('moveToActive')).toMatch(
+      /KEYS\[1\] wait key[\s\S]+KEYS\[3\] prioritized key[\s\S]+KEYS\[7\] delayed key/,
+    )
+    expect(claimingScript('moveToActive')).toMatch(/KEYS\[11\] marker key\s+-- Arguments/)
+    expect(claimingScript('moveToFinished')).toMatch(
+      /KEYS\[1\] wait key[\s\S]+KEYS\[3\] prioritized key[\s\S]+KEYS\[7\] delayed key/,
+    )
+    expect(claimingScript('moveToFinished')).toMatch(/KEYS\[14\] marker key\s+ARGV\[1\]/)
+  })
+})
+
+describe('a queue that is empty again', () => {
+  test('has no marker that would let workers come for nothing', async ({ core, redis: { keys } }) => {
+    const orchestrator = await core.startWorking()
+    await run(orchestrator, { prompt: 'Hello', tier: 'fast' })
+
+    const marker = `${keys.queuePrefix}:fast:marker`
+    await eventually(async () => expect(await core.redis.exists(marker)).toBe(0))
+
+    // And is heard of again.
+    expect(await run(orchestrator, { prompt: 'Again', tier: 'fast' })).toMatchObject({ state: 'succeeded' })
+  })
+
+  test('is left for the time of a task that was put off', async ({ core }) => {
+    const orchestrator = await core.startWorking()
+    const later = await orchestrator.tasks.submit({ prompt: 'Later', tier: 'fast', delayMs: 300 })
+    await run(orchestrator, { prompt: 'Now', tier: 'fast' })
+
+    expect(await finished(orchestrator, later.id)).toMatchObject({ state: 'succeeded' })
+  })
+})
+
+test('jobs that come while a tier is full are taken when it is not any more', async ({ core }) => {
+  const orchestrator = await core.startWorking({ workerConcurrency: 1 })
+  const first = await orchestrator.tasks.submit({ prompt: '@hold:here', tier: 'fast' })
+  await core.backend.holds.held('here')
+  const rest = await Promise.all(
+    Array.from({ length: 5 }, () => orchestrator.tasks.submit({ prompt: 'Hello', tier: 'fast' })),
+  )
+  core.backend.holds.release('here')
+
+  for (const { id } of [first, ...rest])
+    expect(await finished(orchestrator, id)).toMatchObject({ state: 'succeeded', attempt: 1 })
+})
