@@ -1,0 +1,68 @@
+/** Limits of models, from a file to a real OpenCode and the requests that its provider sees. */
+import { expect, test } from 'vitest'
+import { createClient } from '../../src/client/index.ts'
+import { startUp } from '../setup/tierline-up.ts'
+
+const MINUTE_MS = 60_000
+const BASH = '@tool bash {"command":"true","description":"nothing"}'
+
+const system = startUp(`tiers:
+  powerful: { models: [acme/big, acme/base] }
+  counted: { models: [acme/mini] }
+default: powerful
+models:
+  acme/big: { concurrency: 1 }
+  acme/mini: { requestsPerMinute: 4 }
+`)
+
+test('one task at a time is on a model, and the others say what they wait for', {
+  timeout: 240_000,
+}, async () => {
+  const { provider } = system.home
+  const client = createClient({ url: system.up.ready.url })
+
+  const tasks = await Promise.all(
+    ['a', 'b', 'c'].map((name) => client.enqueue({ prompt: `#task-slot @hold:slot @say: ${name}` })),
+  )
+  await provider.held('slot')
+
+  await expect
+    .poll(async () => (await waitsOf(client)).sort(), { timeout: 60_000 })
+    .toEqual(Array(2).fill({ reason: 'limit', detail: 'acme/big: 1 of 1 running', until: null }))
+  provider.release('slot')
+  const results = await Promise.all(tasks.map((task) => task.result()))
+
+  expect(results.map(({ state }) => state)).toEqual(Array(3).fill('succeeded'))
+  const asked = provider.ledger.paid({ marker: 'task-slot', kind: 'answer' })
+  expect(asked.map(({ model }) => model)).toEqual(Array(3).fill('acme/big'))
+  for (const [index, { at }] of asked.slice(1).entries())
+    expect(at).toBeGreaterThanOrEqual(asked[index]!.endedAt!)
+})
+
+test('a turn counts as one request until it is over, then as its steps', { timeout: 240_000 }, async () => {
+  const { provider } = system.home
+  const client = createClient({ url: system.up.ready.url })
+  const submit = (prompt: string) => client.enqueue({ tier: 'counted', prompt })
+
+  const long = await submit(`#task-long @hold:long\n${BASH}\n${BASH}\n@say: three steps`)
+  await provider.held('long')
+  // Two of four: the long one counts as one yet.
+  expect((await (await submit('#task-short @say: one step')).result()).state).toBe('succeeded')
+  provider.release('long')
+  expect((await long.result()).state).toBe('succeeded')
+  const begunAt = Date.now()
+  const late = await submit('#task-late @say: too late')
+
+  await expect.poll(() => waitsOf(client), { timeout: 60_000 }).toHaveLength(1)
+  const [wait] = await waitsOf(client)
+  expect(wait).toMatchObject({ reason: 'limit', detail: 'acme/mini: 4 of 4 requests this minute' })
+  expect(wait!.until).toBeGreaterThan(begunAt)
+  expect(wait!.until).toBeLessThan(Date.now() + 2 * MINUTE_MS)
+  await late.cancel()
+  expect(provider.ledger.entries({ marker: 'task-late' })).toEqual([])
+})
+
+async function waitsOf(client: ReturnType<typeof createClient>) {
+  const { data } = await client.list({ state: 'waiting' })
+  return data.flatMap(({ waitingFor }) => (waitingFor === null ? [] : [waitingFor]))
+}
