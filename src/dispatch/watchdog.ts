@@ -1,13 +1,20 @@
 import type { TaskWorker } from '../queues/task-worker.ts'
 
+/** A worker at a queue. Another may take its place. */
+export interface Post {
+  readonly queue: string
+  concurrency: number
+  worker: TaskWorker
+}
+
 export interface WatchdogOptions {
   everyMs: number
-  /** The workers of this process, by queue. */
-  workers: ReadonlyMap<string, TaskWorker>
-  /** True when tasks could be taken from the queue and nobody does. */
+  /** All of this process: several at a queue where it was given more slots. */
+  posts(): readonly Post[]
+  /** True when a task could be taken from the queue. */
   isNeglected(queue: string): Promise<boolean>
   /** Puts another worker in the place of one that takes nothing any more. */
-  replace(queue: string): void
+  replace(post: Post): void
 }
 
 /** Looks in a row after which a worker counts as dead: a healthy one takes a task within milliseconds. */
@@ -16,12 +23,10 @@ const LOOKS = 3
 /**
  * Finds workers that live and take nothing: BullMQ's blocking connection may be lost for good after an outage of
  * Redis, while everything else about the worker looks well (taskforcesh/bullmq#4585). Asks Redis only about queues
- * whose worker had nothing to do since the last look.
+ * with a worker that had nothing to do since the last look.
  */
-export function startWatchdog({ everyMs, workers, isNeglected, replace }: WatchdogOptions): {
-  close(): void
-} {
-  const neglected = new Map<string, number>()
+export function startWatchdog({ everyMs, posts, isNeglected, replace }: WatchdogOptions): { close(): void } {
+  const neglected = new Map<Post, number>()
   let looking = false
 
   const timer = setInterval(() => {
@@ -36,10 +41,11 @@ export function startWatchdog({ everyMs, workers, isNeglected, replace }: Watchd
   }, everyMs)
 
   async function look(): Promise<void> {
-    for (const [queue, worker] of workers) {
-      const count = worker.wasIdle() && (await isNeglected(queue)) ? (neglected.get(queue) ?? 0) + 1 : 0
-      neglected.set(queue, count % LOOKS)
-      if (count === LOOKS) replace(queue)
+    for (const post of posts()) {
+      const isIdle = post.worker.wasIdle()
+      const count = isIdle && (await isNeglected(post.queue)) ? (neglected.get(post) ?? 0) + 1 : 0
+      neglected.set(post, count % LOOKS)
+      if (count === LOOKS) replace(post)
     }
   }
 

@@ -1,7 +1,7 @@
 /** The queues one worker process serves: opened, resized and closed as the routing table says. */
 import { rememberQueues } from '../queues/known-queues.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
-import { createTaskWorker, type TaskWorker, type TaskWorkerOptions } from '../queues/task-worker.ts'
+import { createTaskWorker, type TaskWorkerOptions } from '../queues/task-worker.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { NESTED_QUEUE } from '../routing/queue-of.ts'
@@ -9,7 +9,7 @@ import type { RoutingTable } from '../routing/table.ts'
 import { tierConcurrency } from '../routing/tier-concurrency.ts'
 import { withinMs } from '../runner/within-ms.ts'
 import type { RunningTasks } from './running-tasks.ts'
-import { startWatchdog } from './watchdog.ts'
+import { type Post, startWatchdog } from './watchdog.ts'
 
 /**
  * Nested tasks at a time in this process, beside those that only wait for children of their own: those
@@ -56,12 +56,11 @@ export interface WorkerHost {
 export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   const { redis, keys, queues, running, tiers, concurrency: cap, name } = options
   const { watchMs = WATCH_MS, createWorker = createTaskWorker } = options
-  const workers = new Map<string, TaskWorker>()
-  const slotsOf = new Map<string, number>()
+  const mains = new Map<string, Post>()
   // BullMQ looks for a further slot at the end of a job only, so more room is a further worker.
-  const annexes: TaskWorker[] = []
-  const extensions: TaskWorker[] = []
-  const furtherOf = new Map<string, number>()
+  const extensions: Post[] = []
+  const annexes: Post[] = []
+  const all = (): Post[] => [...mains.values(), ...extensions, ...annexes]
   let closed = false
   const beat = () => redis.zadd(keys.workers, Date.now(), name).catch(() => {})
   const timer = setInterval(beat, BEAT_MS)
@@ -84,31 +83,35 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
     }
   }
 
+  function openAt(queue: string, concurrency: number): Post {
+    return { queue, concurrency, worker: createWorker({ ...options, queue, concurrency }) }
+  }
+
   function resize(queue: string, slots: number): void {
-    const open = workers.get(queue)
-    const further = furtherOf.get(queue) ?? 0
-    const now = further + (slotsOf.get(queue) ?? 0)
-    if (open !== undefined && slots > now) {
-      extensions.push(createWorker({ ...options, queue, concurrency: slots - now }))
-      furtherOf.set(queue, further + slots - now)
-      return
+    const main = mains.get(queue)
+    const further = extensions
+      .filter((post) => post.queue === queue)
+      .reduce((sum, { concurrency }) => sum + concurrency, 0)
+    const now = further + (main?.concurrency ?? 0)
+    if (main === undefined) mains.set(queue, openAt(queue, slots))
+    else if (slots > now) extensions.push(openAt(queue, slots - now))
+    else {
+      // The queue itself keeps to its limit, so a slot too many takes nothing.
+      main.concurrency = Math.max(1, slots - further)
+      main.worker.setConcurrency(main.concurrency)
     }
-    // The queue itself keeps to its limit, so a slot too many takes nothing.
-    const own = Math.max(1, slots - further)
-    slotsOf.set(queue, own)
-    if (open === undefined) workers.set(queue, createWorker({ ...options, queue, concurrency: own }))
-    else open.setConcurrency(own)
   }
 
   const watchdog = startWatchdog({
     everyMs: watchMs,
-    workers,
+    posts: all,
     isNeglected: (queue) => queues.isNeglected(queue, Date.now()),
-    replace(queue) {
+    replace(post) {
       if (closed) return
-      options.onError(new Error(`the worker of the queue "${queue}" took nothing any more and was replaced`))
-      workers.get(queue)!.abandon()
-      workers.set(queue, createWorker({ ...options, queue, concurrency: slotsOf.get(queue)! }))
+      const { queue } = post
+      options.onError(new Error(`a worker of the queue "${queue}" took nothing any more and was replaced`))
+      post.worker.abandon()
+      post.worker = openAt(queue, post.concurrency).worker
     },
   })
 
@@ -116,7 +119,7 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   function makeRoom(): void {
     if (closed) return
     while (annexes.length < Math.floor((2 * running.parents) / NESTED_SLOTS))
-      annexes.push(createTaskWorker({ ...options, queue: NESTED_QUEUE, concurrency: NESTED_SLOTS }))
+      annexes.push(openAt(NESTED_QUEUE, NESTED_SLOTS))
   }
   running.onParent(makeRoom)
 
@@ -124,7 +127,7 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
     closed = true
     clearInterval(timer)
     watchdog.close()
-    const open = [...workers.values(), ...annexes, ...extensions]
+    const open = all().map(({ worker }) => worker)
     await Promise.all(open.map((worker) => worker.pause()))
     const closing = Promise.all(open.map((worker) => worker.close()))
     if (running.size > 0 && graceMs > 0) await withinMs(closing, graceMs)

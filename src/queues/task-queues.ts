@@ -130,23 +130,24 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
     resume: (name: string) => queue(name).resume(),
     isPaused: (name: string) => queue(name).isPaused(),
 
-    /** True when a job could be taken, or is overdue, and none is being worked on. One round trip. */
+    /** True when a job could be taken now, or is overdue. One round trip. */
     async isNeglected(name: string, now: number): Promise<boolean> {
       const key = (part: string) => queue(name).toKey(part)
       const replies = await redis
         .pipeline()
-        .hexists(key('meta'), 'paused')
+        .hmget(key('meta'), 'paused', 'concurrency')
         .llen(key('active'))
         .llen(key('wait'))
         .zcard(key('prioritized'))
         .zrange(key('delayed'), '0', '0', 'WITHSCORES')
         .exec()
-      const [paused, active, waiting, prioritized, [, dueAt]] = replies!.map(([error, reply]) => {
+      const [[paused, limit], active, waiting, prioritized, [, dueAt]] = replies!.map(([error, reply]) => {
         if (error) throw error
         return reply
-      }) as [number, number, number, number, [string?, string?]]
+      }) as [[string | null, string | null], number, number, number, [string?, string?]]
       const isOverdue = dueAt !== undefined && Number(dueAt) / DELAY_SHIFT < now - OVERDUE_MS
-      return paused === 0 && active === 0 && (waiting + prioritized > 0 || isOverdue)
+      const isFull = limit !== null && active >= Number(limit)
+      return paused === null && !isFull && (waiting + prioritized > 0 || isOverdue)
     },
 
     /** Of those ids, the ones that have no job which could still run. One round trip. */
