@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createMemoryBackend } from '../doubles/memory-backend.ts'
-import { describeConformance, listen, newSession, run, textsIn, turnOf } from './backend-conformance.ts'
+import { describeConformance } from './backend-conformance.ts'
 import { readTurn } from './read-turn.ts'
+import { listen, newSession, run, textsIn, turnOf } from './test-turns.ts'
 
 describeConformance('the backend in memory', async () => {
   const backend = createMemoryBackend()

@@ -9,8 +9,8 @@ import type { PermissionRule } from '../../src/tasks/permissions.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/server.ts'
 import { type OpenCodeServer, startOpenCodeServer } from '../setup/opencode-server.ts'
 import { startTcpProxy, type TcpProxy } from '../setup/tcp-proxy.ts'
-import { listen, newSession, newTaskID, refOf, run, textsIn, turnOf } from './backend-conformance.ts'
 import { readTurn } from './read-turn.ts'
+import { listen, newSession, newTaskID, refOf, run, textsIn, turnOf } from './test-turns.ts'
 
 let provider: ScriptedProvider
 let server: OpenCodeServer

@@ -6,8 +6,8 @@ import { createOpenCodeBackend } from '../../src/sessions/opencode/backend.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/server.ts'
 import { type OpenCodeServer, startOpenCodeServer } from '../setup/opencode-server.ts'
 import { startTcpProxy } from '../setup/tcp-proxy.ts'
-import { listen, newSession, textsIn, turnOf } from './backend-conformance.ts'
 import { readTurn } from './read-turn.ts'
+import { listen, newSession, textsIn, turnOf } from './test-turns.ts'
 
 let provider: ScriptedProvider
 let server: OpenCodeServer

@@ -6,8 +6,8 @@ import type { OpenCodeHttp, PromptBody } from '../../src/sessions/opencode/http.
 import { OpenCodeRefusal } from '../../src/sessions/opencode/refusal.ts'
 import { runTurn } from '../../src/sessions/opencode/run-turn.ts'
 import type { Messages } from '../../src/sessions/opencode/wire.ts'
-import { turnOf } from './backend-conformance.ts'
 import { loadFixture } from './fixture.ts'
+import { turnOf } from './test-turns.ts'
 
 const PACE = { quietMs: 10, quietAtFirstMs: 10, quietAfterErrorMs: 10 }
 const turn = turnOf('ses_1', 'hello')

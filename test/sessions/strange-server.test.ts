@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createOpenCodeBackend, type OpenCodeBackendOptions } from '../../src/sessions/opencode/backend.ts'
-import { newSession, newTaskID } from './backend-conformance.ts'
+import { newSession, newTaskID } from './test-turns.ts'
 
 describe('createOpenCodeBackend()', () => {
   test('finds the session whose creation was never answered, and makes no second one', async () => {

@@ -16,32 +16,21 @@ import { Task } from '../../tasks/task.ts'
 import type { HttpApp } from '../app.ts'
 import type { TaskPort } from '../ports.ts'
 import { NO_VALIDATION } from '../validation.ts'
-import { SubmitHeaders, withKey } from './idempotency.ts'
-import { SUBMIT_ERRORS } from './submit-errors.ts'
+import { registerSubmitRoute } from './submit-route.ts'
 import { TaskParams, taskIDOf } from './task-id.ts'
 
 const BatchBody = z.strictObject({ tasks: z.array(TaskInput).min(1).max(MAX_BATCH) })
 
 export function registerTaskRoutes(app: HttpApp, tasks: TaskPort): void {
-  app.route({
-    method: 'POST',
+  registerSubmitRoute(app, {
     url: '/v1/tasks',
-    config: { errors: [...SUBMIT_ERRORS, 'session_not_found', 'idempotency_key_reused'] },
-    schema: {
-      operationId: 'submitTask',
-      tags: ['Tasks'],
-      summary: 'Submit a task',
-      description:
-        'The task is in Redis before the answer leaves. `Location` is its URL. A repeat with the same `Idempotency-Key` gives the first answer again, with 200.',
-      headers: SubmitHeaders,
-      body: TaskInput,
-      response: { 200: Task, 202: Task },
-    },
-    ...NO_VALIDATION,
-    handler: async ({ body, headers, caller }, reply) => {
-      const { status, task } = await tasks.accept(withKey(body, headers), caller)
-      return reply.code(status).header('location', task.links.self).send(task)
-    },
+    operationId: 'submitTask',
+    summary: 'Submit a task',
+    description:
+      'The task is in Redis before the answer leaves. `Location` is its URL. A repeat with the same `Idempotency-Key` gives the first answer again, with 200.',
+    body: TaskInput,
+    errors: ['session_not_found'],
+    accept: tasks.accept,
   })
 
   app.route({

@@ -5,23 +5,23 @@
  * `turn-clock.ts`; here is what is done then (docs/opencode.md "Joining, repeating, resuming").
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { splitModelID } from '../../tasks/model-id.ts'
 import type { Turn, TurnError, TurnEvent } from '../backend.ts'
 import type { OpenAsk } from './asks.ts'
 import type { DirectoryWatch, Notice } from './directory-watch.ts'
-import type { OpenCodeHttp, PromptBody } from './http.ts'
+import type { OpenCodeHttp } from './http.ts'
 import { createInbox } from './inbox.ts'
 import { patiently } from './patience.ts'
-import { readChildren } from './read-children.ts'
+import { promptBody } from './prompt-body.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import type { SessionEvent } from './session-event.ts'
 import type { Tap, TapNotice } from './tap.ts'
 import { createTurnAsks } from './turn-asks.ts'
+import { createTurnChildren, startsChild } from './turn-children.ts'
 import { createTurnClock, PACE, type Pace } from './turn-clock.ts'
-import { isStackTrace, turnError } from './turn-error.ts'
+import { isStackTrace, LOST_AGAIN, refusedTurn, turnError } from './turn-error.ts'
+import { createTurnTap } from './turn-tap.ts'
 import { createTurnView } from './turn-view.ts'
 import type { Ending, Verdict } from './verdict.ts'
-import type { Messages } from './wire.ts'
 
 /** How long the last turn of the session may take to go idle after its last message. */
 const LEFTOVER_PATIENCE_MS = 5_000
@@ -56,16 +56,20 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   const view = createTurnView(turn)
   const clock = createTurnClock(pace, Date.now())
   const inbox = createInbox<News>()
+  const tap = createTurnTap({ tap: deps.tap, sessionID, view, push: inbox.push })
   let isBlind = false
   let aliveAt = 0
-  let tapping: Tapping = { state: 'none', stop() {} }
-  /** Sessions below ours, with the way to stop listening to each. */
-  const children = new Map<string, () => void>()
   let complaint: TurnError | undefined
   let repeats = 0
   let stepsAtRepeat = 0
 
   const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
+  const children = createTurnChildren({
+    view,
+    watch,
+    hear: (event) => inbox.push({ type: 'child', event }),
+    messages: (id) => ask(() => http.messages(id, directory, signal)),
+  })
   const asks = createTurnAsks(turn.openAsks ?? [])
   const stopListening = watch.listen(sessionID, inbox.push, { isAttended: turn.isAttended ?? false })
   try {
@@ -73,11 +77,11 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof OpenCodeRefusal)) throw error
-    yield* end({ status: 'failed', error: refused(error, deps.isFirst) })
+    yield* end({ status: 'failed', error: refusedTurn(error, deps.isFirst) })
   } finally {
     stopListening()
-    for (const stop of children.values()) stop()
-    tapping.stop()
+    children.close()
+    tap.close()
   }
 
   async function* run(): AsyncGenerator<TurnEvent> {
@@ -117,7 +121,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
 
   function send(): void {
     clock.sending(repeats)
-    ask(() => http.prompt(sessionID, directory, bodyOf(turn), signal)).then(
+    ask(() => http.prompt(sessionID, directory, promptBody(turn), signal)).then(
       () => inbox.push({ type: 'sent' }),
       (error: unknown) => inbox.push({ type: 'send-failed', error }),
     )
@@ -129,37 +133,10 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     yield* view.list(messages)
     const verdict = view.verdict()
     yield* catchUp()
-    yield* lookAtNewChildren()
-    if (!isBlind) yield* settled()
+    yield* children.look()
+    if (!isBlind) yield* tap.settled()
     if (verdict.state !== 'over-if-idle') return verdict
     return (await isBusy()) ? { state: 'unfinished' } : { state: 'ended', ending: { status: 'aborted' } }
-  }
-
-  /** What a child did before it was known is in its messages alone. */
-  async function* lookAtNewChildren(): AsyncGenerator<TurnEvent> {
-    const known = new Set(children.keys())
-    followChildren()
-    if (children.size > known.size) yield* readChildren(view, (id) => !known.has(id), childMessages)
-  }
-
-  function followChildren(): void {
-    for (const id of view.children())
-      if (!children.has(id))
-        children.set(
-          id,
-          watch.overhear(id, (event) => inbox.push({ type: 'child', event })),
-        )
-  }
-
-  function childMessages(id: string): Promise<Messages> {
-    return ask(() => http.messages(id, directory, signal))
-  }
-
-  /** Parts that were not seen to begin: the tap may have their text, else readers are told to wait. */
-  function settled(): TurnEvent[] {
-    if (tapping.state === 'none' && deps.tap && view.hasUntoldBlind())
-      tapping = { state: 'asking', stop: deps.tap.follow(sessionID, inbox.push) }
-    return tapping.state === 'asking' ? [] : view.settled()
   }
 
   function* catchUp(): Generator<TurnEvent> {
@@ -181,13 +158,10 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
         return view.tapped(news.partID, news.offset, news.text)
       case 'tap-ready':
       case 'tap-failed':
-        if (news.type === 'tap-failed') view.untapped()
-        tapping = { ...tapping, state: news.type === 'tap-failed' ? 'over' : 'ready' }
+        tap.answered(news.type === 'tap-ready')
         return isBlind ? [] : view.settled()
       case 'disconnected':
-        tapping.stop()
-        tapping = { state: 'none', stop() {} }
-        view.untapped()
+        tap.drop()
         view.disconnected()
         isBlind = true
         return []
@@ -203,7 +177,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
       case 'child': {
         clock.heard(now, false)
         const events = view.childEvent(news.event)
-        if (startsChild(news.event)) followChildren()
+        if (startsChild(news.event)) children.follow()
         return events
       }
       case 'error':
@@ -212,7 +186,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     }
     clock.heard(now, isBeginning(news))
     const events = view.event(news)
-    if (startsChild(news)) followChildren()
+    if (startsChild(news)) children.follow()
     if (events.length > 0 || news.type !== 'delta' || now - aliveAt < ALIVE_MS) return events
     aliveAt = now
     return [{ type: 'alive' }]
@@ -279,52 +253,12 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
 
   async function* end(ending: Ending): AsyncGenerator<TurnEvent> {
     yield* view.lost()
-    // Events of children may have been missed, and what they cost is not in the messages of the turn.
-    yield* readChildren(view, () => true, childMessages)
+    yield* children.readAll()
     yield { type: 'turn-ended', outcome: { ...view.tally(), spendings: view.spendings(), ...ending } }
   }
-}
-
-/** How it stands with the tap since this reader is connected. */
-interface Tapping {
-  state: 'none' | 'asking' | 'ready' | 'over'
-  stop(): void
-}
-
-const LOST_AGAIN: TurnError = {
-  code: 'turn_failed',
-  message: 'OpenCode took the message several times and did nothing about it',
-  retryable: true,
-  httpStatus: undefined,
-}
-
-function startsChild(event: News | SessionEvent): boolean {
-  if (event.type !== 'part' || event.part.type !== 'tool') return false
-  return event.part.state.metadata?.sessionId !== undefined
 }
 
 function isBeginning(news: News): boolean {
   if (news.type === 'status') return news.status.type !== 'idle'
   return news.type === 'message' && news.info.role === 'assistant'
-}
-
-function bodyOf({ messageID, model, agent, system, variant, tools, parts }: Turn): PromptBody {
-  return {
-    messageID,
-    model: splitModelID(model),
-    agent,
-    ...(system !== undefined && { system }),
-    ...(variant !== undefined && { variant }),
-    ...(tools !== undefined && { tools }),
-    parts,
-  }
-}
-
-/** The session may be gone (404), and with it what became of a message that was sent there before. */
-function refused({ status, message }: OpenCodeRefusal, isFirst: boolean): TurnError {
-  if (status === 404 && !isFirst) {
-    const why = `OpenCode has lost the session, so nobody can tell what became of the message: ${message}`
-    return { code: 'outcome_uncertain', message: why, retryable: false, httpStatus: undefined }
-  }
-  return { code: 'turn_failed', message, retryable: status === 404 || status >= 500, httpStatus: undefined }
 }

@@ -1,5 +1,7 @@
 /** OpenCode's errors in tierline's words. Pure. */
+
 import type { TurnError } from '../backend.ts'
+import type { OpenCodeRefusal } from './refusal.ts'
 import type { WireError } from './wire.ts'
 
 const LONGEST_MESSAGE = 500
@@ -82,4 +84,21 @@ export function plainMessage(message: string): string {
 /** True for the second report of one error, which is nothing but a stack trace. */
 export function isStackTrace({ data }: WireError): boolean {
   return /\n\s+at /.test(data.message ?? '')
+}
+
+/** What becomes of a turn that is sent again and again without a step of progress. */
+export const LOST_AGAIN: TurnError = {
+  code: 'turn_failed',
+  message: 'OpenCode took the message several times and did nothing about it',
+  retryable: true,
+  httpStatus: undefined,
+}
+
+/** The session may be gone (404), and with it what became of a message that was sent there before. */
+export function refusedTurn({ status, message }: OpenCodeRefusal, isFirst: boolean): TurnError {
+  if (status === 404 && !isFirst) {
+    const why = `OpenCode has lost the session, so nobody can tell what became of the message: ${message}`
+    return { code: 'outcome_uncertain', message: why, retryable: false, httpStatus: undefined }
+  }
+  return { code: 'turn_failed', message, retryable: status === 404 || status >= 500, httpStatus: undefined }
 }
