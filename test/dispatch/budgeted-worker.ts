@@ -6,15 +6,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createOrchestrator } from '../../src/orchestrator.ts'
-import type { SessionBackend, Spending, Turn, TurnEvent } from '../../src/sessions/backend.ts'
+import type { Spending, Turn, TurnEvent } from '../../src/sessions/backend.ts'
 import { NO_USAGE } from '../../src/tasks/usage.ts'
-import { createMemoryBackend } from '../doubles/memory-backend.ts'
-import { createMemoryConfig } from '../doubles/memory-config.ts'
 import { budgeted, STEP_COST, STEP_MS, STEPS } from './budgeted-table.ts'
+import { serveAsWorker } from './serve-as-worker.ts'
 
 const [redisUrl = '', namespace = '', bill = '', room = ''] = process.argv.slice(2)
-const memory = createMemoryBackend()
 let turns = 0
 
 async function* runTurn({ messageID, model }: Turn): AsyncGenerator<TurnEvent> {
@@ -37,20 +34,4 @@ async function* runTurn({ messageID, model }: Turn): AsyncGenerator<TurnEvent> {
   }
 }
 
-const backend: SessionBackend = {
-  ...memory,
-  runTurn,
-  findSession: async (sessionID) => ({ sessionID, directory: undefined, parentID: undefined, metadata: {} }),
-}
-const config = createMemoryConfig()
-config.swap(budgeted(Number(room)))
-const orchestrator = await createOrchestrator({
-  ...{ redisUrl, namespace, backends: [backend], config },
-  checkDirectory: async (directory) => directory,
-  checkFile: async (url) => url,
-  checkRepository: async () => {},
-  log: { info() {}, warn() {} },
-})
-await orchestrator.startWorker()
-process.on('disconnect', () => process.exit())
-process.send!('ready')
+await serveAsWorker({ redisUrl, namespace }, budgeted(Number(room)), runTurn)

@@ -3,13 +3,11 @@
  * on, as it does in OpenCode. Arguments: URL of Redis, namespace.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { createOrchestrator } from '../../src/orchestrator.ts'
 import { connectRedis } from '../../src/redis/connect.ts'
 import { createKeys } from '../../src/redis/keys.ts'
-import type { SessionBackend, Turn, TurnEvent } from '../../src/sessions/backend.ts'
-import { createMemoryBackend } from '../doubles/memory-backend.ts'
-import { createMemoryConfig } from '../doubles/memory-config.ts'
+import type { Turn, TurnEvent } from '../../src/sessions/backend.ts'
 import { LIMITED, RUNNING, TURN_MS } from './limited-table.ts'
+import { serveAsWorker } from './serve-as-worker.ts'
 
 const BEGIN = `
 redis.call('SADD', KEYS[1], ARGV[1])
@@ -19,7 +17,6 @@ if now > tonumber(redis.call('GET', KEYS[2]) or 0) then redis.call('SET', KEYS[2
 const [redisUrl = '', namespace = ''] = process.argv.slice(2)
 const { root } = createKeys(namespace)
 const redis = await connectRedis(redisUrl, { name: 'counter', whenAway: 'wait', root })
-const memory = createMemoryBackend()
 
 async function* runTurn({ messageID, model }: Turn): AsyncGenerator<TurnEvent> {
   await redis.eval(BEGIN, 2, `${root}:${RUNNING}`, `${root}:most`, messageID)
@@ -31,20 +28,4 @@ async function* runTurn({ messageID, model }: Turn): AsyncGenerator<TurnEvent> {
   }
 }
 
-const backend: SessionBackend = {
-  ...memory,
-  runTurn,
-  findSession: async (sessionID) => ({ sessionID, directory: undefined, parentID: undefined, metadata: {} }),
-}
-const config = createMemoryConfig()
-config.swap(LIMITED)
-const orchestrator = await createOrchestrator({
-  ...{ redisUrl, namespace, backends: [backend], config },
-  checkDirectory: async (directory) => directory,
-  checkFile: async (url) => url,
-  checkRepository: async () => {},
-  log: { info() {}, warn() {} },
-})
-await orchestrator.startWorker()
-process.on('disconnect', () => process.exit())
-process.send!('ready')
+await serveAsWorker({ redisUrl, namespace }, LIMITED, runTurn)
