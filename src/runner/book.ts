@@ -25,7 +25,10 @@ import { NO_USAGE } from '../tasks/usage.ts'
 export interface Book {
   /** Takes down what became known of the turn under way. */
   take(spendings: readonly Spending[]): void
-  /** The turn is over; gives what it came to, with all its children and tries. */
+  /**
+   * The turn is over; gives what it came to, with all its children and tries. It stays that of a turn under way until a
+   * write says that there is none: who takes over before would count it again.
+   */
   settle(spendings: readonly Spending[]): SpentTotal
   /** A turn is about to be sent. */
   begin(): void
@@ -33,8 +36,11 @@ export interface Book {
   readonly isOpen: boolean
   /** What the whole task has come to so far. */
   total(): SpentTotal
-  /** What the next write must say; `end`: it ends the task. `undefined`: nothing. */
-  due(end: 'succeeded' | 'failed' | 'cancelled' | undefined): DueEntries | undefined
+  /**
+   * What the next write must say; `end`: it ends the task; `hasProgress`: it says which turn is under way.
+   * `undefined`: nothing.
+   */
+  due(end: 'succeeded' | 'failed' | 'cancelled' | undefined, hasProgress?: boolean): DueEntries | undefined
 }
 
 export interface DueEntries {
@@ -59,6 +65,7 @@ export function createBook(
   const known = new Map<string, SpentOnModel>()
   let version = 0
   let writtenVersion = 0
+  let isSettled = false
   let isOpen = record.checkpoint !== null && !record.checkpoint.retry?.isDue
   // A turn without a checkpoint is over, however its worker ended.
   if (record.checkpoint === null && isTurnWritten) fold()
@@ -69,6 +76,7 @@ export function createBook(
     record.turnSpent = []
     atLeastOfTurn = []
     known.clear()
+    isSettled = false
   }
 
   function take(spendings: readonly Spending[]): void {
@@ -89,10 +97,9 @@ export function createBook(
     take,
     settle(spendings) {
       take(spendings)
-      const total = totalOf(record.turnSpent)
-      fold()
+      isSettled = true
       isOpen = false
-      return total
+      return totalOf(record.turnSpent)
     },
     begin() {
       isOpen = true
@@ -101,8 +108,8 @@ export function createBook(
       return isOpen
     },
     total: () => totalOf(addSpent(record.spent, record.turnSpent)),
-    due(end) {
-      if (end !== undefined) fold()
+    due(end, hasProgress) {
+      if (end !== undefined || (isSettled && hasProgress)) fold()
       if (version === writtenVersion && end === undefined) return undefined
       const now = addSpent(record.spent, record.turnSpent)
       const at = version

@@ -5,6 +5,7 @@ import type { Checkpoint, TaskRecord } from '../records/task-record.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import { abortSession } from './abort-session.ts'
 import { failure, outcomeUncertain } from './failure.ts'
+import type { JournalEvent } from './journal.ts'
 import { diffOf, leaveWorktree } from './own-worktree.ts'
 import { backoffMs } from './retry-policy.ts'
 import { ABORT_PATIENCE_MS } from './run-turn.ts'
@@ -14,21 +15,25 @@ export function fail(run: TaskRun, error: TaskFailure): Promise<Disposition> {
   return finish(run, 'failed', error)
 }
 
+/** `last`: what is said before that the task is over, in the same write. */
 export async function finish(
   { record, deps, journal, budget }: TaskRun,
   state: 'succeeded' | 'failed' | 'cancelled',
   error?: TaskFailure,
+  last?: JournalEvent,
 ): Promise<Disposition> {
   // Before anything is final: what cannot be told now is told at the next attempt.
   const diff = state === 'succeeded' && record.worktree !== null && { diff: await diffOf(record, deps) }
+  // Who hears that the task is over finds it counted. A worker that dies in between leaves a task that is run again, and
+  // counts no more than it has cost.
+  await budget?.settle()
+  // Not before: what is in the journal goes out by itself, and this is true only with the end of the task.
+  if (last !== undefined) journal.add(last)
   journal.add({ type: 'task-finished', state, ...(error && { error }) })
-  // First: a worker that dies in between leaves a task that is run again, and counts no more than it has cost.
-  const settled = budget?.settle()
   const written = await journal.commit(
     { ...progressFields(record), ...diff, ...(error && { error: JSON.stringify(error) }) },
     state,
   )
-  await settled
   if (written && record.input.isolation === 'worktree') await leaveWorktree(record, deps)
   return written ? { status: 'finished', state, ...(error && { error }) } : { status: 'stale' }
 }

@@ -113,7 +113,8 @@ export function createJournal(options: JournalOptions): Journal {
     busy = true
     if (events.some(isDelta)) textDueAt = now() + COALESCE_MS
     const end = to === 'waiting' || to === 'delayed' ? undefined : to
-    const entries = events.length > 0 || to !== undefined ? options.book?.due(end) : undefined
+    const entries =
+      events.length > 0 || to !== undefined ? options.book?.due(end, 'checkpoint' in all) : undefined
     try {
       const result = await options.write({
         id,

@@ -39,8 +39,9 @@ export async function settleTurn(
     const result: MessageResult = { messageID, model, text, finish: reason, usage, costMicroUsd }
     record.done = [...record.done, result]
     record.checkpoint = null
-    journal.add({ type: 'message-finished', messageID, model, finish: reason, usage, costMicroUsd })
-    if (isLast) return finish(run, 'succeeded')
+    const event = { type: 'message-finished', messageID, model, finish: reason, usage, costMicroUsd } as const
+    if (isLast) return finish(run, 'succeeded', undefined, event)
+    journal.add(event)
     return (await journal.commit(progressFields(record))) ? undefined : { status: 'stale' }
   }
   const reason = interruption.reason()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { LedgerEntries } from '../../src/ledger/ledger-entries.ts'
-import { totalOf } from '../../src/ledger/spent.ts'
+import { type SpentOnModel, totalOf } from '../../src/ledger/spent.ts'
 import type { TaskRecord } from '../../src/records/task-record.ts'
 import { createBook } from '../../src/runner/book.ts'
 import type { Spending } from '../../src/sessions/backend.ts'
@@ -69,3 +69,17 @@ test('an estimate that was never written is forgotten once it is counted', () =>
   expect(totalOf(record.spent)).toMatchObject({ costMicroUsd: 20, costEstimatedMicroUsd: 0 })
   expect([sumOf([ledger], 'c'), sumOf([ledger], 'e')]).toEqual([20, 0])
 })
+
+test('a turn that is over is that of a turn under way until a write says that there is none', () => {
+  const { record, book } = openBook()
+  book.begin()
+  expect(book.settle([spending('a', 20, false)])).toMatchObject({ costMicroUsd: 20 })
+
+  // Goes out by itself, for the sake of an event: a worker that takes over now reads the turn again.
+  book.due(undefined)!.written()
+  expect([record.spent, record.turnSpent.map(costOf)]).toEqual([[], [20]])
+  const { fields } = book.due(undefined, true)!
+  expect([record.spent.map(costOf), record.turnSpent, fields.turnSpent]).toEqual([[20], [], ''])
+})
+
+const costOf = ({ costMicroUsd }: SpentOnModel) => costMicroUsd
