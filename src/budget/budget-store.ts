@@ -1,6 +1,11 @@
-/** What the budgets have spent and hold, in Redis. Each method is one round trip, atomic, and may be repeated. */
+/**
+ * What the budgets have spent and hold, in Redis. Each method is one round trip, atomic, and may be repeated; a further
+ * one where it wakes others. What is asked for in one turn of the event loop goes together.
+ */
+import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { scanFields } from '../redis/scan-fields.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { Budget } from '../routing/table.ts'
 import { type BudgetShare, budgetName } from './budgets-of.ts'
@@ -36,10 +41,9 @@ export type HoldAnswer =
 
 export type LeaveAt = (budget: Budget) => number | undefined
 
-export interface Answered<Answer> {
-  answer: Answer
-  /** Tasks that wait and may try now. */
-  woken: readonly string[]
+export interface SettleRequest extends Omit<HoldRequest, 'leastMicroUsd'> {
+  /** That is written: nothing of the task has to be remembered. */
+  isOver: boolean
 }
 
 export interface BudgetStore {
@@ -47,19 +51,19 @@ export interface BudgetStore {
    * Before a task starts. Who is refused waits in the order of submit, unless a budget that is spent refuses it.
    * `leaveAt`: micro-USD from which a budget says so first, whatever it has left; `undefined`: it does not.
    */
-  hold(request: HoldRequest, order: number, leaveAt: LeaveAt): Promise<Answered<HoldAnswer>>
+  hold(request: HoldRequest, order: number, leaveAt: LeaveAt): Promise<HoldAnswer>
   /** For a task whose turn runs already: never refused. */
   adopt(request: HoldRequest): Promise<HoldAnswer>
   /** While it runs. Who is refused keeps what it holds until it settles. */
   topUp(request: HoldRequest): Promise<HoldAnswer>
-  /** Counts what was spent and lets go of the rest. Gives those who waited for it. */
-  settle(request: Omit<HoldRequest, 'leastMicroUsd'>): Promise<readonly string[]>
+  /** Counts what was spent and lets go of the rest. */
+  settle(request: SettleRequest): Promise<void>
   /** In the order given. */
   read(budgets: readonly Budget[]): Promise<readonly BudgetState[]>
-  /** As `read`, and gives one task of each budget that has room: nobody may be left to wake it. */
-  look(budgets: readonly Budget[]): Promise<Answered<readonly BudgetState[]>>
-  /** These tasks still run; those are over, and nothing of them has to be remembered. */
-  renew(running: readonly string[], over: readonly string[]): Promise<void>
+  /** As `read`, and wakes one task of each budget that has room: nobody may be left to wake it. */
+  look(budgets: readonly Budget[]): Promise<readonly BudgetState[]>
+  /** Tasks of which anything is remembered, some at a time. One round trip for each piece. */
+  holders(): AsyncGenerator<string[]>
   /** Stops waiting, if it does. */
   leaveLine(taskID: string, budgets: readonly Budget[]): Promise<void>
   /** Epoch ms by the clock of Redis, as far as it is known. */
@@ -68,28 +72,37 @@ export interface BudgetStore {
   isWaiting(taskID: string, budget: Budget): Promise<boolean>
 }
 
-/** A holder that is gone is noticed so late at most. */
-export const LEASE_MS = 60_000
-/** How long a task is remembered that holds nothing: what it has spent must not count twice. */
-const IDLE_AGE_MS = 8 * 24 * 60 * 60_000
-
-/** As in `hold-budget.lua`. */
+/** As in `ask-budgets.lua`. */
 const TOLD = 1e15
 
-type Mode = 'hold' | 'top-up' | 'force' | 'settle' | 'read' | 'look'
-type Reply = [string, number, number, number, string[], ...number[]]
+/** As `ask-budgets.lua` takes it, but for its shares. */
+interface Ask {
+  mode: 'hold' | 'top-up' | 'force' | 'settle' | 'end' | 'read' | 'look'
+  task: string
+  fence: number
+  wanted: number
+  least: number
+  order: number
+  shares: readonly BudgetShare[]
+  leaveAt: LeaveAt
+}
+
+type Told = ['refused' | 'downgrade' | 'read', number, number, ...number[]]
+type Answer = 'held' | 'settled' | 'stale' | Told
+type Reply = [now: number] | [now: number, woken: string[], ...answers: Answer[]]
 
 export function createBudgetStore({
   redis,
   scripts,
   keys,
-  leaseMs = LEASE_MS,
+  wake,
   now = Date.now,
 }: {
   redis: RedisClient
   scripts: RunScript
   keys: Keys
-  leaseMs?: number
+  /** Lets these tasks be delivered now: they may try. What fails is done by whoever looks next. */
+  wake(taskIDs: readonly string[]): Promise<void>
   now?(): number
 }): BudgetStore {
   /** How far the clock of Redis is ahead of this one: its time is the only one that counts. */
@@ -98,7 +111,7 @@ export function createBudgetStore({
 
   const waitingAt = (budget: Budget) => keys.gate(`budget:${budgetName(budget)}`).waiting
 
-  function startsOf({ per, timeZone }: WindowOf): string {
+  function startsOf({ per, timeZone }: WindowOf): readonly number[] {
     const name = `${per} ${timeZone}`
     const at = now() + aheadMs
     let starts = calendars.get(name)
@@ -106,40 +119,38 @@ export function createBudgetStore({
       starts = windowStarts({ per, timeZone }, at)
       calendars.set(name, starts)
     }
-    return starts.join(',')
+    return starts
   }
 
-  async function run(
-    mode: Mode,
-    request: Omit<HoldRequest, 'taskID' | 'leastMicroUsd'> & { taskID?: string; leastMicroUsd?: number },
-    order = 0,
-    leaveAt: LeaveAt = () => undefined,
-  ): Promise<Reply> {
-    const { taskID = '', fence, wantMicroUsd, leastMicroUsd = 0, shares } = request
-    const isHolding = mode === 'hold' || mode === 'top-up' || mode === 'force'
-    const ask = () =>
-      scripts(
-        'hold-budget',
-        [
-          ...[keys.budgets, keys.holds, keys.holdLeases],
-          ...shares.map(({ budget }) => waitingAt(budget)),
-          ...[mode, taskID, fence, wantMicroUsd, leastMicroUsd, order, leaseMs, IDLE_AGE_MS],
-          ...shares.flatMap(({ budget, holds, spentMicroUsd }) => [
-            ...[budgetName(budget), budget.limitMicroUsd, isHolding && holds ? 1 : 0, budget.onExceed],
-            ...[leaveAt(budget) ?? '', startsOf(budget), spentMicroUsd],
-          ]),
-        ],
-        3 + shares.length,
-      ) as Promise<Reply>
-    let reply = await ask()
-    aheadMs = reply[1] - now()
+  const ask = createBatcher<Ask, Answer>(async (asks) => {
+    const budgets = [...new Set(asks.flatMap(({ shares }) => shares.map(({ budget }) => budget)))]
+    const indexes = new Map(budgets.map((budget, index) => [budget, index + 1]))
+    const packed = asks.map(({ shares, leaveAt, ...ask }) => ({
+      ...ask,
+      shares: shares.map(({ budget, spentMicroUsd, holds }) => [
+        ...[indexes.get(budget)!, spentMicroUsd, holds ? 1 : 0, leaveAt(budget) ?? -1],
+      ]),
+    }))
+    const send = async (): Promise<Reply> => {
+      const facts = budgets.map((budget) => ({
+        ...{ name: budgetName(budget), limit: budget.limitMicroUsd, policy: budget.onExceed },
+        starts: startsOf(budget),
+      }))
+      const lines = budgets.map(waitingAt)
+      const args = [keys.budgets, keys.holds, ...lines, JSON.stringify({ budgets: facts, asks: packed })]
+      return (await scripts('ask-budgets', args, 2 + lines.length)) as Reply
+    }
+    let reply = await send()
+    aheadMs = reply[0] - now()
     // This clock is off by more than a window. It knows better now.
-    if (reply[0] === 'clock') reply = await ask()
-    if (reply[0] === 'clock') throw new Error(`Cannot find the window of a budget that holds ${reply[1]}`)
-    return reply
-  }
+    if (reply.length === 1) reply = await send()
+    const [at, woken, ...answers] = reply
+    if (woken === undefined) throw new Error(`Cannot find the window of a budget that holds ${at}`)
+    if (woken.length > 0) await wake(woken).catch(() => {})
+    return answers
+  })
 
-  function statesOf(shares: readonly { budget: Budget }[], [, , , , , ...numbers]: Reply): BudgetState[] {
+  function statesOf(shares: readonly { budget: Budget }[], [, , , ...numbers]: Told): BudgetState[] {
     return shares.map(({ budget }, index) => {
       const [spent, held, start, reset] = numbers.slice(4 * index, 4 * index + 4) as [
         number,
@@ -155,46 +166,44 @@ export function createBudgetStore({
     })
   }
 
-  function answerOf(shares: readonly BudgetShare[], reply: Reply): HoldAnswer {
-    const [status, , decided, place] = reply as [HoldAnswer['status'], number, number, number, ...unknown[]]
-    if (status === 'held' || status === 'stale') return { status }
-    const states = statesOf(shares, reply)
+  async function holdBy(
+    mode: 'hold' | 'top-up' | 'force',
+    { taskID, fence, wantMicroUsd, leastMicroUsd, shares }: HoldRequest,
+    order = 0,
+    leaveAt: LeaveAt = nowhere,
+  ): Promise<HoldAnswer> {
+    const want = { wanted: wantMicroUsd, least: leastMicroUsd }
+    const answer = await ask({ mode, task: taskID, fence, ...want, order, shares, leaveAt })
+    if (typeof answer === 'string') return { status: answer === 'stale' ? 'stale' : 'held' }
+    const [status, decided, place] = answer
+    const states = statesOf(shares, answer)
     // Those that only count what was spent have no say.
     const asked = states.filter((_, index) => shares[index]!.holds)
-    return { status, by: states[decided - 1]!, place, states: asked }
+    return {
+      status: status === 'downgrade' ? status : 'refused',
+      by: states[decided - 1]!,
+      place,
+      states: asked,
+    }
   }
 
-  const onlyLooking = (budgets: readonly Budget[]) => ({
-    ...{ fence: 0, wantMicroUsd: 0 },
-    shares: budgets.map((budget) => ({ budget, spentMicroUsd: 0, holds: false })),
-  })
+  async function inspect(mode: 'read' | 'look', budgets: readonly Budget[]): Promise<BudgetState[]> {
+    const shares = budgets.map((budget) => ({ budget, spentMicroUsd: 0, holds: false }))
+    const nobody = { task: '', fence: 0, wanted: 0, least: 0, order: 0, leaveAt: nowhere }
+    return statesOf(shares, (await ask({ ...nobody, mode, shares })) as Told)
+  }
+
   return {
-    async hold(request, order, leaveAt) {
-      const reply = await run('hold', request, order, leaveAt)
-      return { answer: answerOf(request.shares, reply), woken: reply[4] }
+    hold: (request, order, leaveAt) => holdBy('hold', request, order, leaveAt),
+    adopt: (request) => holdBy('force', request),
+    topUp: (request) => holdBy('top-up', request),
+    async settle({ taskID, fence, wantMicroUsd, shares, isOver }) {
+      const about = { task: taskID, fence, shares, leaveAt: nowhere }
+      await ask({ ...about, mode: isOver ? 'end' : 'settle', wanted: wantMicroUsd, least: 0, order: 0 })
     },
-    adopt: async (request) => answerOf(request.shares, await run('force', request)),
-    topUp: async (request) => answerOf(request.shares, await run('top-up', request)),
-    settle: async (request) => (await run('settle', request))[4],
-    async read(budgets) {
-      const looking = onlyLooking(budgets)
-      return statesOf(looking.shares, await run('read', looking))
-    },
-    async look(budgets) {
-      const looking = onlyLooking(budgets)
-      const reply = await run('look', looking)
-      return { answer: statesOf(looking.shares, reply), woken: reply[4] }
-    },
-    async renew(running, over) {
-      await scripts('renew-holds', [
-        keys.holds,
-        keys.holdLeases,
-        leaseMs,
-        running.length,
-        ...running,
-        ...over,
-      ])
-    },
+    read: (budgets) => inspect('read', budgets),
+    look: (budgets) => inspect('look', budgets),
+    holders: () => scanFields(redis, keys.holds),
     async leaveLine(taskID, budgets) {
       const pipeline = redis.pipeline()
       for (const budget of budgets) pipeline.zrem(waitingAt(budget), taskID)
@@ -207,3 +216,5 @@ export function createBudgetStore({
     },
   }
 }
+
+const nowhere: LeaveAt = () => undefined

@@ -1,9 +1,9 @@
 import { abortRevived } from '../dispatch/abort-revived.ts'
 import { closeConnections } from '../dispatch/close-connections.ts'
+import { lookAfterBudgets } from '../dispatch/look-after-budgets.ts'
 import { startMaintenance } from '../dispatch/maintenance.ts'
 import { createStraySweeper } from '../dispatch/sweep-strays.ts'
 import { sweepWorktrees } from '../dispatch/sweep-worktrees.ts'
-import { wakeForBudgets } from '../dispatch/wake-for-budgets.ts'
 import { rebaseTurns } from '../queues/rebase-turns.ts'
 import { connectAll } from '../redis/connect-all.ts'
 import { DIRECT_QUEUE } from '../routing/queue-of.ts'
@@ -19,7 +19,7 @@ export async function startMaintaining(foundation: Foundation): Promise<{ close(
   const connections = await connectAll(options.redisUrl, [patient('maintenance')])
   const [redis] = connections
   const stores = storesOn(foundation, redis)
-  const { records, queues, gates, budgets, turns, takeTurn, tombstones, worktrees } = stores
+  const { records, queues, gates, budgets, desk, turns, takeTurn, tombstones, worktrees } = stores
   const maintenance = startMaintenance({
     ...{ redis, keys, records, queues, takeTurn, name, now, onError },
     everyMs: EVERY_MS,
@@ -32,7 +32,9 @@ export async function startMaintaining(foundation: Foundation): Promise<{ close(
     },
     leaveGates: (record) => gates.leave(gates.gatesOf(record), record.id, true),
     abortRevived: () => abortRevived(tombstones, records, revived, now()),
-    wakeForBudgets: () => wakeForBudgets(budgets, table(), gates.wake),
+    lookAfterBudgets: () => lookAfterBudgets(budgets, records, table()),
+    lookAfterLimits: desk.look,
+    lookAfterGates: gates.look,
     sweepWorktrees: () => sweepWorktrees(worktrees, records, backends),
     sweepStrays: createStraySweeper({
       ...{ backends, records, now },

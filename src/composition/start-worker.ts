@@ -1,4 +1,3 @@
-import { createHoldKeeper } from '../budget/hold-keeper.ts'
 import { abortIfNobodys } from '../dispatch/abort-revived.ts'
 import { budgetGate } from '../dispatch/budget-gate.ts'
 import { closeConnections } from '../dispatch/close-connections.ts'
@@ -41,8 +40,7 @@ export async function startWorker(
   ])
   const { records, queues, gates, desk, turns, asks, tombstones, worktrees } = stores
   const { wake } = gates
-  const keeper = createHoldKeeper(stores.budgets)
-  const funds = { store: stores.budgets, keeper, config, catalog, wake }
+  const funds = { store: stores.budgets, held: new Map(), config, catalog }
   const retry = options.retry ?? DEFAULT_RETRY_POLICY
   const cooldowns = await followCooldowns({ ...stores.parts, hub, policy: retry, now })
   const running = await trackRunningTasks(hub, keys, records.having)
@@ -95,7 +93,6 @@ export async function startWorker(
       await closeConnections(host.close(graceMs), connections, graceMs)
       running.close()
       cooldowns.close()
-      keeper.close()
     },
   }
 }

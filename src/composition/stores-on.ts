@@ -26,8 +26,8 @@ export type MoreGates = (
 export type Stores = ReturnType<typeof storesOn>
 
 /**
- * All that is kept in Redis, over one connection. Without `moreGates` tasks wait for limits and budgets without
- * asking for them: whoever does not run them only lets them go.
+ * All that is kept in Redis, over one connection. A worker gives the gates that its tasks must pass, as `moreGates`;
+ * by default they only let go of limits and budgets, which is all that others do with them.
  */
 export function storesOn(
   { options, limits, table, keys, now }: Foundation,
@@ -42,14 +42,14 @@ export function storesOn(
   const parts = { redis, scripts: defineScripts(redis), keys }
   const queues = createTaskQueues({ redis: deliveries, keys })
   const records = createRecordStore({ ...limits, ...parts })
+  const wake = (ids: readonly string[]) => gates.wake(ids)
   const desk = createLimitDesk({
-    limiter: createLimiter({ ...parts, ...(options.minuteMs && { minuteMs: options.minuteMs }) }),
-    table,
-    wake: (ids) => gates.wake(ids),
+    limiter: createLimiter({ ...parts, wake, ...(options.minuteMs && { minuteMs: options.minuteMs }) }),
+    ...{ table, wake },
     liveTasks: records.liveQueues,
     now,
   })
-  const budgets = createBudgetStore(parts)
+  const budgets = createBudgetStore({ ...parts, wake })
   const gates: TaskGates = createTaskGates({
     ...{ ...parts, records, queues },
     moreGates: (record) => moreGates(record, desk, budgets).filter((gate) => gate !== undefined),

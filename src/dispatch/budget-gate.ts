@@ -1,4 +1,4 @@
-import type { BudgetState, HoldAnswer, HoldRequest, LeaveAt } from '../budget/budget-store.ts'
+import type { BudgetState, HoldAnswer } from '../budget/budget-store.ts'
 import { cheaperRoute, leaveAtOf } from '../budget/cheaper-route.ts'
 import { asFailure, budgetExceeded, describe, onRefusal, unknownPrice } from '../budget/on-refusal.ts'
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
@@ -25,7 +25,7 @@ export interface BudgetGateDeps extends TaskFundsDeps {
  * holds no later gate gives back. `undefined`: no task is under a budget.
  */
 export function budgetGate(deps: BudgetGateDeps): Gate | undefined {
-  const { store, keeper, config, wake } = deps
+  const { store, held, config } = deps
   if (config.table().budgets.length === 0) return undefined
   let awaited: Budget | undefined
 
@@ -44,27 +44,21 @@ export function budgetGate(deps: BudgetGateDeps): Gate | undefined {
     const request = holdRequestOf(task, model, cap, funding.estimate, table)
     if (candidates === undefined) {
       await store.adopt(request)
-      keeper.holds(task.id, model)
+      held.set(task.id, model)
       return { status: 'open' }
     }
     const leaveAt = isFresh(task) ? leaveAtOf(task.route) : () => undefined
-    let answer = await hold(task, request, leaveAt)
+    let answer = await store.hold(request, task.createdAt, leaveAt)
     if (answer.status === 'downgrade') {
       const route = await leave(task, model, answer.by, catalog)
       if (route !== undefined) return { status: 'moved', route, reason: describe(answer.by) }
-      answer = await hold(task, request, () => undefined)
+      answer = await store.hold(request, task.createdAt, () => undefined)
     }
     if (answer.status !== 'refused') {
-      keeper.holds(task.id, model)
+      held.set(task.id, model)
       return { status: 'open' }
     }
     return refusal(answer)
-  }
-
-  async function hold(task: TaskRecord, request: HoldRequest, leaveAt: LeaveAt): Promise<HoldAnswer> {
-    const { answer, woken } = await store.hold(request, task.createdAt, leaveAt)
-    if (woken.length > 0) await wake(woken)
-    return answer
   }
 
   async function leave(

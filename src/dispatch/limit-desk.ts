@@ -2,7 +2,7 @@
 import type { Gate, Shut } from '../gates/gate.ts'
 import type { Refusal } from '../gates/gatekeeper.ts'
 import type { Cooldowns } from '../limits/cooldowns.ts'
-import type { LimitAnswer, Limiter, LimitRequest, TurnCost } from '../limits/limiter.ts'
+import type { Limiter, LimitRequest, TurnCost } from '../limits/limiter.ts'
 import type { LiveTask } from '../records/record-reader.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { limitsFor } from '../routing/limits-for.ts'
@@ -42,8 +42,6 @@ interface Held {
 
 export type LimitDesk = ReturnType<typeof createLimitDesk>
 
-/** Who has had a slot for so long and does not run was woken in vain, or died. */
-const GRACE_MS = 30_000
 const NOTHING: TurnCost = { requests: 0, tokens: 0 }
 /** How much the last turn counts in what turns of a model are expected to cost. */
 const NEWS = 0.2
@@ -75,7 +73,7 @@ export function createLimitDesk(deps: LimitDeskDeps) {
             : (await chooseModel(task.id, candidates, cooldowns)).model
         const limits = limitsFor(model, task.key, table())
         if (limits.length === 0) {
-          if (hasWaited) await wake(await limiter.leave(task.id))
+          if (hasWaited) await limiter.leave(task.id)
           wasAsked = true
           return { status: 'open' }
         }
@@ -85,9 +83,11 @@ export function createLimitDesk(deps: LimitDeskDeps) {
       async leave(taskID) {
         const mine = held.get(record)
         // One that was asked here and had no limits holds nothing.
-        if (wasAsked && mine === undefined) return []
-        held.delete(record)
-        return limiter.leave(taskID, mine?.spent)
+        if (!wasAsked || mine !== undefined) {
+          held.delete(record)
+          await limiter.leave(taskID, mine?.spent)
+        }
+        return []
       },
       isOpenTo: limiter.isGranted,
     }
@@ -116,7 +116,7 @@ export function createLimitDesk(deps: LimitDeskDeps) {
     if (limits.length === 0) {
       const spent = held.get(record)?.spent
       held.delete(record)
-      await wake(await limiter.leave(record.id, spent))
+      await limiter.leave(record.id, spent)
       return undefined
     }
     const shut = await ask(record, { model, limits, how: 'next' })
@@ -147,15 +147,8 @@ export function createLimitDesk(deps: LimitDeskDeps) {
     const { id, key, depth } = task
     const tokens = Math.round(Math.max(tokensOfNext(task), usualTokens.get(model) ?? 0))
     const cost = how === 'sent' ? NOTHING : { requests: 1, tokens }
-    const request = { taskID: id, key, depth, limits, cost, how, before: held.get(task)?.spent }
-    // A crash leaves no word: who was told to wait before asks whether those it waits for are still there.
-    const wasTold = task.waitingFor !== null
-    let answer = await limiter.enter({ ...request, ...(wasTold && { holdersFromMs: GRACE_MS }) })
-    await wake(answer.granted)
-    if (answer.status === 'shut' && (await removeDead(answer))) {
-      answer = await limiter.enter({ ...request, how: how === 'next' ? 'start' : how, before: undefined })
-      await wake(answer.granted)
-    }
+    const before = held.get(task)?.spent
+    const answer = await limiter.enter({ taskID: id, key, depth, limits, cost, how, before })
     if (answer.status === 'shut') {
       held.delete(task)
       return shutOf(answer, now())
@@ -164,26 +157,23 @@ export function createLimitDesk(deps: LimitDeskDeps) {
     return undefined
   }
 
-  async function removeDead({ holders }: Extract<LimitAnswer, { status: 'shut' }>): Promise<boolean> {
-    if (holders.length === 0) return false
-    const running = new Set(
-      (await liveTasks(holders)).filter(({ state }) => state === 'running').map(({ id }) => id),
-    )
-    const dead = holders.filter((id) => !running.has(id))
-    for (const id of dead) await wake(await limiter.leave(id))
-    return dead.length > 0
-  }
-
   /** The limits of the table hold from now on. Wakes who may go by them. */
-  async function apply(): Promise<void> {
-    for (;;) {
-      const granted = await limiter.change(table().caps ?? new Map())
-      if (granted.length === 0) return
-      await wake(granted)
+  const apply = () => limiter.change(table().caps ?? new Map())
+
+  /**
+   * Takes back what tasks have that are over, and wakes who was let through and does not come: a process that dies says
+   * no word. One that waits in its queue is left alone. Two round trips for each five hundred that hold anything.
+   */
+  async function look(): Promise<void> {
+    for await (const ids of limiter.holders()) {
+      const live = await liveTasks(ids)
+      const known = new Set(live.map(({ id }) => id))
+      await wake(live.flatMap(({ id, state }) => (state === 'waiting' ? [id] : [])))
+      await Promise.all(ids.filter((id) => !known.has(id)).map((id) => limiter.leave(id)))
     }
   }
 
-  return { gateOf, begin, ended, apply }
+  return { gateOf, begin, ended, apply, look }
 }
 
 /** Those that providers count: what the cache gave is not among them. */

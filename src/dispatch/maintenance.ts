@@ -37,8 +37,11 @@ export interface MaintenanceOptions {
   abortRevived(): Promise<void>
   /** Removes sessions that no task uses. */
   sweepStrays(): Promise<void>
-  /** Wakes who waits for money that is there. */
-  wakeForBudgets(): Promise<void>
+  /** Settles what was not, and wakes who waits for money that is there. */
+  lookAfterBudgets(): Promise<void>
+  /** Frees what nobody uses any more, and wakes who was let through and does not come. */
+  lookAfterLimits(): Promise<void>
+  lookAfterGates(): Promise<void>
   /** Removes worktrees of tasks that are over. */
   sweepWorktrees(): Promise<void>
   onSwept(taskID: string): void
@@ -71,7 +74,9 @@ export function startMaintenance(options: MaintenanceOptions): {
     if (closed || !(await elected())) return
     await redis.zremrangebyscore(keys.workers, '-inf', now() - WORKER_GONE_MS)
     await options.abortRevived()
-    await options.wakeForBudgets()
+    await options.lookAfterBudgets()
+    await options.lookAfterLimits()
+    await options.lookAfterGates()
     await options.sweepWorktrees()
     await letGo()
     await redeliver()

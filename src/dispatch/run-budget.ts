@@ -22,11 +22,11 @@ export function createRunBudget(
   cap: number | undefined,
   deps: TaskFundsDeps,
 ): TaskBudget | undefined {
-  const { store, keeper, config, catalog, wake } = deps
+  const { store, held, config, catalog } = deps
   const { id } = record
   if (cap === undefined && config.table().budgets.length === 0) return undefined
   /** The gate has held for the first message. */
-  let heldFor = keeper.modelOf(id)
+  let heldFor = held.get(id)
   let isWatched = heldFor !== undefined || record.attempt > 1
   /** The model of the turn under way. */
   let turnModel = record.model
@@ -43,22 +43,21 @@ export function createRunBudget(
     }
     if (funding.status !== 'watched' || funding.budgets.length === 0) {
       // What is held is held for another model.
-      if (keeper.modelOf(id) !== undefined) await settle()
+      if (held.get(id) !== undefined) await settle()
       return undefined
     }
     const request = holdRequestOf(record, model, cap, funding.estimate, config.table())
     isWatched = true
-    keeper.holds(id, model)
+    held.set(id, model)
     if (isSent) {
       await store.adopt(request)
       return undefined
     }
-    const { answer, woken } = await store.hold(request, record.createdAt, () => undefined)
-    if (woken.length > 0) await wake(woken)
+    const answer = await store.hold(request, record.createdAt, () => undefined)
     if (answer.status !== 'refused') return undefined
     const what = onRefusal(answer.by, answer.states)
     if (what.action === 'reject') return never(budgetExceeded('go on with the task', what.by))
-    keeper.letGo(id)
+    held.delete(id)
     const { wakeInMs, ...waitingFor } = waitFor(what, answer.place, store.now())
     const { budget } = answer.by
     const isOpenNow = async () => !(await store.isWaiting(id, budget))
@@ -82,15 +81,12 @@ export function createRunBudget(
   async function settle(): Promise<void> {
     const snapshot = catalog.peek()
     if (!isWatched || snapshot === undefined) return
-    const model = keeper.modelOf(id) ?? record.checkpoint?.model ?? record.model
-    keeper.letGo(id)
+    const model = held.get(id) ?? record.checkpoint?.model ?? record.model
+    held.delete(id)
     const funding = fundsOf(record, model, cap, config.table(), snapshot)
     const estimate = funding.status === 'watched' ? funding.estimate : NOTHING
     const request = holdRequestOf(record, model, cap, estimate, config.table())
-    await store
-      .settle({ ...request, wantMicroUsd: 2 * estimate.stepMicroUsd })
-      .then((woken) => (woken.length > 0 ? wake(woken) : undefined))
-      .catch(() => {})
+    await store.settle({ ...request, wantMicroUsd: 2 * estimate.stepMicroUsd, isOver: false }).catch(() => {})
   }
 
   function overCap(cannot: string) {
@@ -103,8 +99,12 @@ export function createRunBudget(
     mayGoOn,
     settle,
     close(isFinal) {
-      if (isFinal && isWatched) keeper.forget(id)
-      else keeper.letGo(id)
+      held.delete(id)
+      // Nobody waits for it: should it be lost, the maintenance does it.
+      if (isFinal && isWatched)
+        store
+          .settle({ taskID: id, fence: record.fence, wantMicroUsd: 0, shares: [], isOver: true })
+          .catch(() => {})
     },
   }
 }

@@ -3,7 +3,6 @@ import type { BudgetStore, HoldRequest } from '../budget/budget-store.ts'
 import { type Spender, sharesOf } from '../budget/budgets-of.ts'
 import { holdFor, promptTokens, type StepEstimate } from '../budget/estimate.ts'
 import { type Funding, fundingOf } from '../budget/funding.ts'
-import type { HoldKeeper } from '../budget/hold-keeper.ts'
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import type { CatalogCache } from '../catalog/catalog-cache.ts'
 import { addSpent, type Spent, totalOf } from '../ledger/spent.ts'
@@ -13,11 +12,10 @@ import type { ModelID } from '../tasks/model-id.ts'
 
 export interface TaskFundsDeps {
   store: BudgetStore
-  keeper: HoldKeeper
+  /** The tasks of this process that hold money, and for steps of which model. */
+  held: Map<string, ModelID>
   config: { table(): RoutingTable }
   catalog: CatalogCache
-  /** Lets these tasks be delivered now. */
-  wake(taskIDs: readonly string[]): Promise<void>
 }
 
 /** What a task has cost so far, estimates included; its book keeps the record up to date. */
@@ -63,6 +61,19 @@ export function holdRequestOf(
   const hold = holdFor(estimate, capLeftOf(record, cap))
   const shares = sharesOf(table.budgets, spenderOf(record, model), spentLines(record))
   return { taskID: id, fence, shares, ...hold }
+}
+
+/** What is to be told of a task that is over, by what its record says. */
+export function remainderOf(
+  record: TaskRecord,
+  table: RoutingTable,
+): Pick<HoldRequest, 'taskID' | 'fence' | 'shares'> {
+  const spender = spenderOf(record, record.checkpoint?.model ?? record.model)
+  return {
+    taskID: record.id,
+    fence: record.fence,
+    shares: sharesOf(table.budgets, spender, spentLines(record)),
+  }
 }
 
 /** What the session keeps of earlier messages is sent again with each. */

@@ -40,48 +40,41 @@ export interface Turnstile extends Gate {
   join(taskID: string, options?: { onlyIfFree?: boolean }): Promise<Entry | 'occupied'>
   /** What `join` says to a task that has so many before it. */
   shutBehind(before: number): Shut
+  /**
+   * Lets those go that can neither hold it nor wait for it any more, and gives who may try then: a process that dies says
+   * no word. Three round trips, one more for each that is gone.
+   */
+  look(): Promise<readonly string[]>
   /** How many wait. One round trip. */
   waits(): Promise<number>
   /** Who holds it, then who waits, in their order. One round trip. */
   tasks(): Promise<string[]>
 }
 
-/** A lost wake costs at most this long for each who waits before it. */
+/** Should nobody look after the gates either. For each who waits before it. */
 const SAFETY_WAKE_MS = 30_000
 const LONGEST_SAFETY_WAKE_MS = 10 * 60_000
 /** Nobody asks for so long who still waits: what a crash left behind goes. */
 const AGE_MS = 7 * 24 * 60 * 60_000
+const NOBODY = ''
+const OPEN = { status: 'open' } as const
 
-/** A gate for so many at once. Each method is one round trip; `enter` three where who was refused before is again. */
+/** A gate for so many at once. Each method is one round trip, but for `look`. */
 export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions): Turnstile {
   const { redis, scripts, keys } = deps
   const { name, reason, heldFor, capacity, isStrict, detail } = options
   const { holding, waiting } = keys.gate(name)
   const line = [holding, waiting, keys.gateOrder, keys.gateLines]
-  const strict = isStrict ? 1 : 0
 
-  async function enter(task: TaskRecord): Promise<Entry> {
-    let reply = await ask(task)
-    if (reply[0] === 0 && task.waitingFor !== null) {
-      // It was told to wait before and still must: is the one it waits for still there? A crash leaves no word.
-      const [, , holders, first] = reply
-      const gone = await deps.withoutClaim({ holders, heldFor, waiters: isStrict ? [first] : [] })
-      for (const id of gone) await leave(id)
-      if (gone.length > 0) reply = await ask(task)
-    }
-    if (reply[0] === 1) return { status: 'open' }
-    return shutAt(reply[1])
+  async function enter({ id, createdAt }: TaskRecord): Promise<Entry> {
+    const order = isStrict ? '' : createdAt
+    const place = await scripts('enter-gate', [...line, id, capacity, isStrict ? 1 : 0, order, AGE_MS, name])
+    return place === 0 ? OPEN : shutAt(place as number)
   }
 
   function shutAt(place: number): Shut {
     const wakeInMs = Math.min(place * SAFETY_WAKE_MS, LONGEST_SAFETY_WAKE_MS)
     return { status: 'shut', detail: detail(place), until: null, wakeInMs }
-  }
-
-  async function ask({ id, createdAt }: TaskRecord): Promise<[1] | [0, number, string[], string]> {
-    const order = isStrict ? '' : createdAt
-    const reply = await scripts('enter-gate', [...line, id, capacity, strict, order, AGE_MS, name])
-    return reply as [1] | [0, number, string[], string]
   }
 
   async function leave(taskID: string): Promise<readonly string[]> {
@@ -91,9 +84,20 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
       keys.gateLines,
       taskID,
       capacity,
-      strict,
       name,
     ])) as string[]
+  }
+
+  async function look(): Promise<readonly string[]> {
+    const replies = await redis
+      .pipeline()
+      .smembers(holding)
+      .zrange(waiting, '0', String(capacity - 1))
+      .exec()
+    const [holders, waiters] = replies!.map(([, reply]) => reply) as [string[], string[]]
+    const gone = await deps.withoutClaim({ holders, heldFor, waiters })
+    for (const id of gone) await leave(id)
+    return leave(NOBODY)
   }
 
   return {
@@ -101,11 +105,11 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
     heldFor,
     enter,
     leave,
+    look,
     async isOpenTo(taskID) {
       const replies = await redis.pipeline().scard(holding).zrank(waiting, taskID).exec()
       const [held, place] = replies!.map(([, reply]) => reply) as [number, number | null]
-      // Who is woken leaves the line, but where it is strict.
-      return place === null || (isStrict && place < capacity - held)
+      return place === null || place < capacity - held
     },
     shutBehind: shutAt,
     waits: () => redis.zcard(waiting),
@@ -123,7 +127,7 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
         name,
       ])) as number
       if (before === -1) return 'occupied'
-      return before === 0 ? { status: 'open' } : shutAt(before)
+      return before === 0 ? OPEN : shutAt(before)
     },
   }
 }

@@ -3,8 +3,10 @@
  * Redis, by its clock: a task gets all of its limits at once or waits in the line of the first that refuses, and
  * what is free is given to who waits, by whoever frees it (docs/decisions/0017-limits.md).
  */
+import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { scanFields } from '../redis/scan-fields.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { Caps } from '../routing/table.ts'
 
@@ -28,14 +30,9 @@ export interface LimitRequest {
   how: 'start' | 'next' | 'sent'
   /** What its turn before has cost. */
   before?: TurnCost | undefined
-  /** Who has a slot for at least so long is shown to who is refused. */
-  holdersFromMs?: number
 }
 
-export type LimitAnswer = {
-  /** Others that were let through by this: they must be woken. */
-  granted: readonly string[]
-} & (
+export type LimitAnswer =
   | { status: 'open' }
   | {
       status: 'shut'
@@ -47,14 +44,14 @@ export type LimitAnswer = {
       place: number
       /** When it should be let through; `undefined`: when somebody leaves. */
       opensInMs: number | undefined
-      holders: readonly string[]
     }
-)
 
 export interface LimiterDeps {
   redis: RedisClient
   scripts: RunScript
   keys: Keys
+  /** Lets these tasks be delivered now: they were let through. What fails is done by who looks at `holders`. */
+  wake(taskIDs: readonly string[]): Promise<void>
   /** For tests. */
   minuteMs?: number
 }
@@ -63,58 +60,75 @@ export type Limiter = ReturnType<typeof createLimiter>
 
 const MINUTE_MS = 60_000
 const KINDS = { concurrency: 'concurrency', r: 'requests', t: 'tokens' } as const
+const OPEN = { status: 'open' } as const
 
-/** Each method is one round trip, and atomic. */
-export function createLimiter({ redis, scripts, keys, minuteMs = MINUTE_MS }: LimiterDeps) {
+/**
+ * Each method is atomic and one round trip, a further one where it lets others through. What is asked for in one turn
+ * of the event loop goes together.
+ */
+export function createLimiter({ redis, scripts, keys, wake, minuteMs = MINUTE_MS }: LimiterDeps) {
+  const holders = `${keys.limits}holders`
   const shared = [keys.limits, keys.live, keys.children(''), minuteMs]
+
+  const ask = createBatcher<Ask, 1 | Refused>(async (asks) => {
+    const reply = await scripts('ask-limits', [...shared, JSON.stringify(asks)])
+    const [granted, ...answers] = reply as [string[], ...(1 | Refused)[]]
+    await tell(granted)
+    return answers
+  })
+
+  async function tell(granted: readonly string[]): Promise<void> {
+    if (granted.length > 0) await wake(granted).catch(() => {})
+  }
 
   return {
     /** Asks for a turn, and remembers who is refused. A task that was let through is let through again. */
     async enter(request: LimitRequest): Promise<LimitAnswer> {
-      const { taskID, key, depth, limits, cost, how, before, holdersFromMs } = request
-      const reply = (await scripts('enter-limits', [
-        ...shared,
-        taskID,
-        key ?? '',
-        depth,
-        cost.requests,
-        cost.tokens,
-        how,
-        before?.requests ?? '',
-        before?.tokens ?? '',
-        holdersFromMs ?? '',
-        ...limits,
-      ])) as [1, string[]] | Refused
-      const granted = reply[1]
-      if (reply[0] === 1) return { status: 'open', granted }
-      const [, , limit, kind, used, of, place, opensInMs, holders] = reply
-      return {
-        ...{ status: 'shut', granted, limit, what: KINDS[kind], used, of, place, holders },
-        opensInMs: opensInMs < 0 ? undefined : opensInMs,
-      }
+      const { taskID, key, depth, limits, cost, how, before } = request
+      const about = { task: taskID, key: key ?? '', depth, limits, how }
+      const answer = await ask({ ...about, r: cost.requests, t: cost.tokens, before: costOf(before) })
+      if (answer === 1) return OPEN
+      const [limit, kind, used, of, place, opensInMs] = answer
+      const shut = { limit, what: KINDS[kind], used, of, place }
+      return { status: 'shut', ...shut, opensInMs: opensInMs < 0 ? undefined : opensInMs }
     },
 
-    /** Lets go of all that a task has. Gives the tasks that are let through by this. */
-    async leave(taskID: string, turn?: TurnCost): Promise<string[]> {
-      const args = [...shared, taskID, turn?.requests ?? '', turn?.tokens ?? '']
-      return (await scripts('leave-limits', args)) as string[]
+    /** Lets go of all that a task has, and gives it to those who wait. */
+    async leave(taskID: string, turn?: TurnCost): Promise<void> {
+      await ask({ task: taskID, before: costOf(turn) })
     },
 
-    /** These limits hold from now on, and no others. Gives the tasks that are let through by this. */
-    async change(limits: ReadonlyMap<string, Caps>): Promise<string[]> {
+    /** These limits hold from now on, and no others. One round trip more for each thousand that are let through. */
+    async change(limits: ReadonlyMap<string, Caps>): Promise<void> {
       const args = [...limits].flatMap(([limit, caps]) => [
         limit,
         [caps.concurrency, caps.requestsPerMinute, caps.tokensPerMinute].map((cap) => cap ?? '-').join(' '),
       ])
-      return (await scripts('change-limits', [...shared, ...args])) as string[]
+      for (;;) {
+        const granted = (await scripts('change-limits', [...shared, ...args])) as string[]
+        if (granted.length === 0) return
+        await tell(granted)
+      }
     },
 
     /** Whether a task that waited was let through meanwhile. */
-    async isGranted(taskID: string): Promise<boolean> {
-      const entry = await redis.hget(`${keys.limits}tasks`, taskID)
-      return entry !== null && (JSON.parse(entry) as { granted?: boolean }).granted === true
-    },
+    isGranted: async (taskID: string): Promise<boolean> => (await redis.hexists(holders, taskID)) === 1,
+
+    /** Who was let through and has not left, some at a time. One round trip for each piece. */
+    holders: () => scanFields(redis, holders),
   }
 }
 
-type Refused = [0, string[], string, keyof typeof KINDS, number, number, number, number, string[]]
+function costOf(turn: TurnCost | undefined): [number, number] | undefined {
+  return turn && [turn.requests, turn.tokens]
+}
+
+/** As `ask-limits.lua` takes it. */
+interface Ask extends Partial<Omit<LimitRequest, 'taskID' | 'cost' | 'before'>> {
+  task: string
+  r?: number
+  t?: number
+  before: [number, number] | undefined
+}
+
+type Refused = [string, keyof typeof KINDS, number, number, number, number]

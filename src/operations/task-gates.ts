@@ -26,6 +26,8 @@ export type TaskGates = ReturnType<typeof createTaskGates>
 
 const SESSION = lineOfSession('')
 const NONE: readonly Gate[] = []
+/** Gates that are looked after at once. */
+const PIECE = 100
 
 /** On one connection; opens nothing. */
 export function createTaskGates({ redis, scripts, keys, records, queues, moreGates }: TaskGatesDeps) {
@@ -38,30 +40,29 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
   }
   const deps = { redis, scripts, keys, withoutClaim }
 
-  /** One message of a session at a time, in the order they were sent, a retried one last. */
-  const sessionTurn = (sessionID: string) =>
+  const turn = (kind: 'session' | 'directory', name: string, subject = name) =>
     createTurnstile(deps, {
-      name: lineOfSession(sessionID),
-      reason: 'session',
+      name: `${kind}:${name}`,
+      reason: kind,
       heldFor: 'task',
       capacity: 1,
-      isStrict: true,
-      detail: (place) => `${sessionID}: ${place} before it`,
+      isStrict: kind === 'session',
+      detail: (place) => `${subject}: ${place} before it`,
     })
+
+  /** One message of a session at a time, in the order they were sent, a retried one last. */
+  const sessionTurn = (sessionID: string) => turn('session', sessionID)
 
   /**
    * One exclusive task of a directory at a time. Tasks below one that has it do not wait for that, which may wait
    * for them: they take turns among themselves.
    */
   const directoryTurn = (directory: string | null, below: string | null) =>
-    createTurnstile(deps, {
-      name: `directory:${directory ?? ''}${below === null ? '' : `:${below}`}`,
-      reason: 'directory',
-      heldFor: 'task',
-      capacity: 1,
-      isStrict: false,
-      detail: (place) => `${directory ?? "the server's own"}: ${place} before it`,
-    })
+    turn(
+      'directory',
+      `${directory ?? ''}${below === null ? '' : `:${below}`}`,
+      directory ?? "the server's own",
+    )
 
   /** In this order for all. */
   function gatesOf({ input, directory, exclusiveBelow }: GatedTask): readonly Gate[] {
@@ -90,6 +91,17 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
     async busySessions(): Promise<string[]> {
       const names = await redis.smembers(keys.gateLines)
       return names.flatMap((name) => (name.startsWith(SESSION) ? [name.slice(SESSION.length)] : []))
+    },
+    /** Once in a while, since a process that dies says no word: see `Turnstile.look`. */
+    async look(): Promise<void> {
+      const names = await redis.smembers(keys.gateLines)
+      for (let from = 0; from < names.length; from += PIECE) {
+        const turns = names.slice(from, from + PIECE).map((name) => {
+          const end = name.indexOf(':')
+          return turn(name.slice(0, end) as 'session' | 'directory', name.slice(end + 1))
+        })
+        await wake((await Promise.all(turns.map((each) => each.look()))).flat())
+      }
     },
     /** The line a new task takes its place in when it is submitted. A delayed one does so when its time has come. */
     lineOf({ input, delayUntil }: TaskRecord): Turnstile | undefined {

@@ -56,14 +56,12 @@ export interface Keys {
   readonly limits: string
   /** Counter: places given in the lines of all strict gates. */
   readonly gateOrder: string
-  /** Set: names of the strict gates where anybody holds or waits. */
+  /** Set: names of the gates of sessions and directories where anybody holds or waits. */
   readonly gateLines: string
   /** Hash: of each budget the start of its window, what was spent in it, and what is held. */
   readonly budgets: string
-  /** Hash: what each task holds of its budgets. Only of tasks under any. */
+  /** Hash: what each task holds of its budgets, and what it told them; packed. Only of tasks under any. */
   readonly holds: string
-  /** Sorted set of the ids in `holds`, score epoch ms until when it counts, by the clock of Redis. */
-  readonly holdLeases: string
   /** Sorted set of worker processes, score epoch ms of their last sign of life. */
   readonly workers: string
 }
@@ -107,7 +105,6 @@ export function createKeys(namespace: string | undefined): Keys {
     gateLines: `${root}:gate-lines`,
     budgets: `${root}:budgets`,
     holds: `${root}:holds`,
-    holdLeases: `${root}:hold-leases`,
     workers: `${root}:workers`,
   }
 }

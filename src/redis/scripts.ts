@@ -27,11 +27,9 @@ const SCRIPTS = {
   'promote-first': 7,
   'take-turn': 1,
   'serve-turn': 1,
-  'enter-limits': 3,
-  'leave-limits': 3,
+  'ask-limits': 3,
   'change-limits': 3,
-  'hold-budget': 0,
-  'renew-holds': 2,
+  'ask-budgets': 0,
 } as const
 
 /** Scripts that begin with what other files have. */
@@ -40,8 +38,7 @@ const PRELUDES: Partial<Record<string, readonly string[]>> = {
   'claim-task': ['line', 'claim'],
   'write-task': ['line'],
   deliver: ['line', 'claim'],
-  'enter-limits': ['limits'],
-  'leave-limits': ['limits'],
+  'ask-limits': ['limits'],
   'change-limits': ['limits'],
 }
 

@@ -17,8 +17,8 @@ export interface TaskBudget {
    */
   mayGoOn(spendings: readonly Spending[]): Promise<TurnCut | undefined>
   /**
-   * Counts all that the record says was spent and lets go of the rest; sent before what is awaited next on the same connection. One
-   * round trip. Never rejects: what could not be told is told by who has the task next, or by the end of its lease.
+   * Counts all that the record says was spent and lets go of the rest. One round trip. Never rejects: what could not be
+   * told is told by who has the task next, or by the maintenance.
    */
   settle(): Promise<void>
   /** The run is over. `isFinal`: so is the task, and that is written. */

@@ -4,12 +4,16 @@ import type { BudgetShare } from '../../src/budget/budgets-of.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
 import type { Budget } from '../../src/routing/table.ts'
-import { eventually } from '../setup/eventually.ts'
 import { test as base } from '../setup/redis-test.ts'
 import { budget } from './budget.ts'
 
+interface OpenStore extends BudgetStore {
+  /** The tasks that were told to try since this was last asked. */
+  woken(): string[]
+}
+
 interface StoreFixture {
-  open(options?: { leaseMs?: number; skewMs?: number }): BudgetStore
+  open(options?: { skewMs?: number }): OpenStore
   client: RedisClient
 }
 
@@ -19,11 +23,14 @@ const test = base.extend<{ store: StoreFixture }>({
     const scripts = defineScripts(client)
     await use({
       client,
-      open: ({ leaseMs, skewMs = 0 } = {}) =>
-        createBudgetStore({
+      open({ skewMs = 0 } = {}) {
+        const told: string[] = []
+        const store = createBudgetStore({
           ...{ redis: client, scripts, keys, now: () => Date.now() + skewMs },
-          ...(leaseMs !== undefined && { leaseMs }),
-        }),
+          wake: async (ids) => void told.push(...ids),
+        })
+        return { ...store, woken: () => told.splice(0) }
+      },
     })
   },
 })
@@ -114,12 +121,12 @@ describe('hold()', () => {
       status: 'refused',
       place: 1,
     })
-    expect(await settle('a', 0, [DAY], 1, 500)).toEqual(['big'])
+    expect(await settle('a', 0, [DAY], { wantMicroUsd: 500 })).toEqual(['big'])
     expect((await hold('big', { wantMicroUsd: 900 }, 3)).answer).toMatchObject({
       status: 'refused',
       place: 0,
     })
-    expect(await settle('b', 0, [DAY], 1, 900)).toEqual(['big'])
+    expect(await settle('b', 0, [DAY], { wantMicroUsd: 900 })).toEqual(['big'])
     expect(await hold('big', { wantMicroUsd: 900 }, 3)).toMatchObject({
       answer: { status: 'held' },
       woken: [],
@@ -131,9 +138,27 @@ describe('hold()', () => {
     const { hold, settle } = asking(store.open())
     await hold('a', { wantMicroUsd: 1_000 }, 1)
     for (const [order, id] of ['b', 'c', 'd', 'e'].entries()) await hold(id, { wantMicroUsd: 300 }, order + 2)
-    expect(await settle('a', 0, [DAY], 1, 1_000)).toEqual(['b'])
+    expect(await settle('a', 0, [DAY], { wantMicroUsd: 1_000 })).toEqual(['b'])
 
     expect((await hold('b', { wantMicroUsd: 300 }, 2)).woken).toEqual(['c', 'd'])
+  })
+})
+
+describe('tasks that ask at once', () => {
+  test('are let in one after the other, and those that settle among them make room', async ({ store }) => {
+    const narrow = budget({ scope: 'type:lint', limitMicroUsd: 700 })
+    const { hold, settle, state } = asking(store.open())
+    await hold('first', { wantMicroUsd: 500, budgets: [DAY, narrow] })
+
+    const [a, b, , c] = await Promise.all([
+      hold('a', { wantMicroUsd: 200, budgets: [DAY, narrow] }, 2),
+      hold('b', { wantMicroUsd: 200, budgets: [DAY] }, 3),
+      settle('first', 100, [DAY, narrow]),
+      hold('c', { wantMicroUsd: 500, budgets: [narrow, DAY] }, 4),
+    ])
+    expect([a, b, c].map(({ answer }) => answer.status)).toEqual(['held', 'held', 'refused'])
+    expect(c.answer).toMatchObject({ by: { budget: narrow, spentMicroUsd: 100, reservedMicroUsd: 200 } })
+    expect(await state(DAY)).toMatchObject({ spentMicroUsd: 100, reservedMicroUsd: 400 })
   })
 })
 
@@ -187,7 +212,7 @@ describe('topUp()', () => {
     expect(await state(acme)).toMatchObject({ spentMicroUsd: 40, reservedMicroUsd: 0 })
     expect(await state(globex)).toMatchObject({ spentMicroUsd: 0, reservedMicroUsd: 100 })
     await store1.settle({
-      ...{ taskID: 'a', fence: 1, wantMicroUsd: 100 },
+      ...{ taskID: 'a', fence: 1, wantMicroUsd: 100, isOver: false },
       shares: [pay(DAY, 100), count(acme, 40), pay(globex, 60)],
     })
 
@@ -203,7 +228,7 @@ describe('topUp()', () => {
 
     expect(await topUp('a', { spentMicroUsd: 30, wantMicroUsd: 900, fence: 1 })).toEqual({ status: 'stale' })
     expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 200 })
-    await settle('a', 20, [DAY], 2)
+    await settle('a', 20, [DAY], { fence: 2 })
     expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 0 })
   })
 })
@@ -223,11 +248,9 @@ describe('a budget that is spent', () => {
   })
 
   test('tells those again who were told and never came, until they do', async ({ store }) => {
-    const open = store.open()
-    const { hold, settle } = asking(open)
+    const { hold, settle, look } = asking(store.open())
     await hold('a', { wantMicroUsd: 1_000 })
     for (const [order, id] of ['b', 'c'].entries()) await hold(id, {}, order)
-    const look = async () => (await open.look([DAY])).woken
 
     expect(await settle('a', 1_000)).toEqual(['b', 'c'])
     expect(await look()).toEqual(['b', 'c'])
@@ -268,65 +291,39 @@ describe('settle()', () => {
   })
 })
 
-describe('a lease', () => {
-  test('that ends counts what was held as spent, until the task is taken up again', async ({ store }) => {
-    const { adopt, settle, state } = asking(store.open())
-    await asking(store.open({ leaseMs: 20 })).hold('a', { wantMicroUsd: 300 })
-    await eventually(async () =>
-      expect(await state()).toMatchObject({ spentMicroUsd: 300, reservedMicroUsd: 0 }),
-    )
-
-    expect(await adopt('a', { wantMicroUsd: 300 })).toEqual({ status: 'held' })
-    await settle('a', 45)
-    expect(await state()).toMatchObject({ spentMicroUsd: 45, reservedMicroUsd: 0 })
-  })
-
-  test('that ends is no excuse to hold more than there is', async ({ store }) => {
+describe('what a worker leaves that dies', () => {
+  test('is held until the task is taken over, which holds instead of it', async ({ store }) => {
     const { hold, adopt, settle, state } = asking(store.open())
-    await asking(store.open({ leaseMs: 20 })).hold('a', { wantMicroUsd: 800 })
-    await eventually(async () => expect(await state()).toMatchObject({ spentMicroUsd: 800 }))
-    expect((await hold('b', { wantMicroUsd: 500 }, 2)).answer).toEqual({ status: 'held' })
-    expect(await state()).toMatchObject({ spentMicroUsd: 800, reservedMicroUsd: 200 })
+    await hold('a', { wantMicroUsd: 800 })
+    expect((await hold('b', { wantMicroUsd: 500 }, 2)).answer).toMatchObject({ status: 'refused' })
 
-    expect(await adopt('a', { wantMicroUsd: 800 })).toEqual({ status: 'held' })
-    expect(await state()).toMatchObject({ reservedMicroUsd: 1_000 })
-    await settle('a', 10)
-    await settle('b', 20)
-    expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 0 })
+    expect(await adopt('a', { wantMicroUsd: 700, fence: 2 })).toEqual({ status: 'held' })
+    expect(await state()).toMatchObject({ spentMicroUsd: 0, reservedMicroUsd: 800 })
+    expect(await settle('a', 10, [DAY], { fence: 2 })).toEqual(['b'])
+    expect(await state()).toMatchObject({ spentMicroUsd: 10, reservedMicroUsd: 0 })
   })
 
-  test('is prolonged while the task runs, and what is over is forgotten', async ({
-    store,
-    redis: { keys },
-  }) => {
-    const store1 = store.open({ leaseMs: 60_000 })
-    const { hold, settle } = asking(store1)
+  test('is known, until somebody says that the task is over', async ({ store, redis: { keys } }) => {
+    const store1 = store.open()
+    const { hold, settle, state } = asking(store1)
+    const holders = async () => {
+      const found: string[] = []
+      for await (const ids of store1.holders()) found.push(...ids)
+      return found.sort()
+    }
     await hold('a', {})
     await hold('b', { wantMicroUsd: 10 })
-    const before = Number(await store.client.zscore(keys.holdLeases, 'a'))
     await settle('b', 5)
+    expect(await holders()).toEqual(['a', 'b'])
 
-    await eventually(async () => {
-      await store1.renew(['a'], ['b'])
-      expect(Number(await store.client.zscore(keys.holdLeases, 'a'))).toBeGreaterThan(before)
-    })
-    expect(await store.client.hkeys(keys.holds)).toEqual(['a'])
-  })
-
-  test('is not given to one that has let go, which is remembered for longer', async ({
-    store,
-    redis: { keys },
-  }) => {
-    const store1 = store.open({ leaseMs: 60_000 })
-    const { hold, settle } = asking(store1)
-    await hold('a', {})
-    await settle('a', 5)
-    const until = await store.client.zscore(keys.holdLeases, 'a')
-
-    await store1.renew(['a'], [])
-
-    expect(await store.client.zscore(keys.holdLeases, 'a')).toBe(until)
-    expect(Number(until)).toBeGreaterThan(Date.now() + 3_600_000)
+    await settle('b', 7, [DAY], { isOver: true })
+    await settle('a', 0, [], { isOver: true })
+    expect(await holders()).toEqual([])
+    expect(await store.client.exists(keys.holds)).toBe(0)
+    expect(await state()).toMatchObject({ spentMicroUsd: 7, reservedMicroUsd: 0 })
+    // A second time it is nobody's.
+    await settle('b', 9, [DAY], { isOver: true })
+    expect(await state()).toMatchObject({ spentMicroUsd: 7 })
   })
 })
 
@@ -341,25 +338,6 @@ describe('a window', () => {
     expect(await state()).toMatchObject({ spentMicroUsd: 0, reservedMicroUsd: 200 })
     await settle('b', 30)
     expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 0 })
-  })
-
-  test('keeps its own guesses: a lease that ended in the last one is not paid back in this', async ({
-    store,
-    redis: { keys },
-  }) => {
-    const { adopt, settle, state } = asking(store.open())
-    await asking(store.open({ leaseMs: 20 })).hold('a', { wantMicroUsd: 300 })
-    await eventually(async () => expect(await state()).toMatchObject({ spentMicroUsd: 300 }))
-    const today = (await state()).windowStartAt!
-    await turn(store.client, keys.budgets, DAY, -86_400_000)
-    const hold1 = (await store.client.hget(keys.holds, 'a'))!
-    await store.client.hset(keys.holds, 'a', hold1.replace(String(today), String(today - 86_400_000)))
-    expect(await state()).toMatchObject({ spentMicroUsd: 0 })
-
-    await adopt('a', { wantMicroUsd: 300 })
-    await settle('a', 45)
-
-    expect(await state()).toMatchObject({ spentMicroUsd: 45, reservedMicroUsd: 0 })
   })
 
   test.for([-300_000, 300_000, -86_400_000 * 40, 86_400_000 * 40])(
@@ -394,15 +372,14 @@ describe('a window', () => {
 
 describe('look()', () => {
   test('gives one task of each budget that has room: it wakes the others', async ({ store }) => {
-    const store1 = store.open()
-    const { hold } = asking(store1)
+    const { hold, look, state } = asking(store.open())
     await hold('a', { wantMicroUsd: 1_000 }, 1)
     await hold('b', { wantMicroUsd: 100 }, 2)
     await hold('c', { wantMicroUsd: 100 }, 3)
-    expect((await store1.look([DAY])).woken).toEqual([])
+    expect(await look()).toEqual([])
 
-    expect((await store1.look([{ ...DAY, limitMicroUsd: 2_000 }])).woken).toEqual(['b'])
-    expect(await store1.read([DAY])).toMatchObject([{ reservedMicroUsd: 1_000 }])
+    expect(await look([{ ...DAY, limitMicroUsd: 2_000 }])).toEqual(['b'])
+    expect(await state()).toMatchObject({ reservedMicroUsd: 1_000 })
   })
 
   test('does not find who has left the line', async ({ store }) => {
@@ -422,7 +399,7 @@ type Asked = Partial<HoldRequest> & {
   counts?: readonly BudgetShare[]
 }
 
-function asking(store: BudgetStore) {
+function asking(store: OpenStore) {
   const request = (
     taskID: string,
     { budgets = [DAY], spentMicroUsd = 0, counts = [], ...more }: Asked,
@@ -432,17 +409,29 @@ function asking(store: BudgetStore) {
     ...more,
   })
   return {
-    hold: (id: string, more: Asked, order = 1, leaveAt?: number) =>
-      store.hold(request(id, more), order, () => leaveAt),
+    async hold(id: string, more: Asked, order = 1, leaveAt?: number) {
+      store.woken()
+      const answer = await store.hold(request(id, more), order, () => leaveAt)
+      return { answer, woken: store.woken() }
+    },
     topUp: (id: string, more: Asked) => store.topUp(request(id, more)),
     adopt: (id: string, more: Asked) => store.adopt(request(id, more)),
-    settle: (
+    /** Gives the tasks that are told to try by it. */
+    async settle(
       id: string,
       spentMicroUsd: number,
       budgets: readonly Budget[] = [DAY],
-      fence = 1,
-      wantMicroUsd = 100,
-    ) => store.settle(request(id, { spentMicroUsd, budgets, fence, wantMicroUsd })),
+      { fence = 1, wantMicroUsd = 100, isOver = false } = {},
+    ) {
+      store.woken()
+      await store.settle({ ...request(id, { spentMicroUsd, budgets, fence, wantMicroUsd }), isOver })
+      return store.woken()
+    },
+    async look(budgets: readonly Budget[] = [DAY]) {
+      store.woken()
+      await store.look(budgets)
+      return store.woken()
+    },
     state: async (of: Budget = DAY) => (await store.read([of]))[0]!,
   }
 }

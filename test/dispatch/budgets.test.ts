@@ -363,7 +363,7 @@ describe('maxCostUsd', () => {
     const orchestrator = await core.startWorking()
     await run(orchestrator, THOUSAND)
 
-    expect(await core.redis.exists(keys.budgets, keys.holds, keys.holdLeases)).toBe(0)
+    expect(await core.redis.exists(keys.budgets, keys.holds)).toBe(0)
   })
 
   test.for([0, -1, Number.NaN, Number.POSITIVE_INFINITY, '1'])(

@@ -41,7 +41,9 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
           now: Date.now,
           abortRevived: async () => {},
           sweepWorktrees: async () => {},
-          wakeForBudgets: async () => {},
+          lookAfterBudgets: async () => {},
+          lookAfterLimits: async () => {},
+          lookAfterGates: async () => {},
           sweepStrays: async () => {},
           onSwept: (id) => swept.push(id),
           onError: (error) => {

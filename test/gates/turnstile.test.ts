@@ -82,6 +82,7 @@ describe('a strict turnstile', () => {
     expect(await gate.leave('a')).toEqual(['b'])
 
     expect(await gate.enter(task('c'))).toMatchObject({ status: 'shut', detail: '2 before it' })
+    expect(await gate.look()).toEqual(['b'])
     expect(await gate.enter(task('b'))).toEqual({ status: 'open' })
   })
 
@@ -116,16 +117,18 @@ describe('a strict turnstile', () => {
     expect(await gate.leave('a')).toEqual(['c'])
   })
 
-  test('frees itself of a holder and a first in line that are gone, for one that was refused before', async ({
+  test('that is looked after lets a holder and a first in line go that are gone, and tells the next', async ({
     gate: { open, gone },
   }) => {
     const gate = open()
     for (const id of ['a', 'b', 'c']) await gate.join(id)
     await gate.enter(task('a'))
+    expect(await gate.look()).toEqual([])
     gone.add('a').add('b')
 
     expect(await gate.enter(task('c'))).toMatchObject({ status: 'shut' })
-    expect(await gate.enter(parked('c'))).toEqual({ status: 'open' })
+    expect(await gate.look()).toEqual(['c'])
+    expect(await gate.enter(task('c'))).toEqual({ status: 'open' })
   })
 
   test('says whether it is open by now to one that is being put off', async ({ gate: { open } }) => {
@@ -193,6 +196,7 @@ describe('a turnstile that is not strict', () => {
     // Too late, and so it waits again.
     expect(await gate.enter(task('c', 3))).toMatchObject({ status: 'shut', detail: '1 before it' })
     expect(await gate.leave('b')).toEqual(['c'])
+    expect(await gate.enter(task('c', 3))).toEqual({ status: 'open' })
     expect(await gate.leave('e')).toEqual(['d'])
   })
 
@@ -205,9 +209,17 @@ describe('a turnstile that is not strict', () => {
     await gate.leave('a')
     expect(await gate.isOpenTo('b')).toBe(true)
   })
+
+  test('tells those again who were told and did not come', async ({ gate: { open } }) => {
+    const gate = open(free)
+    for (const [order, id] of ['a', 'b', 'c', 'd', 'e'].entries()) await gate.enter(task(id, order))
+    expect(await gate.leave('a')).toEqual(['c'])
+
+    expect(await gate.look()).toEqual(['c'])
+    expect(await gate.leave('b')).toEqual(['c', 'd'])
+    await gate.enter(task('c'))
+    expect(await gate.look()).toEqual(['d'])
+  })
 })
 
 const task = (id: string, createdAt = 1) => ({ id, createdAt, waitingFor: null }) as TaskRecord
-
-const parked = (id: string) =>
-  ({ ...task(id), waitingFor: { reason: 'session', detail: '', until: null } }) as TaskRecord

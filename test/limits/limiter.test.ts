@@ -1,15 +1,19 @@
 import { describe, expect } from 'vitest'
-import { createLimiter, type Limiter, type LimitRequest } from '../../src/limits/limiter.ts'
+import { createLimiter, type Limiter, type LimitRequest, type TurnCost } from '../../src/limits/limiter.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
 import type { Caps } from '../../src/routing/table.ts'
-import { eventually } from '../setup/eventually.ts'
 import { test as base } from '../setup/redis-test.ts'
 
 interface LimiterFixture {
   limiter: Limiter
   redis: RedisClient
+  /** The tasks that are let through by it. */
   limit(caps: Record<string, Partial<Caps>>): Promise<string[]>
+  /** The tasks that are let through by it. */
+  leave(id: string, turn?: TurnCost): Promise<string[]>
+  /** The tasks that were let through since it was last asked. */
+  woken(): string[]
   /** `open`, or what it is told: `model:acme/big 2/2 concurrency #1`. */
   enter(id: string, limits: readonly string[], more?: Partial<LimitRequest>): Promise<string>
   keysLeft(): Promise<string[]>
@@ -23,19 +27,33 @@ const ACME = 'provider:acme'
 const test = base.extend<{ fixture: LimiterFixture }>({
   fixture: async ({ redis: { keys, connect } }, use) => {
     const redis = await connect('fail')
-    const limiter = createLimiter({ redis, scripts: defineScripts(redis), keys })
+    const granted: string[] = []
+    const woken = () => granted.splice(0)
+    const limiter = createLimiter({
+      ...{ redis, scripts: defineScripts(redis), keys },
+      wake: async (ids) => void granted.push(...ids),
+    })
     await use({
       limiter,
       redis,
-      limit: (caps) =>
-        limiter.change(
+      woken,
+      async limit(caps) {
+        woken()
+        await limiter.change(
           new Map(
             Object.entries(caps).map(([limit, some]) => [
               limit,
               { concurrency: null, requestsPerMinute: null, tokensPerMinute: null, ...some },
             ]),
           ),
-        ),
+        )
+        return woken()
+      },
+      async leave(id, turn) {
+        woken()
+        await limiter.leave(id, turn)
+        return woken()
+      },
       async enter(id, limits, more) {
         const answer = await limiter.enter({
           ...{ taskID: id, key: null, depth: 1, limits, cost: { requests: 1, tokens: 0 }, how: 'start' },
@@ -61,7 +79,7 @@ const test = base.extend<{ fixture: LimiterFixture }>({
 
 describe('concurrency', () => {
   test('lets through as many as it says, and gives a slot that is left to who waits longest', async ({
-    fixture: { limit, enter, limiter, keysLeft },
+    fixture: { limit, enter, limiter, keysLeft, leave },
   }) => {
     await limit({ [BIG]: { concurrency: 2 } })
     expect([await enter('a', [BIG]), await enter('b', [BIG])]).toEqual(['open', 'open'])
@@ -69,17 +87,17 @@ describe('concurrency', () => {
     expect(await enter('d', [BIG])).toBe(`${BIG} 2/2 concurrency #2`)
     expect(await enter('c', [BIG])).toBe(`${BIG} 2/2 concurrency #1`)
 
-    expect(await limiter.leave('a')).toEqual(['c'])
+    expect(await leave('a')).toEqual(['c'])
     // The slot is given away already, so nobody comes in between.
     expect(await enter('e', [BIG])).toBe(`${BIG} 2/2 concurrency #2`)
     expect(await limiter.isGranted('c')).toBe(true)
     expect(await enter('c', [BIG])).toBe('open')
-    for (const id of ['b', 'c', 'd', 'e']) await limiter.leave(id)
+    for (const id of ['b', 'c', 'd', 'e']) await leave(id)
     expect(await keysLeft()).toEqual([])
   })
 
   test('is held once by who asks twice, and left twice without harm', async ({
-    fixture: { limit, enter, limiter },
+    fixture: { limit, enter, leave },
   }) => {
     await limit({ [BIG]: { concurrency: 2 } })
     await enter('a', [BIG])
@@ -87,12 +105,12 @@ describe('concurrency', () => {
     expect(await enter('b', [BIG])).toBe('open')
     await enter('c', [BIG])
 
-    expect(await limiter.leave('a')).toEqual(['c'])
-    expect(await limiter.leave('a')).toEqual([])
+    expect(await leave('a')).toEqual(['c'])
+    expect(await leave('a')).toEqual([])
   })
 
   test('of model and provider is taken together or not at all', async ({
-    fixture: { limit, enter, limiter },
+    fixture: { limit, enter, leave },
   }) => {
     await limit({ [BIG]: { concurrency: 1 }, [ACME]: { concurrency: 2 }, 'model:acme/nano': {} })
     expect(await enter('a', [BIG, ACME])).toBe('open')
@@ -102,29 +120,27 @@ describe('concurrency', () => {
     expect(await enter('d', ['model:acme/nano', ACME])).toBe(`${ACME} 2/2 concurrency #1`)
 
     // What is left of the provider goes to who waits for it first, who waits for both.
-    expect(await limiter.leave('c')).toEqual(['d'])
-    expect(await limiter.leave('d')).toEqual([])
-    expect(await limiter.leave('a')).toEqual(['b'])
+    expect(await leave('c')).toEqual(['d'])
+    expect(await leave('d')).toEqual([])
+    expect(await leave('a')).toEqual(['b'])
   })
 
   test('moves who was refused by one limit into the line of another that refuses it now', async ({
-    fixture: { limit, enter, limiter },
+    fixture: { limit, enter, leave },
   }) => {
     await limit({ [BIG]: { concurrency: 1 }, [ACME]: { concurrency: 1 } })
     await enter('a', [BIG])
     await enter('b', [ACME])
     expect(await enter('c', [BIG, ACME])).toBe(`${BIG} 1/1 concurrency #1`)
 
-    expect(await limiter.leave('a')).toEqual([])
+    expect(await leave('a')).toEqual([])
     expect(await enter('c', [BIG, ACME])).toBe(`${ACME} 1/1 concurrency #1`)
     expect(await enter('d', [BIG])).toBe('open')
-    expect(await limiter.leave('b')).toEqual([])
-    expect(await limiter.leave('d')).toEqual(['c'])
+    expect(await leave('b')).toEqual([])
+    expect(await leave('d')).toEqual(['c'])
   })
 
-  test('goes round the keys that wait, whoever came first', async ({
-    fixture: { limit, enter, limiter },
-  }) => {
+  test('goes round the keys that wait, whoever came first', async ({ fixture: { limit, enter, leave } }) => {
     await limit({ [BIG]: { concurrency: 1 } })
     await enter('first', [BIG], { key: 'a' })
     for (const id of ['a1', 'a2', 'a3', 'a4']) await enter(id, [BIG], { key: 'a' })
@@ -132,7 +148,7 @@ describe('concurrency', () => {
 
     const order: string[] = []
     for (let last = 'first'; ; last = order.at(-1)!) {
-      const next = await limiter.leave(last)
+      const next = await leave(last)
       if (next.length === 0) break
       order.push(...next)
       // Who comes late waits for the round to end, not for all that came before.
@@ -142,31 +158,41 @@ describe('concurrency', () => {
   })
 
   test('that is raised lets through as many as fit, that is removed all', async ({
-    fixture: { limit, enter, limiter },
+    fixture: { limit, enter, leave },
   }) => {
     await limit({ [BIG]: { concurrency: 1 } })
     for (const id of ['a', 'b', 'c', 'd', 'e']) await enter(id, [BIG])
 
     expect(await limit({ [BIG]: { concurrency: 3 } })).toEqual(['b', 'c'])
     expect(await limit({ [BIG]: { concurrency: 2 } })).toEqual([])
-    expect(await limiter.leave('a')).toEqual([])
+    expect(await leave('a')).toEqual([])
     expect(await limit({})).toEqual(['d', 'e'])
     expect(await enter('f', [BIG])).toBe('open')
   })
 
-  test('shows who holds it to who wants to know whether they are still there', async ({
-    fixture: { limit, limiter, enter },
+  test('tells who was let through and has not left', async ({
+    fixture: { limit, limiter, enter, leave },
   }) => {
-    await limit({ [BIG]: { concurrency: 1 } })
-    await enter('a', [BIG])
-    const request = { taskID: 'b', key: null, depth: 1, limits: [BIG], how: 'start' } as const
-    const cost = { requests: 1, tokens: 0 }
+    await limit({ [BIG]: { concurrency: 2 } })
+    for (const id of ['a', 'b', 'c']) await enter(id, [BIG])
+    await leave('a')
 
-    expect(await limiter.enter({ ...request, cost })).toMatchObject({ holders: [] })
-    expect(await limiter.enter({ ...request, cost, holdersFromMs: 60_000 })).toMatchObject({ holders: [] })
-    await eventually(async () =>
-      expect(await limiter.enter({ ...request, cost, holdersFromMs: 0 })).toMatchObject({ holders: ['a'] }),
-    )
+    const found: string[] = []
+    for await (const ids of limiter.holders()) found.push(...ids)
+    expect(found.sort()).toEqual(['b', 'c'])
+  })
+
+  test('holds among those that ask, and leave, at once', async ({
+    fixture: { limit, enter, leave, limiter, woken },
+  }) => {
+    await limit({ [BIG]: { concurrency: 2 } })
+    const asked = await Promise.all(['a', 'b', 'c', 'd'].map((id) => enter(id, [BIG])))
+    expect(asked).toEqual(['open', 'open', `${BIG} 2/2 concurrency #1`, `${BIG} 2/2 concurrency #2`])
+
+    const [, , late] = await Promise.all([limiter.leave('a'), limiter.leave('b'), enter('e', [BIG])])
+    expect(woken()).toEqual(['c', 'd'])
+    expect(late).toBe(`${BIG} 2/2 concurrency #1`)
+    expect(await leave('c')).toEqual(['e'])
   })
 
   test('is not asked for by a turn that was sent already', async ({ fixture: { limit, enter } }) => {
@@ -192,7 +218,7 @@ describe('tasks below others', () => {
     redis: { keys },
   }) => {
     const { child, below } = await setUp(fixture, keys)
-    const { enter, limiter, keysLeft, redis } = fixture
+    const { enter, keysLeft, redis, leave } = fixture
     await enter('parent', [BIG])
     for (const id of ['c1', 'c2']) await child(id, 'parent')
     await child('grandchild', 'c1')
@@ -201,14 +227,14 @@ describe('tasks below others', () => {
     expect(await below('c1', 2)).toBe('open')
     expect(await below('c2', 2)).toBe(`${BIG} 1/1 concurrency #1`)
     expect(await below('grandchild', 3)).toBe('open')
-    expect(await limiter.leave('grandchild')).toEqual([])
+    expect(await leave('grandchild')).toEqual([])
     // Its slot is free for the other child, and not for who has nobody that waits for it.
     await redis.zrem(keys.live, 'c1')
-    expect(await limiter.leave('c1')).toEqual(['c2'])
+    expect(await leave('c1')).toEqual(['c2'])
     await redis.zrem(keys.live, 'c2')
-    expect(await limiter.leave('c2')).toEqual([])
-    expect(await limiter.leave('parent')).toEqual(['other'])
-    await limiter.leave('other')
+    expect(await leave('c2')).toEqual([])
+    expect(await leave('parent')).toEqual(['other'])
+    await leave('other')
     expect(await keysLeft()).toEqual([])
   })
 
@@ -236,23 +262,23 @@ describe('tasks below others', () => {
 
   test('keep the slot when the parent leaves before them', async ({ fixture, redis: { keys } }) => {
     const { child, below } = await setUp(fixture, keys)
-    const { enter, limiter } = fixture
+    const { enter, leave } = fixture
     await enter('parent', [BIG])
     await child('child', 'parent')
     await child('grandchild', 'child')
     await below('child', 2)
     await below('grandchild', 3)
 
-    expect(await limiter.leave('child')).toEqual([])
-    expect(await limiter.leave('parent')).toEqual([])
+    expect(await leave('child')).toEqual([])
+    expect(await leave('parent')).toEqual([])
     expect(await enter('other', [BIG])).toBe(`${BIG} 1/1 concurrency #1`)
-    expect(await limiter.leave('grandchild')).toEqual(['other'])
+    expect(await leave('grandchild')).toEqual(['other'])
   })
 })
 
 describe('requests and tokens per minute', () => {
   test('are counted over the last sixty seconds, and say when there is room', async ({
-    fixture: { limit, enter, limiter, age },
+    fixture: { limit, enter, limiter, age, leave, woken },
   }) => {
     await limit({ [ACME]: { requestsPerMinute: 2 } })
     await enter('a', [ACME])
@@ -265,26 +291,27 @@ describe('requests and tokens per minute', () => {
       expect(Math.floor(answers[index]! / 1000) - seconds).toBeOneOf([0, 1])
 
     // Leaving gives nothing back.
-    expect(await limiter.leave('a')).toEqual([])
+    expect(await leave('a')).toEqual([])
     await age(40_000)
     expect(await enter('c', [ACME])).toBe(`${ACME} 2/2 requests #1`)
     await age(1_000)
     expect(await enter('c', [ACME])).toBe('open')
     await age(61_000)
     // Who asks first then wakes those who are before it.
-    expect(await limiter.enter(request('f'))).toMatchObject({ status: 'shut', granted: ['d', 'e'] })
+    expect(await limiter.enter(request('f'))).toMatchObject({ status: 'shut' })
+    expect(woken()).toEqual(['d', 'e'])
   })
 
   test('are corrected when it is known what a turn has cost', async ({
-    fixture: { limit, limiter, enter },
+    fixture: { limit, enter, leave },
   }) => {
     await limit({ [ACME]: { requestsPerMinute: 10, tokensPerMinute: 1000 } })
     const tokens = (number: number) => ({ cost: { requests: 1, tokens: number } })
     expect(await enter('a', [ACME], tokens(900))).toBe('open')
     expect(await enter('b', [ACME], tokens(200))).toBe(`${ACME} 900/1000 tokens #1`)
 
-    expect(await limiter.leave('a', { requests: 4, tokens: 500 })).toEqual(['b'])
-    await limiter.leave('b', { requests: 6, tokens: 100 })
+    expect(await leave('a', { requests: 4, tokens: 500 })).toEqual(['b'])
+    await leave('b', { requests: 6, tokens: 100 })
     expect(await enter('c', [ACME], tokens(500))).toBe(`${ACME} 10/10 requests #1`)
   })
 
@@ -313,7 +340,9 @@ describe('requests and tokens per minute', () => {
     expect(await next(2)).toBe(`${BIG} 5/5 requests #2`)
   })
 
-  test('a further turn on another model changes the slot', async ({ fixture: { limit, enter, limiter } }) => {
+  test('a further turn on another model changes the slot', async ({
+    fixture: { limit, enter, limiter, woken },
+  }) => {
     await limit({ [BIG]: { concurrency: 1 }, [ACME]: { concurrency: 1 } })
     await enter('a', [BIG])
     await enter('b', [BIG])
@@ -321,7 +350,8 @@ describe('requests and tokens per minute', () => {
     const answer = await limiter.enter({
       ...{ taskID: 'a', key: null, depth: 1, limits: [ACME], cost: { requests: 1, tokens: 0 }, how: 'next' },
     })
-    expect(answer).toEqual({ status: 'open', granted: ['b'] })
+    expect(answer).toEqual({ status: 'open' })
+    expect(woken()).toEqual(['b'])
     expect(await enter('c', [ACME])).toBe(`${ACME} 1/1 concurrency #1`)
   })
 })

@@ -5,14 +5,14 @@
 local kept, changed = {}, {}
 for i = 2, #ARGV, 2 do
   kept[ARGV[i]] = true
-  call('HSET', PREFIX .. 'caps', ARGV[i], ARGV[i + 1])
+  call('HSET', CAPS, ARGV[i], ARGV[i + 1])
   changed[#changed + 1] = ARGV[i]
 end
-for _, limit in ipairs(call('HKEYS', PREFIX .. 'caps')) do
+for _, limit in ipairs(call('HKEYS', CAPS)) do
   if not kept[limit] then
-    call('HDEL', PREFIX .. 'caps', limit)
+    call('HDEL', CAPS, limit)
     changed[#changed + 1] = limit
   end
 end
 for _, limit in ipairs(changed) do serve(limit) end
-return granted
+return finish({})

@@ -2,21 +2,20 @@
 -- KEYS: holding, waiting, order, lines
 -- ARGV: id, most that may hold it at once, strict, order of submit, age of the keys in ms, name of the gate
 -- strict is 1 where only the first in line may enter; the order is '' where the gate counts by itself.
--- Returns {1} when it holds the gate; else {0, its place in line from 1, who holds it, who is first in line}.
+-- Returns 0 when it holds the gate, else its place in line from 1.
 local holds = redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1
 local score, held = redis.call('ZSCORE', KEYS[2], ARGV[1]), redis.call('SCARD', KEYS[1])
-if ARGV[3] == '1' then redis.call('SADD', KEYS[4], ARGV[6]) end
 local first = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
 local isFirst = first == ARGV[1] or not first
+redis.call('SADD', KEYS[4], ARGV[6])
 if holds or (held < tonumber(ARGV[2]) and (ARGV[3] == '0' or isFirst)) then
   if not holds then redis.call('SADD', KEYS[1], ARGV[1]) end
   if score then redis.call('ZREM', KEYS[2], ARGV[1]) end
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
-  return {1}
+  return 0
 end
 if not score then
   redis.call('ZADD', KEYS[2], ARGV[4] ~= '' and ARGV[4] or redis.call('INCR', KEYS[3]), ARGV[1])
 end
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
-return {0, redis.call('ZRANK', KEYS[2], ARGV[1]) + 1, redis.call('SRANDMEMBER', KEYS[1], 10),
-  redis.call('ZRANGE', KEYS[2], 0, 0)[1]}
+return redis.call('ZRANK', KEYS[2], ARGV[1]) + 1
