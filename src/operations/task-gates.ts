@@ -40,18 +40,18 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
   }
   const deps = { redis, scripts, keys, withoutClaim }
 
-  const turn = (kind: 'session' | 'directory', name: string, subject = name) =>
+  const turn = (reason: 'session' | 'directory', name: string, subject = '') =>
     createTurnstile(deps, {
-      name: `${kind}:${name}`,
-      reason: kind,
+      name,
+      reason,
       heldFor: 'task',
       capacity: 1,
-      isStrict: kind === 'session',
+      isStrict: reason === 'session',
       detail: (place) => `${subject}: ${place} before it`,
     })
 
   /** One message of a session at a time, in the order they were sent, a retried one last. */
-  const sessionTurn = (sessionID: string) => turn('session', sessionID)
+  const sessionTurn = (sessionID: string) => turn('session', lineOfSession(sessionID), sessionID)
 
   /**
    * One exclusive task of a directory at a time. Tasks below one that has it do not wait for that, which may wait
@@ -60,7 +60,7 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
   const directoryTurn = (directory: string | null, below: string | null) =>
     turn(
       'directory',
-      `${directory ?? ''}${below === null ? '' : `:${below}`}`,
+      `directory:${directory ?? ''}${below === null ? '' : `:${below}`}`,
       directory ?? "the server's own",
     )
 
@@ -96,11 +96,11 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
     async look(): Promise<void> {
       const names = await redis.smembers(keys.gateLines)
       for (let from = 0; from < names.length; from += PIECE) {
-        const turns = names.slice(from, from + PIECE).map((name) => {
-          const end = name.indexOf(':')
-          return turn(name.slice(0, end) as 'session' | 'directory', name.slice(end + 1))
-        })
-        await wake((await Promise.all(turns.map((each) => each.look()))).flat())
+        const some = names.slice(from, from + PIECE)
+        const looks = some.map((name) =>
+          turn(name.startsWith(SESSION) ? 'session' : 'directory', name).look(),
+        )
+        await wake((await Promise.all(looks)).flat())
       }
     },
     /** The line a new task takes its place in when it is submitted. A delayed one does so when its time has come. */
