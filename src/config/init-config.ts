@@ -33,13 +33,13 @@ export async function initConfig(path: string, catalog: CatalogSnapshot): Promis
   return text
 }
 
-/** The text of that file. `schema` is a URL or a path, for editors. Pure. */
-export function renderConfig(catalog: CatalogSnapshot, schema: string): string {
+/** The text of that file. `schema` is a URL or a path, for editors; `undefined` names none. Pure. */
+export function renderConfig(catalog: CatalogSnapshot, schema: string | undefined): string {
   const table = deriveTable(catalog, 1)
   if (table.tiers.some(({ models }) => models.length === 0))
     throw new TierlineError('no_route', `Cannot write tiers: ${table.warnings.join('; ')}`)
   const head = [
-    `# yaml-language-server: $schema=${schema}`,
+    ...(schema === undefined ? [] : [`# yaml-language-server: $schema=${schema}`]),
     '# The routing table of tierline. Every key: docs/configuration.md. "tierline config check" checks it.',
     '# Derived from what the OpenCode server offered; a running tierline follows each change of this file.',
     ...table.warnings.map((warning) => `# ${warning}.`),

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startScriptedProvider } from '../provider/server.ts'
@@ -124,6 +124,23 @@ my.yaml is good
       const again = await runCli(['config', 'init'], { cwd, env })
       expect(again.code).toBe(2)
       expect(again.stderr).toContain('it exists already')
+    })
+  })
+
+  test('config init prints it for "-", and writes nothing', async () => {
+    await withDirectory(async (cwd) => {
+      const env = environment()
+      const { code, stdout } = await runCli(['config', 'init', '-'], { cwd, env })
+
+      expect(code).toBe(0)
+      expect(await readdir(cwd)).toEqual([])
+      await writeFile(join(cwd, 'tierline.yaml'), stdout)
+      expect(stdout).toContain('acme/nano')
+      // Where it will be is not known, so neither is the way to the schema.
+      expect(stdout).not.toContain('$schema')
+      expect((await runCli(['config', 'check'], { cwd })).code).toBe(0)
+      const json = await runCli(['config', 'init', '-', '--json'], { cwd, env })
+      expect(JSON.parse(json.stdout)).toEqual({ text: stdout })
     })
   })
 

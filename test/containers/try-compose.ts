@@ -1,65 +1,48 @@
 /**
  * `npm run try-compose`: docker-compose.yml for real, with the scripted models.
  *
- * Needs a Docker engine with compose, `COMPOSE` says which (default `docker compose`). Removes what it made.
+ * Needs a Docker engine with compose, `COMPOSE` says which (default `docker compose`). Removes what it made, but for
+ * the images, which are those of the checkout.
  */
-import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { freePort } from '../../src/services/free-port.ts'
-import { openCodeProviders } from '../provider/models.ts'
+import { createComposeProject } from './compose-project.ts'
 
 interface Task {
   id: string
   state: string
+  tier: string | null
   attempt: number
   result: { text: string } | null
 }
 
-const run = promisify(execFile)
-const checkout = join(import.meta.dirname, '../..')
-const home = mkdtempSync(join(tmpdir(), 'tierline-compose-'))
-const workspace = join(home, 'projects')
-const project = `tierline-try-${process.pid}`
-const secret = randomBytes(24).toString('hex')
-const port = await freePort()
-
-mkdirSync(workspace)
-writeFileSync(
-  join(home, 'opencode.json'),
-  JSON.stringify({
-    provider: openCodeProviders('http://127.0.0.1:8080'),
-    enabled_providers: ['acme', 'globex'],
-    model: 'acme/base',
-    small_model: 'acme/nano',
-  }),
-)
-// The containers' user is not the one who runs this.
-for (const path of [home, workspace]) chmodSync(path, 0o777)
-
-const env = {
-  ...process.env,
-  COMPOSE_PROJECT_NAME: project,
-  TIERLINE_API_KEYS: `try:${secret}`,
-  REDIS_PASSWORD: randomBytes(24).toString('hex'),
-  OPENCODE_SERVER_PASSWORD: randomBytes(24).toString('hex'),
-  WORKSPACE: workspace,
-  TIERLINE_PORT: String(port),
-  REDIS_PORT: String(await freePort()),
-  CHECKOUT: checkout,
-  OPENCODE_CONFIG: join(home, 'opencode.json'),
-}
+const project = await createComposeProject()
+const { workspace, compose, docker, containers, curl } = project
 
 try {
+  project.configure(tableWith({ powerfulUsd: 2 }))
   await step('up', () => compose('up', '-d', '--build'))
   await step('the API answers', () => until(() => curl('/readyz')))
 
-  await step('a task by curl', async () => {
+  await step('nobody is root, and only this machine is listened to', async () => {
+    for (const service of ['api', 'workers', 'maintenance', 'opencode'])
+      expectEqual(await compose('exec', '-T', service, 'id', '-u'), '1000')
+    const [redis] = await containers('redis')
+    expectEqual(await docker('exec', redis!, 'stat', '-c', '%U', '/proc/1'), 'redis')
+    const ids = (await compose('ps', '--quiet')).split('\n')
+    const hosts = await docker(
+      ...['inspect', '--format', '{{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}} {{end}}{{end}}'],
+      ...ids,
+    )
+    expectEqual(hosts.split(/\s+/).filter(Boolean), ['127.0.0.1', '127.0.0.1'])
+  })
+
+  await step('a task by curl, and the board with a key only', async () => {
     const { state, result } = await finished(await submit('@say: Hello from a container'))
     expectEqual([state, result?.text], ['succeeded', 'Hello from a container'])
+    expectEqual((await curl('/board/')).includes('<html'), true)
+    const refused = await curl('/board/', { key: false }).catch(({ message }) => message)
+    expectEqual(refused.includes('401'), true)
   })
 
   await step('an agent writes into the workspace, which has one path everywhere', async () => {
@@ -67,11 +50,18 @@ try {
       `@tool bash {"command":"id -u > ${workspace}/uid","description":"writes"}\n@say: ok`,
     )
     expectEqual((await finished(task)).state, 'succeeded')
-    expectEqual((await run('cat', [join(workspace, 'uid')])).stdout.trim(), '1000')
+    expectEqual(readFileSync(join(workspace, 'uid'), 'utf8').trim(), '1000')
+  })
+
+  await step('the table is followed: a spent budget sends its tasks to the next cheaper tier', async () => {
+    expectEqual((await finished(await submit('@say: dear', { type: 'analysis' }))).tier, 'powerful')
+    project.configure(tableWith({ powerfulUsd: 0.001 }))
+    await until(async () => JSON.parse(await curl('/v1/budgets')).data[1].limitMicroUsd === 1000)
+    expectEqual((await finished(await submit('@say: cheap', { type: 'analysis' }))).tier, 'balanced')
   })
 
   await step('docker kill of the only worker, with three tasks, and three new ones take over', async () => {
-    const paid = await requests()
+    const paid = (await requests()).length
     const tasks = await Promise.all([1, 2, 3].map(() => submit('@chunk:300 @words:80')))
     await Promise.all(tasks.map(running))
     await docker('kill', ...(await containers('workers')))
@@ -82,7 +72,7 @@ try {
       over.map(({ state, attempt }) => `${state} by attempt ${attempt}`),
       Array(3).fill('succeeded by attempt 2'),
     )
-    expectEqual((await requests()) - paid, 3)
+    expectEqual((await requests()).length - paid, 3)
   })
 
   await step('docker kill of Redis, with tasks that run and tasks that wait', async () => {
@@ -108,12 +98,22 @@ try {
     expectEqual((await finished(task)).state, 'succeeded')
   })
 
+  await step(
+    'after all that, budget and ledger have what the provider bills, and nothing is held',
+    async () => {
+      const told = await compose('exec', '-T', 'api', 'tierline', 'budgets', '--json')
+      const [{ spentMicroUsd, reservedMicroUsd }] = JSON.parse(told).data
+      const bill = sum((await requests()).map(({ costMicroUsd }) => costMicroUsd))
+      const costs = sum(JSON.parse(await curl('/v1/costs')).data.map((row: Bill) => row.costMicroUsd))
+      console.log(`    ${bill} millionths of a dollar`)
+      expectEqual([spentMicroUsd, costs, reservedMicroUsd], [bill, bill, 0])
+    },
+  )
+
   const kept = await step('down: all stop in order', async () => {
     const task = await submit('@say: still here', { delayMs: 20_000 })
+    const all = (await compose('ps', '--quiet')).split('\n')
     await compose('stop')
-    const all = (
-      await docker('ps', '--all', '--quiet', '--filter', `label=com.docker.compose.project=${project}`)
-    ).split('\n')
     console.log(`    exit codes ${(await exitCodes(all)).join(' ')}`)
     await compose('down')
     return task
@@ -124,13 +124,36 @@ try {
     await until(() => curl('/readyz'))
     expectEqual((await finished(kept)).result?.text, 'still here')
   })
+
+  await step('down with its volumes: nothing is left', async () => {
+    await compose('down', '--volumes')
+    expectEqual(await project.leftovers(), [])
+  })
 } catch (error) {
   console.error((await compose('logs', '--tail', '20').catch(() => '')) || '')
   console.error(error)
   process.exitCode = 1
 } finally {
-  await compose('down', '--volumes', '--remove-orphans').catch(() => {})
-  rmSync(home, { recursive: true, force: true })
+  await project.remove()
+}
+
+interface Bill {
+  costMicroUsd: number
+}
+
+function tableWith({ powerfulUsd }: { powerfulUsd: number }): string {
+  return `tiers:
+  fast: { models: [acme/nano], concurrency: 8 }
+  balanced: { models: [acme/base], concurrency: 8 }
+  powerful: { models: [acme/big], concurrency: 2 }
+routes: { lint: fast, analysis: powerful }
+default: balanced
+models:
+  acme: { concurrency: 6 }
+budgets:
+  - { scope: global, per: once, limitUsd: 10 }
+  - { scope: "tier:powerful", per: once, limitUsd: ${powerfulUsd}, onExceed: downgrade }
+`
 }
 
 async function step<T>(name: string, act: () => Promise<T>): Promise<T> {
@@ -141,43 +164,18 @@ async function step<T>(name: string, act: () => Promise<T>): Promise<T> {
   return result
 }
 
-async function compose(...args: readonly string[]): Promise<string> {
-  const [command = 'docker', ...rest] = (process.env.COMPOSE ?? 'docker compose').split(' ')
-  const files = ['docker-compose.yml', 'test/containers/scripted-provider.yml'].flatMap((file) => [
-    '-f',
-    file,
-  ])
-  const { stdout } = await run(command, [...rest, ...files, ...args], { cwd: checkout, env, maxBuffer: 1e8 })
-  return stdout
-}
-
-async function docker(...args: readonly string[]): Promise<string> {
-  return (await run('docker', args, { env })).stdout.trim()
-}
-
-/** Ids of the containers of a service that run. */
-async function containers(service: string): Promise<string[]> {
-  return (await compose('ps', '--quiet', service)).trim().split('\n')
-}
-
 async function exitCodes(ids: readonly string[]): Promise<string[]> {
   return (await docker('inspect', '--format', '{{.State.ExitCode}}', ...ids)).split('\n')
 }
 
-async function curl(path: string, body?: object): Promise<string> {
-  const data = body === undefined ? [] : ['-H', 'content-type: application/json', '-d', JSON.stringify(body)]
-  const url = `http://127.0.0.1:${port}${path}`
-  return (await run('curl', ['-sSf', '-H', `authorization: Bearer ${secret}`, ...data, url])).stdout
-}
-
 async function submit(prompt: string, more: object = {}): Promise<string> {
-  return JSON.parse(await curl('/v1/tasks', { prompt, directory: workspace, ...more })).id
+  return JSON.parse(await curl('/v1/tasks', { body: { prompt, directory: workspace, ...more } })).id
 }
 
 /** What the provider was asked and would bill. */
-async function requests(): Promise<number> {
+async function requests(): Promise<Bill[]> {
   const [openCode] = await containers('opencode')
-  return JSON.parse(await docker('exec', openCode!, 'curl', '-s', '127.0.0.1:8080/ledger?kind=answer')).length
+  return JSON.parse(await docker('exec', openCode!, 'curl', '-s', '127.0.0.1:8080/ledger?kind=answer'))
 }
 
 async function running(id: string): Promise<void> {
@@ -204,6 +202,10 @@ async function until<T>(look: () => Promise<T>): Promise<T> {
     if (performance.now() > end) throw new Error(`waited in vain: ${look}`)
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
+}
+
+function sum(amounts: readonly number[]): number {
+  return amounts.reduce((total, amount) => total + amount, 0)
 }
 
 function expectEqual(given: unknown, expected: unknown): void {

@@ -16,7 +16,7 @@ export function addConfigInit(config: Command, cli: Cli): void {
   const command = config
     .command('init')
     .description('write a routing table made of the models that OpenCode offers')
-    .argument('[file]', 'default: TIERLINE_CONFIG, else tierline.yaml')
+    .argument('[file]', 'default: TIERLINE_CONFIG, else tierline.yaml; "-" prints it')
     .option('--data-dir <directory>', 'of the running "up" whose OpenCode is asked')
     .option('--json', 'print JSON')
     .action(async (file: string | undefined, flags: InitFlags) => writeFirstTable(cli, file, flags))
@@ -24,16 +24,22 @@ export function addConfigInit(config: Command, cli: Cli): void {
     command,
     'tierline config init',
     'OPENCODE_URL=http://127.0.0.1:4096 tierline config init my.yaml',
+    'docker compose exec -T api tierline config init - > config/tierline.yaml',
   )
 }
 
 async function writeFirstTable({ terminal }: Cli, file: string | undefined, flags: InitFlags): Promise<void> {
   // Loaded when they are needed: the other commands start faster.
-  const { initConfig } = await import('../../config/init-config.ts')
+  const { initConfig, renderConfig } = await import('../../config/init-config.ts')
   const { readSettings } = await import('../../config/settings.ts')
   const settings = readSettings(undefined, { dataDir: flags.dataDir })
+  const catalog = await readCatalog(settings)
+  if (file === '-') {
+    const text = renderConfig(catalog, undefined)
+    return flags.json ? terminal.printJson({ text }) : terminal.print(text.trimEnd())
+  }
   const path = file === undefined ? settings.config.path : resolve(file)
-  await initConfig(path, await readCatalog(settings))
+  await initConfig(path, catalog)
   if (flags.json) return terminal.printJson({ path })
   terminal.print(path)
   terminal.note('written; a running tierline that reads this file follows it at once')
