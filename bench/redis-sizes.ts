@@ -37,7 +37,8 @@ try {
   await worker.close()
   const finished = { memory: await usedBytes(), disk: await diskBytes() }
   const [record, log] = await Promise.all(
-    [keys.task(ids[0]!), keys.log(ids[0]!)].map((key) => redis.memory('USAGE', key)),
+    // All fields: by default it looks at five, and the prompt is one of them or not.
+    [keys.task(ids[0]!), keys.log(ids[0]!)].map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)),
   )
 
   const each = (to: number, from: number) =>

@@ -21,7 +21,8 @@ const { workspace, compose, docker, containers, curl } = project
 
 try {
   project.configure(tableWith({ powerfulUsd: 2 }))
-  await step('up', () => compose('up', '-d', '--build'))
+  await step('build', () => compose('build'))
+  await step('up', () => compose('up', '-d'))
   await step('the API answers', () => until(() => curl('/readyz')))
 
   await step('nobody is root, and only this machine is listened to', async () => {
