@@ -6,7 +6,7 @@ import { type OpenCodeServer, parseOpenCodeServers } from './opencode-servers.ts
 import { type GivenVariable, readVariables } from './read-variables.ts'
 import type { Flags, VariableName } from './variables.ts'
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** As `appendfsync` of Redis. */

@@ -71,7 +71,7 @@ export async function writeEventStream(
 }
 
 /** One event of the stream. JSON has no line break of its own, so one `data:` line is enough. */
-export function frameOf(item: StreamItem): string {
+function frameOf(item: StreamItem): string {
   switch (item.type) {
     case 'reset':
       return `id: ${item.missing[1]}\nevent: reset\ndata: ${JSON.stringify({ missing: item.missing })}\n\n`

@@ -17,7 +17,7 @@ export interface SpentTotal {
 /** A model stands in it once. */
 export type Spent = readonly SpentOnModel[]
 
-export const NOTHING_SPENT: SpentTotal = Object.freeze({
+const NOTHING_SPENT: SpentTotal = Object.freeze({
   usage: NO_USAGE,
   costMicroUsd: 0,
   costEstimatedMicroUsd: 0,

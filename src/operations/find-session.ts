@@ -22,7 +22,7 @@ export async function findSession(
   throw failed === undefined || !isTierlineError(failed.reason) ? sessionNotFound(sessionID) : failed.reason
 }
 
-export function sessionNotFound(sessionID: string): TierlineError {
+function sessionNotFound(sessionID: string): TierlineError {
   return new TierlineError('session_not_found', `Session not found: ${sessionID}`, {
     errors: [{ field: 'sessionID', message: 'is no session of the OpenCode servers', given: sessionID }],
   })

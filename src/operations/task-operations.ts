@@ -29,8 +29,6 @@ export interface TaskOperationsDeps {
   now(): number
 }
 
-export type TaskOperations = ReturnType<typeof createTaskOperations>
-
 /** @throws {TierlineError} `task_not_found` from each of the functions. */
 export function createTaskOperations(deps: TaskOperationsDeps) {
   const { records, queues, readmit, abortSession, takeTurn, leaveGates, now } = deps

@@ -14,7 +14,7 @@ const REFUSING_REPLIES = /^(NOAUTH|WRONGPASS|NOPERM|DENIED)\b/
 const RETRY_AFTER_MS = 1_000
 
 /** True when Redis could not be asked or could not serve; the same command may succeed later. */
-export function isConnectionError(error: unknown): boolean {
+function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (isReply(error)) return UNABLE_REPLIES.test(error.message)
   if (error.name === 'MaxRetriesPerRequestError' || CONNECTION_MESSAGES.test(error.message)) return true

@@ -22,7 +22,7 @@ export function costMicroUsd(price: Price, usage: Usage): number {
 }
 
 /** The rates of a request whose prompt has so many tokens, cached ones counted. */
-export function ratesFor(price: Price, contextTokens: number): Rates {
+function ratesFor(price: Price, contextTokens: number): Rates {
   return price.bands?.findLast(({ aboveContextTokens }) => contextTokens > aboveContextTokens) ?? price
 }
 

@@ -1,7 +1,6 @@
 /** The model is chosen when a task starts: the table or the catalog may have changed while it waited. */
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import { TierlineError } from '../errors.ts'
-import type { ModelID } from '../tasks/model-id.ts'
 import type { Route } from '../tasks/route.ts'
 import { isPinned, type RouteRequest, resolveRoute } from './resolve.ts'
 import type { RoutingTable } from './table.ts'
@@ -22,14 +21,6 @@ export function resolveAtDispatch(
   if (route.tier === null || isPinned(route)) return route
   const inTier = tryResolve({ tier: route.tier }, table, catalog, facts)
   return inTier ? { ...inTier, requested: route.requested } : route
-}
-
-/** The model one message is sent to: its own, else the route's. */
-export function modelForMessage(
-  route: Pick<Route, 'model'>,
-  message: { readonly model?: ModelID | undefined },
-): ModelID {
-  return message.model ?? route.model
 }
 
 function tryResolve(

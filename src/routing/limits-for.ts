@@ -18,7 +18,7 @@ export function limitsFor(
 }
 
 /** What holds for each API key that has no limit of its own. */
-export const ANY_KEY = 'key:*'
+const ANY_KEY = 'key:*'
 
 /** Whether it limits anything at all. */
 export function isLimit({ concurrency, requestsPerMinute, tokensPerMinute }: Caps): boolean {

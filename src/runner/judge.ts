@@ -22,10 +22,7 @@ export async function judge(
 }
 
 /** The answer must be JSON of this schema; the fence that models like to put around it does no harm. */
-export function judgeText(
-  text: string,
-  schema: Record<string, unknown>,
-): { passed: boolean; detail: string } {
+function judgeText(text: string, schema: Record<string, unknown>): { passed: boolean; detail: string } {
   const json = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text)?.[1] ?? text
   let value: unknown
   try {

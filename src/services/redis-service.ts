@@ -106,7 +106,7 @@ export function redisServer(command: string, place: Place): RedisService {
   return { engine: basename(command), url, spec, introduce: () => ({ warnings: [] }) }
 }
 
-export function embeddedValkey(place: Place): RedisService {
+function embeddedValkey(place: Place): RedisService {
   const { dataDir, port, password, fsync } = place
   const directory = valkeyDirectory(dataDir)
   return {

@@ -76,7 +76,7 @@ export type StreamItem =
   | { type: 'reset'; missing: readonly [number, number] }
   | { type: 'end'; state: 'succeeded' | 'failed' | 'cancelled' }
 
-export const EVENT_TYPES = Object.keys(EVENT_FIELDS) as EventType[]
+const EVENT_TYPES = Object.keys(EVENT_FIELDS) as EventType[]
 
 /** The events of a log as one zod schema, for OpenAPI and for clients that check what they read. */
 export const TaskEventSchema = z.union(

@@ -58,7 +58,7 @@ export const IdempotencyKey = z
   .string()
   .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters without blanks')
 
-export const MAX_MESSAGES = 100
+const MAX_MESSAGES = 100
 const DAY_MS = 24 * 60 * 60 * 1000
 
 export const TaskInput = z

@@ -142,7 +142,7 @@ export function parseMessageInput(body: unknown): MessageInput {
 type RouteFields = z.output<z.ZodObject<typeof routeFields>>
 
 /** The route that is asked for, however it is spelled. @throws {TierlineError} `invalid_input` for a contradiction. */
-export function routeIn(fields: RouteFields, what: string): SessionDefault {
+function routeIn(fields: RouteFields, what: string): SessionDefault {
   const { providerID, modelID, model, tier, type } = fields
   if ((providerID === undefined) !== (modelID === undefined))
     throw refuse(what, providerID === undefined ? 'providerID' : 'modelID', 'is required beside the other')

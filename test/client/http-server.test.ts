@@ -155,7 +155,7 @@ describe('the client', () => {
   })
 
   test('tells version and health', async () => {
-    await expect(client.version()).resolves.toMatchObject({ name: 'tierline', version: '0.0.0' })
+    await expect(client.version()).resolves.toMatchObject({ name: 'tierline', version: '1.2.3' })
     await expect(client.health()).resolves.toBeUndefined()
     await expect(client.ready()).resolves.toMatchObject({ checks: { redis: { ok: true } } })
   })

@@ -1,6 +1,7 @@
 /** The real HTTP server over ports in memory: a test decides what becomes of the tasks. */
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts'
 import { createMemoryPorts, type MemoryPorts } from '../doubles/memory-ports.ts'
+import { SERVER_DEFAULTS } from '../http/server-defaults.ts'
 
 export interface MemoryServer {
   url: string
@@ -11,15 +12,8 @@ export interface MemoryServer {
 export async function startMemoryServer(options: Partial<HttpServerOptions> = {}): Promise<MemoryServer> {
   const ports = createMemoryPorts()
   const server = createHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    apiKeys: [],
-    allowedHosts: [],
-    corsOrigins: [],
+    ...SERVER_DEFAULTS,
     maxBodyBytes: 2 * 1024 * 1024,
-    board: false,
-    version: '0.0.0',
-    logger: { warn() {}, error() {} },
     ports,
     ...options,
   })

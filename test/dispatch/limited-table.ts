@@ -2,7 +2,8 @@ import type { RoutingTableParts } from '../../src/routing/table.ts'
 
 /** Set of the messages whose turns run. */
 export const RUNNING = 'running-turns'
-export const TURN_MS = 40
+/** List with an element for each turn that may end. */
+export const ENDS = 'turns-may-end'
 export const MOST = 4
 
 /** Two tiers that share a model, so that tasks wait at its limit and not in a queue alone. */

@@ -3,6 +3,7 @@ import { type IncomingHttpHeaders, request } from 'node:http'
 import { connect } from 'node:net'
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../src/http/server.ts'
 import { createMemoryPorts, type MemoryPorts } from '../doubles/memory-ports.ts'
+import { SERVER_DEFAULTS } from './server-defaults.ts'
 
 export interface RunningHttp {
   readonly url: string
@@ -22,14 +23,8 @@ export async function startHttp(
   const ports = createMemoryPorts()
   const logged: string[] = []
   const server = createHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    apiKeys: [],
-    allowedHosts: [],
-    corsOrigins: [],
-    maxBodyBytes: 64 * 1024,
+    ...SERVER_DEFAULTS,
     board: true,
-    version: '1.2.3',
     logger: {
       warn: (_fields, message) => void logged.push(`warn ${message}`),
       error: (_fields, message) => void logged.push(`error ${message}`),

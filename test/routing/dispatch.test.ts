@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { modelForMessage, resolveAtDispatch } from '../../src/routing/dispatch.ts'
+import { resolveAtDispatch } from '../../src/routing/dispatch.ts'
 import { resolveRoute } from '../../src/routing/resolve.ts'
 import { createRoutingTable, type RoutingTable } from '../../src/routing/table.ts'
 import { acmeCatalog, acmeTable, catalogOf, toTier } from './acme.ts'
@@ -66,13 +66,6 @@ describe('resolveAtDispatch()', () => {
     expect(route).toMatchObject({ tier: 'fast', model: 'acme/mini' })
     expect(resolveAtDispatch(route, table, acmeCatalog)).toBe(route)
   })
-})
-
-test('modelForMessage() is the message’s own for that message, else the route’s', () => {
-  const route = resolveRoute({ type: 'lint' }, acmeTable(), acmeCatalog)
-
-  expect(modelForMessage(route, { model: 'acme/big' })).toBe('acme/big')
-  expect(modelForMessage(route, {})).toBe('acme/nano')
 })
 
 function withFast(models: RoutingTable['tiers'][number]['models']): RoutingTable {

@@ -53,7 +53,7 @@ async function showCosts(cli: Cli, { by, since, until, csv, ...flags }: CostsFla
 }
 
 /** Days are UTC. The last line is the sum. */
-export function renderCosts({ groupBy, data, total }: Costs): string {
+function renderCosts({ groupBy, data, total }: Costs): string {
   return renderColumns(
     [
       { title: groupBy.toUpperCase() },

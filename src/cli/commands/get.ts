@@ -27,7 +27,7 @@ export function addGet(program: Command, cli: Cli): void {
 }
 
 /** All that matters of a task, one fact a line, then the answer. */
-export function renderTaskDetails(task: Task, now: number): string {
+function renderTaskDetails(task: Task, now: number): string {
   const { waitingFor, progress, error, startedAt, finishedAt, metadata, result } = task
   const facts = renderPairs([
     ['id', task.id],

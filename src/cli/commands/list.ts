@@ -49,7 +49,7 @@ async function list(cli: Cli, flags: ListFlags): Promise<void> {
 }
 
 /** One task a line. */
-export function renderTasks(tasks: readonly Task[], now: number): string {
+function renderTasks(tasks: readonly Task[], now: number): string {
   return renderColumns(
     [
       { title: 'ID' },

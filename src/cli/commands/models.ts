@@ -75,7 +75,7 @@ export function renderProbes(probes: readonly Probe[]): string {
 }
 
 /** Prices are USD per million tokens. */
-export function renderModels(models: readonly ModelView[]): string {
+function renderModels(models: readonly ModelView[]): string {
   return renderColumns(
     [
       { title: 'MODEL' },

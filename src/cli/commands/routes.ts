@@ -21,7 +21,7 @@ export function addRoutes(program: Command, cli: Cli): void {
   addExplain(command, cli)
 }
 
-export function renderRoutes(view: RoutesView): string {
+function renderRoutes(view: RoutesView): string {
   const { generation, source, tiers, rules, routes, default: fallback } = view
   const from = source.kind === 'file' ? source.path : 'derived from what OpenCode offers'
   return [

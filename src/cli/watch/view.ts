@@ -1,5 +1,4 @@
 import type { StreamItem } from '../../tasks/event.ts'
-import type { TaskView } from './task-view.ts'
 
 /** One way to show a task while somebody waits. */
 export interface View {
@@ -8,6 +7,3 @@ export interface View {
   /** Stops drawing; what is on the screen stays. `finished`: there is an outcome to show. */
   close(finished: boolean): void
 }
-
-/** Makes the view of one task. */
-export type CreateView = (task: TaskView) => View

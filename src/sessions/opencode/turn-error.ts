@@ -73,7 +73,7 @@ function isTemporary(status: number | undefined): boolean {
 }
 
 /** OpenCode's own words without its stack trace, and without what looks like a key. */
-export function plainMessage(message: string): string {
+function plainMessage(message: string): string {
   const [words = ''] = message.split(/\n\s+at /)
   return words
     .replace(/\b(?:sk|pk|key)-[\w-]{8,}|\bBearer\s+\S+/g, '***')

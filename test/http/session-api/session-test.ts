@@ -4,6 +4,7 @@ import { createHttpServer, type HttpServerOptions } from '../../../src/http/serv
 import type { Orchestrator, OrchestratorOptions } from '../../../src/orchestrator.ts'
 import type { ModelID } from '../../../src/tasks/model-id.ts'
 import { test as base } from '../../setup/core-test.ts'
+import { SERVER_DEFAULTS } from '../server-defaults.ts'
 
 export interface SessionApi {
   url: string
@@ -37,15 +38,7 @@ export const test = base.extend<{ api: SessionFixture }>({
     const start: SessionFixture['start'] = async ({ http = {}, core: options = {}, working = true } = {}) => {
       const orchestrator = await (working ? core.startWorking(options) : core.start(options))
       const server = createHttpServer({
-        host: '127.0.0.1',
-        port: 0,
-        apiKeys: [],
-        allowedHosts: [],
-        corsOrigins: [],
-        maxBodyBytes: 64 * 1024,
-        board: false,
-        version: '1.2.3',
-        logger: { warn() {}, error() {} },
+        ...SERVER_DEFAULTS,
         ports: orchestrator,
         ...http,
       })
