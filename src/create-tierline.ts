@@ -34,7 +34,7 @@ export interface TierlineOptions {
 
 export interface Tierline {
   /**
-   * Checks, routes and queues a task; resolves when it is in Redis. One round trip.
+   * Checks, routes and queues a task; resolves when it is in Redis.
    *
    * @throws {TierlineError} that names what is wrong with the input and what would be right; `queue_full`,
    *   `redis_unavailable`, `opencode_unavailable` when it was never reached. Nothing is queued then.

@@ -19,7 +19,7 @@ export interface HttpPorts {
 }
 
 export interface TaskPort {
-  /** Resolves when the task is in Redis. One round trip. @throws {TierlineError} before anything is written. */
+  /** Resolves when the task is in Redis. @throws {TierlineError} before anything is written. */
   submit(input: unknown): Promise<Task>
   /** As `submit`; 200 is the first answer to a repeated idempotency key. `caller`: name of the API key. */
   accept(input: unknown, caller: string | null): Promise<{ status: 200 | 202; task: Task }>

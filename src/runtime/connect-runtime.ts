@@ -13,6 +13,7 @@ import type { SessionBackend } from '../sessions/backend.ts'
 import { firstAnswer } from '../sessions/first-answer.ts'
 import { createOpenCodeBackend } from '../sessions/opencode/backend.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { runVerifier } from '../verifiers/run-verifier.ts'
 import { findServices } from './find-services.ts'
 
 /** A fresh server on a busy machine takes long to say for the first time what it offers. */
@@ -23,8 +24,6 @@ export interface Runtime {
   config: LiveConfig
   close(): Promise<void>
 }
-
-import { runVerifier } from '../verifiers/run-verifier.ts'
 
 export interface RuntimeOptions {
   settings: Settings
