@@ -11,7 +11,9 @@ import { seldom } from '../dispatch/seldom.ts'
 import { createWorkerHost } from '../dispatch/worker-host.ts'
 import { followCooldowns } from '../limits/cooldowns.ts'
 import type { WorkerOptions } from '../orchestrator-options.ts'
+import { EXTRA_QUEUES } from '../queues/task-queues.ts'
 import { connectAll } from '../redis/connect-all.ts'
+import { nearestHint, nearestNames } from '../routing/nearest.ts'
 import { DEFAULT_RETRY_POLICY } from '../runner/retry-policy.ts'
 import { runCompare } from '../runner/run-compare.ts'
 import { runTask } from '../runner/run-task.ts'
@@ -22,7 +24,11 @@ import { storesOn } from './stores-on.ts'
 
 const DEFAULT_WORKER_CONCURRENCY = 10
 
-/** Serves queues in this process until it is closed, over two connections more that wait for Redis. */
+/**
+ * Serves queues in this process until it is closed, over two connections more that wait for Redis.
+ *
+ * @throws {RangeError} for a concurrency that is no whole number of at least 1.
+ */
 export async function startWorker(
   foundation: Foundation,
   { admitting, submitting, operations, waiting, verifiers }: Accepting,
@@ -30,6 +36,18 @@ export async function startWorker(
 ): Promise<{ close(graceMs?: number): Promise<void> }> {
   const { options, backends, config, table, limits, log, keys, name, onError } = foundation
   const { hub, catalog, now, revived, patient } = foundation
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1))
+    throw new RangeError(
+      `Cannot start a worker with the concurrency "${concurrency}": it must be a whole number of at least 1`,
+    )
+  const queueNames = [...table().tiers.map(({ name }) => name), ...EXTRA_QUEUES]
+  // It may come with the next version of the file.
+  for (const tier of tiers ?? [])
+    if (!queueNames.includes(tier))
+      log.warn(
+        {},
+        `The worker serves the tier "${tier}", which does not exist now${nearestHint(nearestNames(tier, queueNames))}`,
+      )
   const connections = await connectAll(options.redisUrl, [patient('worker'), patient('records')])
   const [deliveries, recording] = connections
   const stores = storesOn(foundation, recording, deliveries, (record, desk) => [

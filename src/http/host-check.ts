@@ -25,7 +25,7 @@ export function createHostCheck(options: {
     if (name !== undefined && (allowed.has(name) || (anyAddress && isAddress(name)))) return
     throw new TierlineError(
       'host_not_allowed',
-      `Cannot answer for host "${header ?? ''}": it is none of this server's names, add it to the allowed hosts`,
+      `Cannot answer for host "${header ?? ''}": it is none of this server's names; "http.allowedHosts" in the file may name it`,
       { errors: [{ field: 'Host', message: 'is not allowed', given: header ?? '', allowed: [...allowed] }] },
     )
   }

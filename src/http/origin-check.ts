@@ -17,7 +17,7 @@ export function createOriginCheck(corsOrigins: readonly string[]): (request: Fas
     if (origin.replace(/^https?:\/\//, '') === host) return
     throw new TierlineError(
       'origin_not_allowed',
-      `Cannot act for a page of "${origin}": only pages of this server and of the CORS origins may`,
+      `Cannot act for a page of "${origin}": only pages of this server and of "http.corsOrigins" may`,
       { errors: [{ field: 'Origin', message: 'is not allowed', given: origin, allowed: [...corsOrigins] }] },
     )
   }

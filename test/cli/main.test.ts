@@ -65,6 +65,8 @@ describe('what is wrong on the command line', () => {
     [['list', '--stat', 'failed'], 'Did you mean --state?'],
     [['list', '--state', 'faild'], 'Allowed choices are waiting, delayed'],
     [['list', '--limit', 'many'], 'It must be a whole number.'],
+    [['worker', '--concurrency', '0'], 'It must be 1 or more.'],
+    [['up', '--concurrency', '0'], 'It must be 1 or more.'],
     [['watch'], "missing required argument 'id'"],
     [['config', 'chek'], 'Did you mean check?'],
     [['submit', 'a', '--delay', '5'], 'It must be a length of time: 500ms, 30s, 5m, 2h, 1d.'],

@@ -26,6 +26,13 @@ export function numberArgument(text: string): number {
   return Number(text)
 }
 
+/** Of what there must be some. */
+export function countArgument(text: string): number {
+  const count = numberArgument(text)
+  if (count === 0) throw new InvalidArgumentError('It must be 1 or more.')
+  return count
+}
+
 /** `0.50` and `$0.50` → 0.5. */
 export function usdArgument(text: string): number {
   const usd = Number(text.replace(/^\$/, ''))

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-import { numberArgument } from './arguments.ts'
+import { countArgument } from './arguments.ts'
 import { addExamples } from './server-flags.ts'
 import { addListenFlags, addSettingsFlags, type SettingsFlags } from './settings-flags.ts'
 
@@ -8,7 +8,7 @@ export function addUp(program: Command, cli: Cli): void {
   const command = program
     .command('up')
     .description('run everything on this machine: Redis, OpenCode, API, board, workers')
-    .option('--concurrency <number>', 'tasks of a tier at once in the worker process', numberArgument)
+    .option('--concurrency <number>', 'tasks of a tier at once in the worker process', countArgument)
     .action(async ({ concurrency, json = false, ...settings }: UpFlags) => {
       const { runUp } = await import('../../service.ts')
       cli.exitCode = await runUp({ settings, concurrency, json })

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-import { listArgument, numberArgument } from './arguments.ts'
+import { countArgument, listArgument } from './arguments.ts'
 import { addExamples } from './server-flags.ts'
 import { addSettingsFlags, type SettingsFlags } from './settings-flags.ts'
 
@@ -9,7 +9,7 @@ export function addWorker(program: Command, cli: Cli): void {
     .command('worker')
     .description('run tasks only, on services that run already')
     .option('--tiers <names>', 'of these tiers, "direct" and "nested" (default: all)', listArgument)
-    .option('--concurrency <number>', 'tasks of a tier at once in this process', numberArgument)
+    .option('--concurrency <number>', 'tasks of a tier at once in this process', countArgument)
     .action(async ({ tiers, concurrency, json = false, ...settings }: WorkerFlags) => {
       const { runWorker } = await import('../../service.ts')
       cli.exitCode = await runWorker({ settings, tiers, concurrency, json })
