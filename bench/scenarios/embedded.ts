@@ -15,7 +15,9 @@ import { TASK } from '../workload.ts'
 const COUNT = 10_000
 const WIDTH = 64
 const CONCURRENCY = 50
-const ONE_BY_ONE = 500
+/** One job at a time: so many each time that a server has its turn, and so many turns in a round. */
+const TURN_JOBS = 50
+const TURNS = 20
 const WAITING = 100_000
 const BATCH = 500
 const LOOK_MS = 5
@@ -28,6 +30,15 @@ interface Round {
   latencyMs: number
 }
 
+type Side = 'ours' | 'theirs'
+
+/** A server under load no more, with the jobs that it has done. */
+interface Worked extends Omit<Round, 'latencyMs'> {
+  /** Adds jobs, each when the one before it has begun; gives the milliseconds that each took to begin. */
+  oneByOne(): Promise<number[]>
+  close(): Promise<void>
+}
+
 export const embedded: Scenario = {
   name: 'embedded',
   async run({ place, redis, rounds }) {
@@ -37,12 +48,12 @@ export const embedded: Scenario = {
       await sleep(2_000)
       const idleMB = residentMB(valkey.pid())
       const client = await valkey.connect()
-      const sides = await interleave(
-        { ours: () => measureRound(valkey.url, client), theirs: () => measureRound(place.redisUrl, redis) },
+      const measured = await measureRounds(
+        { ours: () => work(valkey.url, client), theirs: () => work(place.redisUrl, redis) },
         rounds,
       )
       return [
-        ...compare(sides),
+        ...compare(measured),
         {
           ...finding('embedded: idle', [idleMB], 120),
           unit: 'MB',
@@ -56,7 +67,7 @@ export const embedded: Scenario = {
   },
 }
 
-function compare({ ours, theirs }: Record<'ours' | 'theirs', Round[]>): Finding[] {
+function compare({ ours, theirs }: Record<Side, Round[]>): Finding[] {
   const ratio = (what: 'add' | 'work', measure: string, atLeast: number): Finding => {
     const [a, b] = [ours, theirs].map((side) => side.map((round) => round[what]))
     const detail = `${perSecond(a!)}; redis-server ${perSecond(b!)}`
@@ -82,15 +93,36 @@ function perSecond(rates: Rate[]): string {
   return `${Math.round(ofRounds(rates.map((rate) => rate.perSecond)).value).toLocaleString('en')}/s`
 }
 
-async function measureRound(url: string, redis: RedisClient): Promise<Round> {
+/** As `interleave`; the latencies of a round are taken in turns, for they are small and the machine changes its speed. */
+async function measureRounds(
+  start: Record<Side, () => Promise<Worked>>,
+  rounds: number,
+): Promise<Record<Side, Round[]>> {
+  const samples: Record<Side, Round[]> = { ours: [], theirs: [] }
+  const names: readonly Side[] = ['ours', 'theirs']
+  for (let round = 0; round <= rounds; round += 1) {
+    const worked = {} as Record<Side, Worked>
+    for (const name of round % 2 === 0 ? names : names.toReversed()) worked[name] = await start[name]()
+    const { ours, theirs } = worked
+    const turns = await interleave({ ours: ours.oneByOne, theirs: theirs.oneByOne }, TURNS)
+    for (const name of names) {
+      const { add, work, close } = worked[name]
+      if (round > 0) samples[name].push({ add, work, latencyMs: percentile(turns[name].flat(), 50) })
+      await close()
+    }
+  }
+  return samples
+}
+
+async function work(url: string, redis: RedisClient): Promise<Worked> {
   const bare = await openBareQueue(url, QUEUE)
   const connection = new Redis(url, { maxRetriesPerRequest: null })
-  const work = (run: () => void) =>
+  const startWorker = (run: () => void) =>
     new Worker(QUEUE, async () => run(), { connection, prefix: bare.prefix, concurrency: CONCURRENCY })
   const add = await measureRate(redis, COUNT, () =>
     inFlight(WIDTH, COUNT, () => bare.queue.add('lint', TASK)),
   )
-  let worker = work(() => {})
+  let worker = startWorker(() => {})
   const completed = `${bare.prefix}:${QUEUE}:completed`
   const worked = await measureRate(redis, COUNT, async () => {
     while ((await redis.zcard(completed)) < COUNT) await sleep(LOOK_MS)
@@ -98,23 +130,31 @@ async function measureRound(url: string, redis: RedisClient): Promise<Round> {
   await worker.close()
 
   let started = () => {}
-  worker = work(() => started())
+  worker = startWorker(() => started())
   await worker.waitUntilReady()
-  const latencies: number[] = []
-  for (let i = 0; i < ONE_BY_ONE; i += 1) {
-    const addedAt = performance.now()
-    const running = new Promise<void>((resolve) => {
-      started = resolve
-    })
-    await bare.queue.add('lint', TASK)
-    await running
-    latencies.push(performance.now() - addedAt)
+  return {
+    add,
+    work: worked,
+    async oneByOne() {
+      const latencies: number[] = []
+      for (let i = 0; i < TURN_JOBS; i += 1) {
+        const addedAt = performance.now()
+        const running = new Promise<void>((resolve) => {
+          started = resolve
+        })
+        await bare.queue.add('lint', TASK)
+        await running
+        latencies.push(performance.now() - addedAt)
+      }
+      return latencies
+    },
+    async close() {
+      await worker.close()
+      connection.disconnect()
+      await bare.close()
+      await redis.flushall('SYNC')
+    },
   }
-  await worker.close()
-  connection.disconnect()
-  await bare.close()
-  await redis.flushall('SYNC')
-  return { add, work: worked, latencyMs: percentile(latencies, 50) }
 }
 
 /** After a kill -9, so with a log to replay. */

@@ -31,7 +31,8 @@ const RETRY_MS = 50
  * Makes the directory when there is none, and locks it. Waits for a predecessor that is just ending.
  * `holder` is what this process is called in the errors of others.
  *
- * @throws {TierlineError} `data_dir_locked`, with the process that holds it, after `waitMs`.
+ * @throws {TierlineError} `data_dir_locked`, with the process that holds it, after `waitMs`; `invalid_config` when
+ *   it cannot be written there.
  */
 export async function lockDataDir(dataDir: string, waitMs = 10_000, holder = 'up'): Promise<DataDirLock> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -39,7 +40,7 @@ export async function lockDataDir(dataDir: string, waitMs = 10_000, holder = 'up
   const lock: Lock = { token: randomUUID(), holders: [{ name: holder, ...identifyProcess(process.pid) }] }
   const giveUpAt = Date.now() + waitMs
   for (;;) {
-    const rival = tryLock(path, lock)
+    const rival = tryLockOrSayWhy(path, lock)
     if (rival === undefined) break
     if (Date.now() >= giveUpAt) throw locked(dataDir, rival)
     await delay(RETRY_MS)
@@ -55,6 +56,21 @@ export async function lockDataDir(dataDir: string, waitMs = 10_000, holder = 'up
     release() {
       if (readLock(path)?.token === lock.token) rmSync(path, { force: true })
     },
+  }
+}
+
+function tryLockOrSayWhy(path: string, lock: Lock): Holder | undefined {
+  try {
+    return tryLock(path, lock)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+    const given = dirname(path)
+    const message = `must have room for its lock, and its disk is full (${code}); a megabyte is enough to read what is there`
+    throw new TierlineError('invalid_config', `Cannot use the data directory "${given}": it ${message}`, {
+      errors: [{ field: 'TIERLINE_DATA_DIR', message, given }],
+      cause: error,
+    })
   }
 }
 
@@ -105,7 +121,12 @@ function replace(path: string, lock: Lock): void {
 
 function writeDraft(path: string, lock: Lock): string {
   const draft = `${path}.${process.pid}.${randomUUID()}`
-  writeFileSync(draft, JSON.stringify(lock), { mode: 0o600, flag: 'wx' })
+  try {
+    writeFileSync(draft, JSON.stringify(lock), { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
   return draft
 }
 

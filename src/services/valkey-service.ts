@@ -21,7 +21,7 @@ export const ValkeyOutput = z.strictObject({
   url: z.string(),
   /** What was kept before, on the disk. */
   bytes: z.int(),
-  /** What of it was damaged and cut off, in sentences. */
+  /** What of it was damaged and cut off, and that writes are refused if they are, in sentences. */
   notes: z.array(z.string()),
 })
 

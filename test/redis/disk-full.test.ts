@@ -1,12 +1,24 @@
 /** A disk that is full, for real: a small file system in memory, which only root may mount. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { FSYNC_POLICIES } from '../../src/redis/embedded/write-ahead-log.ts'
 import { eventually } from '../setup/eventually.ts'
 import { createTestValkey } from './test-valkey.ts'
+
+/** Of the small disk. */
+const PAGE_BYTES = 4_096
 
 const VALUE = 'x'.repeat(100_000)
 
@@ -48,7 +60,70 @@ describe('on a full disk the embedded Valkey', () => {
       expect(await redis.exists('n')).toBe(0)
     },
   )
+
+  test('starts when there is room for its lock alone, reads, and writes again when there is more', async ({
+    skip,
+  }) => {
+    const disk = mountSmallDisk('16m')
+    if (disk === undefined) return skip('only root may mount the small disk that this needs')
+    const valkey = await createTestValkey(disk, 'everysec')
+    onTestFinished(() => valkey.close())
+    await valkey.start()
+    const redis = await valkey.connect()
+    await redis.set('before', VALUE)
+    await valkey.stop()
+    const ballast = join(disk, 'ballast')
+    truncateSync(ballast, fill(ballast) - PAGE_BYTES)
+
+    const { notes } = await valkey.start()
+    expect(notes).toEqual([
+      expect.stringMatching(/^Cannot write to ".*": ENOSPC.*; writes are refused until that works again$/),
+    ])
+    expect((await redis.get('before')) === VALUE).toBe(true)
+    await expect(redis.set('refused', 1)).rejects.toThrow(/^MISCONF/)
+    // Whoever ends it now ends it well, and it starts again.
+    await valkey.stop()
+    await valkey.start()
+
+    rmSync(ballast)
+    await eventually(() => redis.set('after', 1))
+    await valkey.kill()
+    expect((await valkey.start()).notes).toEqual([])
+    expect(await redis.exists('before', 'refused', 'after')).toBe(2)
+  })
+
+  test('is not started without room for its lock, and says so', async ({ skip }) => {
+    const disk = mountSmallDisk('16m')
+    if (disk === undefined) return skip('only root may mount the small disk that this needs')
+    const valkey = await createTestValkey(disk, 'everysec')
+    onTestFinished(() => valkey.close())
+    await valkey.start()
+    await (await valkey.connect()).set('before', VALUE)
+    await valkey.kill()
+    const before = readdirSync(valkey.directory)
+    fill(join(disk, 'ballast'))
+
+    await expect(valkey.start()).rejects.toThrow(
+      `Cannot use the data directory "${valkey.directory}": it must have room for its lock, and its disk is full`,
+    )
+    expect(readdirSync(valkey.directory)).toEqual(before)
+  })
 })
+
+/** Until nothing more goes in; gives the bytes. */
+function fill(path: string): number {
+  const file = openSync(path, 'w')
+  const page = Buffer.alloc(PAGE_BYTES)
+  let bytes = 0
+  try {
+    for (;;) bytes += writeSync(file, page)
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ENOSPC' })
+    return bytes
+  } finally {
+    closeSync(file)
+  }
+}
 
 /** Undefined where that is not allowed. Gone after the test. */
 function mountSmallDisk(size: string): string | undefined {

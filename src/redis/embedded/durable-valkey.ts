@@ -21,7 +21,7 @@ export interface DurableValkeyOptions {
 export interface DurableValkey {
   /** What was kept before, on the disk. */
   readonly bytes: number
-  /** What of it was damaged and cut off, in sentences for people. */
+  /** What of it was damaged and cut off, and that writes are refused if they are, in sentences for people. */
   readonly notes: readonly string[]
   /** With a last snapshot. */
   stop(): Promise<void>
@@ -86,6 +86,7 @@ export async function startDurableValkey(options: DurableValkeyOptions): Promise
   valkey.ask('CONFIG', 'SET', 'requirepass', password)
   const snapshots = createSnapshots({ directory, log, valkey, streamId: place.streamId, last: snapshot })
   let refusesWrites = false
+  beginLog()
   await valkey.listen()
   const timer = setInterval(() => void tick().catch(fail), TICK_MS)
 
@@ -97,8 +98,27 @@ export async function startDurableValkey(options: DurableValkeyOptions): Promise
       valkey.step()
       trySnapshot(() => snapshots.takeLast())
       await valkey.stop()
-      log.close()
+      closeLog()
     },
+  }
+
+  /** On a disk without room for it what is there can be read at least. */
+  function beginLog(): void {
+    try {
+      log.flush()
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      notes.push(refuseWrites(error))
+    }
+  }
+
+  function closeLog(): void {
+    try {
+      log.close()
+    } catch (error) {
+      if (!refusesWrites) throw error
+      // What is pending was acknowledged to nobody.
+    }
   }
 
   function commit(): 'release' | 'drop' {
@@ -115,12 +135,14 @@ export async function startDurableValkey(options: DurableValkeyOptions): Promise
   }
 
   /** What was done and not written stays for the next try. Whoever waits for its answer is not told that it was. */
-  function refuseWrites(error: Error): void {
+  function refuseWrites(error: Error): string {
     refusesWrites = true
     valkey.ask('CONFIG', 'SET', 'save', NEVER)
     // It fails, as it always does here: that is what makes Valkey refuse.
     valkey.tell('BGSAVE')
-    report(`Cannot write to "${directory}": ${error.message}; writes are refused until that works again`)
+    const sentence = `Cannot write to "${directory}": ${error.message}; writes are refused until that works again`
+    report(sentence)
+    return sentence
   }
 
   async function tick(): Promise<void> {
@@ -157,6 +179,10 @@ export async function startDurableValkey(options: DurableValkeyOptions): Promise
     void valkey.stop()
     onFailure(error)
   }
+}
+
+function isDiskFull(error: unknown): error is Error {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 function isSyncFailure(error: unknown): boolean {

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { createHeldAnswers } from './held-answers.ts'
 import { encodeCommand, innerConnection } from './inner-connection.ts'
+import { instantiateModule } from './instantiate-module.ts'
 import { createModuleClock } from './module-clock.ts'
-import { type Connection, type HostImports, ValkeyBase, type ValkeyInternals } from './valkey-internals.ts'
+import { createModuleMemory, type ModuleMemory } from './module-memory.ts'
+import { type Connection, type HostImports, ValkeyBase } from './valkey-internals.ts'
 import { createWasiHost, type WasiHost } from './wasi-host.ts'
 
 const HOST = '127.0.0.1'
@@ -55,7 +56,12 @@ export class EmbeddedValkey extends ValkeyBase {
   #answer: Buffer[] = []
   #control: Connection | undefined
   #follower: { connection: Connection; bytesInPass: number } | undefined
-  #memory = Buffer.alloc(0)
+  #memory: ModuleMemory | undefined
+
+  readonly #stepSoon = (): void => {
+    this.#isStepComing = false
+    this.step()
+  }
 
   constructor(options: EmbeddedValkeyOptions) {
     super({ host: HOST, port: options.port })
@@ -69,17 +75,13 @@ export class EmbeddedValkey extends ValkeyBase {
    * @throws {Error} when the module ends instead: it cannot load the snapshot.
    */
   async boot(): Promise<void> {
-    const module = await WebAssembly.compile(await readFile(this.wasmPath))
-    this.instance = (await WebAssembly.instantiate(module, {
+    this.instance = await instantiateModule(this.wasmPath, {
       wasi_snapshot_preview1: this.#wasi.imports,
       host: this.hostImports(),
-      env: {
-        __c_longjmp: new WebAssembly.Tag({ parameters: ['i32'] }) as unknown as WebAssembly.ImportValue,
-      },
-    })) as unknown as ValkeyInternals['instance']
+    })
+    this.#memory = createModuleMemory(this.instance.exports.memory)
     this.#wasi.initialize(this.instance)
     this.instance.exports.rk_boot(this.port)
-    this.#wasi.removeRandomness()
     this.#control = this.#connect((bytes) => this.#answer.push(bytes))
   }
 
@@ -165,6 +167,11 @@ export class EmbeddedValkey extends ValkeyBase {
         if (fd >= 0) this.#traffic(fd)?.socket.setNoDelay(true)
         return fd
       },
+      poll: (interest, count, fired, most, timeoutMs) => {
+        // What was written before this was all that a pass begins with: only what comes now needs another.
+        this.#trafficSeen = false
+        return imports.poll(interest, count, fired, most, timeoutMs)
+      },
       read: (fd, pointer, length) => {
         const bytes = imports.read(fd, pointer, length)
         if (bytes > 0) this.#traffic(fd)
@@ -195,25 +202,23 @@ export class EmbeddedValkey extends ValkeyBase {
     try {
       this.#run()
       // More of the stream may be to come, and with it what an answer acknowledges.
-      const isComplete = (this.#follower?.bytesInPass ?? 0) < MOST_STREAM_BYTES
-      if (isComplete && this.#options.commit() === 'release') this.#held.release()
-      else if (isComplete) this.#held.drop()
+      if (this.#isStreamWhole()) {
+        if (this.#options.commit() === 'release') this.#held.release()
+        else this.#held.drop()
+      }
     } catch (error) {
       void this.stop()
       this.#options.onFailure(error)
       return
     }
-    if (this.#trafficSeen) this.scheduleStep()
+    if (this.#isMoreComing()) this.scheduleStep()
   }
 
   /** Once for all sockets that something came in on: one look at them, one write to the log. */
   override scheduleStep(): void {
     if (this.#isStepComing) return
     this.#isStepComing = true
-    setImmediate(() => {
-      this.#isStepComing = false
-      this.step()
-    })
+    setImmediate(this.#stepSoon)
   }
 
   /** Numbers are used again: the module knows only so many. */
@@ -224,6 +229,11 @@ export class EmbeddedValkey extends ValkeyBase {
   /** Theirs reads the environment at every read and write. */
   override dbg(): void {}
 
+  /** Theirs makes a new one for each. */
+  override mem(): Buffer {
+    return this.#memory!.bytes()
+  }
+
   #run(): void {
     let passes = 0
     do {
@@ -232,15 +242,20 @@ export class EmbeddedValkey extends ValkeyBase {
       this.#clock.goOn()
       this.instance.exports.rk_step()
       passes += 1
-    } while (this.#trafficSeen && passes < MAX_PASSES)
+    } while (this.#isMoreComing() && passes < MAX_PASSES)
+  }
+
+  #isMoreComing(): boolean {
+    return this.#trafficSeen || !this.#isStreamWhole()
+  }
+
+  #isStreamWhole(): boolean {
+    return this.#follower === undefined || this.#follower.bytesInPass < MOST_STREAM_BYTES
   }
 
   #write(connection: Connection, pointer: number, length: number): void {
-    const { buffer } = this.instance.exports.memory
-    // A new one whenever the memory has grown.
-    if (this.#memory.buffer !== buffer) this.#memory = Buffer.from(buffer)
     const bytes = Buffer.allocUnsafe(length)
-    this.#memory.copy(bytes, 0, pointer, pointer + length)
+    this.mem().copy(bytes, 0, pointer, pointer + length)
     if (connection === this.#follower?.connection) this.#follower.bytesInPass += length
     if (connection.hear) connection.hear(bytes)
     else this.#held.hold(connection, bytes)

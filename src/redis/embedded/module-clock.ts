@@ -1,7 +1,7 @@
 /** The clock as the module sees it: it stands still during a pass, since the module asks several times per command. */
 export interface ModuleClock {
-  /** Nanoseconds; `undefined`: not one of the clocks that are told here. */
-  read(id: number): bigint | undefined
+  /** Nanoseconds as two words, the low one first; `undefined`: not one of the clocks that are told here. */
+  read(id: number): Uint32Array | undefined
   /** A new pass begins. */
   goOn(): void
   /** Its time of day stands still for longer: while a log is replayed nothing may expire. */
@@ -19,8 +19,11 @@ const MOST_READS = 1_000
 const FROZEN_NS = BigInt(Date.UTC(2001)) * 1_000_000n
 
 export function createModuleClock(): ModuleClock {
-  let realtime = 0n
-  let monotonic = 0n
+  const realtime = new BigUint64Array(1)
+  const monotonic = new BigUint64Array(1)
+  // As numbers: a command asks ten times and more, and each time a bigint would have to be made.
+  const realtimeWords = new Uint32Array(realtime.buffer)
+  const monotonicWords = new Uint32Array(monotonic.buffer)
   let readsLeft = 0
   let isFrozen = false
   return {
@@ -28,11 +31,11 @@ export function createModuleClock(): ModuleClock {
       if (id !== REALTIME && id !== MONOTONIC) return undefined
       if (readsLeft === 0) {
         readsLeft = MOST_READS
-        realtime = isFrozen ? FROZEN_NS : BigInt(Date.now()) * 1_000_000n
-        monotonic = process.hrtime.bigint()
+        realtime[0] = isFrozen ? FROZEN_NS : BigInt(Date.now()) * 1_000_000n
+        monotonic[0] = process.hrtime.bigint()
       }
       readsLeft -= 1
-      return id === REALTIME ? realtime : monotonic
+      return id === REALTIME ? realtimeWords : monotonicWords
     },
     goOn() {
       readsLeft = 0

@@ -15,7 +15,7 @@ const UNFINISHED = /^temp-.*\.rdb$/
 /**
  * Makes the directory ready, for its owner only. The caller holds its lock.
  *
- * @throws {Error} when it is of a format that this version does not know.
+ * @throws {Error} when it is of a format that this version does not know, or cannot be written when it is new.
  */
 export function openStoreDirectory(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -56,6 +56,10 @@ function readFormat(directory: string): unknown {
 
 function writeFormat(directory: string): void {
   const draft = join(directory, `${FILE}.new`)
-  writeFileSync(draft, `${JSON.stringify({ format: FORMAT })}\n`, { mode: 0o600, flush: true })
-  renameSync(draft, join(directory, FILE))
+  try {
+    writeFileSync(draft, `${JSON.stringify({ format: FORMAT })}\n`, { mode: 0o600, flush: true })
+    renameSync(draft, join(directory, FILE))
+  } catch (error) {
+    throw new Error(`Cannot begin to keep data in "${directory}": ${(error as Error).message}`)
+  }
 }

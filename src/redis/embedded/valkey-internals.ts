@@ -24,6 +24,8 @@ export interface HostImports extends WebAssembly.ModuleImports {
   read(connection: number, pointer: number, length: number): number
   write(connection: number, pointer: number, length: number): number
   close(connection: number): void
+  /** Which of `count` connections at `interest` are ready; gives how many it wrote to `fired`. */
+  poll(interest: number, count: number, fired: number, most: number, timeoutMs: number): number
 }
 
 export interface ValkeyInternals {
@@ -44,6 +46,8 @@ export interface ValkeyInternals {
   /** Called when anything arrives or a socket has drained. */
   scheduleStep(): void
   dbg(): void
+  /** The module's memory, for a read, a write or a poll. */
+  mem(): Buffer
   stop(): Promise<void>
 }
 

@@ -1,33 +1,29 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { randomFillSync } from 'node:crypto'
 import { join } from 'node:path'
 import { WASI } from 'node:wasi'
 import { growInLargerSteps } from './memory-steps.ts'
 import type { ModuleClock } from './module-clock.ts'
-import { openReadAhead, type ReadAhead } from './read-ahead.ts'
+import { createModuleMemory, type ModuleMemory } from './module-memory.ts'
+import { openReadAhead, type ReadOnlyFile } from './read-ahead.ts'
 import { SNAPSHOT_NAME } from './snapshot.ts'
 
 export interface WasiHost {
   readonly imports: WebAssembly.ModuleImports
   initialize(instance: WebAssembly.Instance): void
-  /** It has begun its random numbers: the file is no longer needed. */
-  removeRandomness(): void
 }
 
-/** As much as a buffered read may take. */
-const RANDOM_BYTES = 4_096
+const RANDOM_NAME = 'dev/urandom'
+
+/** Of the random numbers, which are no file of the system: WASI counts up from 3. */
+const RANDOM_FD = 1_000_000
 
 const OK = 0
 
 /**
  * The system as the module sees it: one directory as its whole file system, `clock`, which is frozen from the moment
- * it looks for the snapshot, and random numbers, which it takes from a file.
+ * it looks for the snapshot, and random numbers.
  */
 export function createWasiHost(directory: string, clock: ModuleClock): WasiHost {
-  const devices = join(directory, 'dev')
-  // Without it every process would have the same ones, and the ids of all replication streams would be equal.
-  mkdirSync(devices, { recursive: true })
-  writeFileSync(join(devices, 'urandom'), randomBytes(RANDOM_BYTES))
   // The module's log goes to stderr: stdout is for what the process has to say.
   const wasi = new WASI({
     version: 'preview1',
@@ -47,9 +43,9 @@ export function createWasiHost(directory: string, clock: ModuleClock): WasiHost 
     fd_read(fd: number, list: number, count: number, pointer: number): number
     fd_close(fd: number): number
   }
-  let memory: WebAssembly.Memory | undefined
-  let snapshot: (ReadAhead & { fd: number }) | undefined
-  let view = new DataView(new ArrayBuffer(0))
+  // Without them every process would have the same ones, and the ids of all replication streams would be equal.
+  const own = new Map<number, ReadOnlyFile>([[RANDOM_FD, randomNumbers]])
+  let memory: ModuleMemory
   let hasLooked = false
   return {
     imports: {
@@ -57,42 +53,65 @@ export function createWasiHost(directory: string, clock: ModuleClock): WasiHost 
       clock_time_get(id: number, precision: bigint, pointer: number) {
         const ns = clock.read(id)
         if (ns === undefined) return readClock(id, precision, pointer)
-        // A new one whenever the memory has grown.
-        if (view.buffer !== memory!.buffer) view = new DataView(memory!.buffer)
-        view.setBigUint64(pointer, ns, true)
+        const words = memory.words()
+        words[pointer >>> 2] = ns[0]!
+        words[(pointer >>> 2) + 1] = ns[1]!
         return OK
       },
       path_open(...words: number[]) {
         const [, , pointer = 0, length = 0] = words
+        const path = memory.bytes().toString('utf8', pointer, pointer + length)
+        const result = words.at(-1)!
+        if (path === RANDOM_NAME) {
+          memory.bytes().writeUInt32LE(RANDOM_FD, result)
+          return OK
+        }
         const error = open(...words)
-        const path = Buffer.from(memory!.buffer, pointer, length).toString()
         if (path !== SNAPSHOT_NAME || hasLooked) return error
         hasLooked = true
         clock.freeze()
-        growInLargerSteps(memory!)
-        if (error !== OK) return error
-        const fd = new DataView(memory!.buffer).getUint32(words.at(-1)!, true)
-        snapshot = { fd, ...openReadAhead(join(directory, SNAPSHOT_NAME)) }
+        growInLargerSteps(memory.bytes())
+        if (error === OK)
+          own.set(memory.bytes().readUInt32LE(result), openReadAhead(join(directory, SNAPSHOT_NAME)))
         return error
       },
       fd_read(fd: number, list: number, count: number, pointer: number) {
-        if (fd !== snapshot?.fd) return read(fd, list, count, pointer)
-        const bytes = snapshot.read(memory!, list, count)
-        new DataView(memory!.buffer).setUint32(pointer, bytes, true)
+        const file = own.get(fd)
+        if (file === undefined) return read(fd, list, count, pointer)
+        memory.bytes().writeUInt32LE(readInto(memory.bytes(), list, count, file), pointer)
         return OK
       },
       fd_close(fd: number) {
-        if (fd === snapshot?.fd) {
-          snapshot.close()
-          snapshot = undefined
-        }
+        if (fd === RANDOM_FD) return OK
+        own.get(fd)?.close()
+        own.delete(fd)
         return close(fd)
       },
     },
     initialize(instance) {
-      memory = instance.exports.memory as WebAssembly.Memory
+      memory = createModuleMemory(instance.exports.memory as WebAssembly.Memory)
       wasi.initialize(instance)
     },
-    removeRandomness: () => rmSync(devices, { recursive: true }),
   }
+}
+
+const randomNumbers: ReadOnlyFile = {
+  fill(target, from, to) {
+    randomFillSync(target, from, to - from)
+    return to - from
+  },
+  close() {},
+}
+
+/** Fills the `count` buffers, each a pointer and a length, that stand at `list`; gives how many bytes. */
+function readInto(bytes: Buffer, list: number, count: number, file: ReadOnlyFile): number {
+  let total = 0
+  for (let i = 0; i < count; i += 1) {
+    const pointer = bytes.readUInt32LE(list + i * 8)
+    const length = bytes.readUInt32LE(list + i * 8 + 4)
+    const filled = file.fill(bytes, pointer, pointer + length)
+    total += filled
+    if (filled < length) break
+  }
+  return total
 }

@@ -25,14 +25,15 @@ export interface WriteAheadLog {
   /** Takes the next bytes of the stream; they are written by `flush`. */
   append(bytes: Buffer): void
   /**
-   * Writes what was appended, as one record; with `always` it is on the disk then.
+   * Writes what was appended, as one record; with `always` it is on the disk then. The first one begins the segment,
+   * even if nothing was.
    * @throws {Error} when the disk does not take it; the file is as before, and the next `flush` tries again.
    *   An error of `fdatasync` is final: nobody knows what is on the disk then.
    */
   flush(): void
   /** Forces onto the disk what was written. One at a time. */
   sync(): Promise<void>
-  /** Begins the next segment. @throws {Error} when the disk does not take it; the old one goes on then. */
+  /** Begins a further segment. @throws {Error} when the disk does not take it; the old one goes on then. */
   rotate(): void
   /** Removes the segments before the current one: a snapshot holds what they say. */
   forget(): void
@@ -53,11 +54,11 @@ interface LogStart {
 
 const sync = promisify(fdatasync)
 
-/** Begins a new segment. @throws {Error} as the file system does. */
+/** A log whose segment the first `flush` begins. */
 export function openLog({ directory, fsync, streamId, offset, older, sequence }: LogStart): WriteAheadLog {
   const needless = older.map((segment) => segment.sequence)
   let olderBytes = older.reduce((sum, { fileBytes }) => sum + fileBytes, 0)
-  let current = beginSegment(directory, { streamId, sequence }, offset)
+  let current: OpenSegment | undefined
   let pending: Buffer[] = []
   let pendingBytes = 0
   let written = offset
@@ -65,6 +66,7 @@ export function openLog({ directory, fsync, streamId, offset, older, sequence }:
   let syncing: Promise<void> | undefined
 
   const flush = (): void => {
+    current ??= beginSegment(directory, { streamId, sequence }, offset)
     if (pendingBytes === 0) return
     const head = recordHead({ offset: written, synced }, pending)
     try {
@@ -84,10 +86,10 @@ export function openLog({ directory, fsync, streamId, offset, older, sequence }:
 
   return {
     get bytes() {
-      return olderBytes + current.bytes
+      return olderBytes + (current?.bytes ?? 0)
     },
     get hasNews() {
-      return needless.length > 0 || written > current.start
+      return needless.length > 0 || written > (current?.start ?? offset)
     },
     append(bytes) {
       pending.push(bytes)
@@ -95,7 +97,7 @@ export function openLog({ directory, fsync, streamId, offset, older, sequence }:
     },
     flush,
     async sync() {
-      if (synced === written || syncing !== undefined) return syncing
+      if (current === undefined || synced === written || syncing !== undefined) return syncing
       const upTo = written
       syncing = sync(current.file)
       try {
@@ -107,14 +109,14 @@ export function openLog({ directory, fsync, streamId, offset, older, sequence }:
     },
     rotate() {
       flush()
-      fdatasyncSync(current.file)
+      const { file, sequence: last, bytes } = current!
+      fdatasyncSync(file)
       synced = written
-      const next = beginSegment(directory, { streamId, sequence: current.sequence + 1 }, written)
-      const { file } = current
+      const next = beginSegment(directory, { streamId, sequence: last + 1 }, written)
       // A sync under way still needs it.
       void (syncing ?? Promise.resolve()).catch(() => {}).then(() => closeSync(file))
-      needless.push(current.sequence)
-      olderBytes += current.bytes
+      needless.push(last)
+      olderBytes += bytes
       current = next
     },
     forget() {
@@ -123,8 +125,8 @@ export function openLog({ directory, fsync, streamId, offset, older, sequence }:
     },
     close() {
       flush()
-      fdatasyncSync(current.file)
-      closeSync(current.file)
+      fdatasyncSync(current!.file)
+      closeSync(current!.file)
     },
   }
 }
