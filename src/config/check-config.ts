@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 import type { ConfigProblem } from './config-problem.ts'
-import { loadFile } from './load-file.ts'
+import { loadFile, type Surroundings } from './load-file.ts'
 
 /** What is to be said of a file; good when `problems` is empty. */
 export interface ConfigReport {
@@ -12,11 +12,10 @@ export interface ConfigReport {
 }
 
 /**
- * Looks at a file as a start would, without starting anything. `absent` is a problem here. `keys`: names of the
- * API keys there would be.
+ * Looks at a file as a start would, without starting anything. `absent` is a problem here.
  */
-export async function checkConfig(path: string, keys?: readonly string[]): Promise<ConfigReport> {
-  const file = await loadFile(path, 1, keys)
+export async function checkConfig(path: string, around: Surroundings = {}): Promise<ConfigReport> {
+  const file = await loadFile(path, 1, around)
   if (file.status === 'valid')
     return { path, problems: [], warnings: file.config.table.warnings, config: file.config }
   const problems =

@@ -7,7 +7,7 @@ import { createRoutingTable, type RoutingTable } from '../routing/table.ts'
 import { type Config, configWithoutFile, type Limits } from './config.ts'
 import { configError } from './config-problem.ts'
 import { DefaultsSchema } from './defaults-schema.ts'
-import { loadFile } from './load-file.ts'
+import { loadFile, type Surroundings } from './load-file.ts'
 import type { Settings } from './settings.ts'
 
 /** Looking is one `stat`: it sees renames, links and network disks, which events of the system do not. */
@@ -21,8 +21,8 @@ const NO_MODELS: CatalogSnapshot = { models: [], defaultModel: null, agents: [] 
 
 export interface LiveConfigOptions {
   readonly config: Settings['config']
-  /** Names of the API keys there are; left out: not known. */
-  readonly keys?: readonly string[]
+  /** Left out: nothing of them is known. */
+  readonly around?: Surroundings
   /** What the OpenCode server offers; asked only while there is no file. */
   catalog(): Promise<CatalogSnapshot>
   /** Refuses, by throwing, a version that must not come into force. */
@@ -64,7 +64,7 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
   /** @throws {TierlineError} when there is no good version; what was in force stays. */
   async function load(): Promise<void> {
     const generation = (config?.table.generation ?? 0) + 1
-    const file = await loadFile(path, generation, options.keys)
+    const file = await loadFile(path, generation, options.around)
     if (file.status === 'invalid') throw configError(path, file.problems)
     if (file.status === 'valid') return swap(file.config, `file ${file.text}`)
     if (explicit || config?.table.source.kind === 'file') throw absent(path)

@@ -1,7 +1,10 @@
 import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { allowedRoots } from './check-exposure.ts'
+import { withWarnings } from './config.ts'
 import { type ParsedFile, parseFile } from './parse-file.ts'
 import { withRealDirectories } from './real-directories.ts'
+import { unreachableRules } from './unreachable-rules.ts'
 
 const MAX_FILE_BYTES = 1024 * 1024
 /** A file that was written less long ago may still be being written. */
@@ -10,15 +13,23 @@ const MAX_LOOKS = 20
 
 export type LoadedFile = (ParsedFile & { readonly text: string }) | { readonly status: 'absent' }
 
+/** What of its surroundings a file is judged by, as far as they are known. */
+export interface Surroundings {
+  /** Names of the API keys there are. */
+  readonly keys?: readonly string[] | undefined
+  /** As in `Settings`: beats what the file says; `null`: is not set. */
+  readonly directories?: readonly string[] | null | undefined
+}
+
 /**
  * Reads and parses the file once nobody writes to it; waits a second for that at most.
  *
- * `keys`: names of the API keys there are; left out: not known. A file that cannot be read is `invalid`, with the reason as its one problem.
+ * A file that cannot be read is `invalid`, with the reason as its one problem.
  */
 export async function loadFile(
   path: string,
   generation: number,
-  keys?: readonly string[],
+  { keys, directories }: Surroundings = {},
 ): Promise<LoadedFile> {
   const read = await readSettled(path)
   if (read.status === 'absent') return read
@@ -31,7 +42,10 @@ export async function loadFile(
   const { text } = read
   const parsed = parseFile(text, { path, generation, keys })
   if (parsed.status === 'invalid') return { ...parsed, text }
-  return { ...parsed, config: await withRealDirectories(parsed.config), text }
+  const config = await withRealDirectories(parsed.config)
+  const roots = directories === undefined ? null : allowedRoots({ directories }, config)
+  const unreachable = await unreachableRules(config.table.rules, parsed.rulePlaces, roots)
+  return { ...parsed, config: withWarnings(config, [...config.table.warnings, ...unreachable]), text }
 }
 
 type ReadFile = { status: 'read'; text: string } | { status: 'absent' } | { status: 'failed'; reason: string }

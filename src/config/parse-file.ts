@@ -12,7 +12,12 @@ import { schemaProblems } from './schema-problems.ts'
 import { parseYaml, type YamlSource } from './yaml-source.ts'
 
 export type ParsedFile =
-  | { readonly status: 'valid'; readonly config: Config }
+  | {
+      readonly status: 'valid'
+      readonly config: Config
+      /** Where the rules stand, in their order: `tierline.yaml:12:5: rules.0`. */
+      readonly rulePlaces: readonly string[]
+    }
   /** At least one problem, in the order of the lines. */
   | { readonly status: 'invalid'; readonly problems: readonly ConfigProblem[] }
 
@@ -40,11 +45,12 @@ export function parseFile(text: string, { keys, ...origin }: FileOrigin): Parsed
     return { status: 'invalid', problems: problems.sort((a, b) => a.line - b.line || a.column - b.column) }
   const file = parsed.data
   const name = basename(origin.path)
-  const budgetPlaces = file.budgets.map((_, index) => {
-    const { line, column } = source.problemAt(['budgets', index], 'value', { field: '', message: '' })
-    return `${name}:${line}:${column}: budgets.${index}`
-  })
-  const config = configOf(file, { ...origin, budgetPlaces })
+  const placesOf = (section: 'budgets' | 'rules') =>
+    file[section].map((_, index) => {
+      const { line, column } = source.problemAt([section, index], 'value', { field: '', message: '' })
+      return `${name}:${line}:${column}: ${section}.${index}`
+    })
+  const config = configOf(file, { ...origin, budgetPlaces: placesOf('budgets') })
   const doubts = [...ruleWarnings(file, source, keys), ...budgetDoubts(file, source, config.table, keys)]
   return {
     status: 'valid',
@@ -52,6 +58,7 @@ export function parseFile(text: string, { keys, ...origin }: FileOrigin): Parsed
       config,
       doubts.map((doubt) => formatProblem(name, doubt)),
     ),
+    rulePlaces: placesOf('rules'),
   }
 }
 

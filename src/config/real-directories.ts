@@ -20,7 +20,8 @@ export async function withRealDirectories(config: Config): Promise<Config> {
   return Object.freeze({ ...config, table: createRoutingTable({ ...table, rules }) })
 }
 
-async function followed(path: string): Promise<string> {
+/** The real path; of what does not exist yet, as far as it does. */
+export async function followed(path: string): Promise<string> {
   const given = resolve(path)
   for (let known = given; ; known = dirname(known)) {
     try {

@@ -53,8 +53,10 @@ export async function connectRuntime({
     )
   const config = await createLiveConfig({
     config: settings.config,
-    // A worker or a library need not know which keys the API has.
-    ...(listens && { keys: settings.apiKeys.map(({ name }) => name) }),
+    // A worker or a library need not know which keys the API has, and where its tasks may work.
+    ...(listens && {
+      around: { keys: settings.apiKeys.map(({ name }) => name), directories: settings.directories },
+    }),
     catalog: () =>
       firstAnswer(backends, (backend) => backend.catalog(undefined, AbortSignal.timeout(CATALOG_MS))),
     check(next: Config) {

@@ -109,12 +109,17 @@ describe('budgetWarnings(), a cheaper tier', () => {
     )
   })
 
-  test('counts the models that take longer prompts', () => {
+  test('counts the models that only longer prompts come to', () => {
+    const text = `tiers: { fast: { models: [acme/mini] }, powerful: { models: [acme/big, acme/nano] } }
+budgets: [{ ${down('tier:powerful')} }]
+`
     const small = catalogModel('acme/big', [0.1, 0.5], { contextTokens: 20_000 })
-    const offered = [catalogModel('acme/nano', [0.2, 1], { contextTokens: 30_000 }), small, DEEP]
-    // Powerful is the cheaper one, until a prompt is too long for it.
-    expect(warningsOf(down('tier:powerful'), '', offered)).toEqual([`tierline.yaml:6:5: budgets.0: ${NONE}`])
-    expect(warningsOf(down('tier:fast'), '', offered)).toEqual([])
+    const offered = [small, catalogModel('acme/nano', [5, 25]), catalogModel('acme/mini', [1, 5])]
+
+    expect(budgetWarnings(configOf(text).table, catalogOf(offered))).toEqual([])
+    expect(budgetWarnings(configOf(text).table, catalogOf([small, offered[2]!]))).toEqual([
+      `tierline.yaml:2:11: budgets.0: ${NONE}`,
+    ])
   })
 
   test('is not told of twice where the file itself says so', () => {

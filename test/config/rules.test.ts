@@ -169,7 +169,30 @@ describe('loadFile(), rules', () => {
         `${home}/real/later`,
         `${home}/none`,
       ])
-      expect((await checkConfig(path, [])).warnings).toEqual([])
+      expect((await checkConfig(path, { keys: [] })).warnings).toEqual([])
+    } finally {
+      await rm(home, { recursive: true })
+    }
+  })
+
+  test('warns of directories in which no task may work, by their real paths', async () => {
+    const home = await realpath(await mkdtemp(join(tmpdir(), 'tierline-rules-')))
+    try {
+      await mkdir(join(home, 'real'))
+      await symlink(join(home, 'real'), join(home, 'link'))
+      const path = join(home, 'tierline.yaml')
+      const rules = ['link/pay', '../..', 'real', 'other', 'real-not'].map(
+        (name, index) => `  - { when: { directory: ${join(home, name)}, key: k${index} }, tier: fast }\n`,
+      )
+      await writeFile(path, `${START}${rules.join('')}directories: { allow: [${home}/real] }\n`)
+      const warnings = async (directories: readonly string[] | null | undefined) =>
+        (await checkConfig(path, { directories })).warnings.map((warning) => warning.slice(0, 40))
+      const never = (line: number) =>
+        expect.stringContaining(`tierline.yaml:${line}:5: rules.${line - 6}: can never`.slice(0, 40))
+
+      expect(await warnings(null)).toEqual([never(9), never(10)])
+      expect(await warnings([`${home}/other`])).toEqual([never(6), never(8), never(10)])
+      expect(await warnings(undefined)).toEqual([])
     } finally {
       await rm(home, { recursive: true })
     }

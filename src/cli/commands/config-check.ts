@@ -35,8 +35,11 @@ async function checkFile(cli: Cli, file: string | undefined, flags: CheckFlags):
   const read = () => readSettings(undefined, { dataDir: flags.dataDir })
   // Of a file that is named something can be said in any environment.
   const settings = file === undefined ? read() : orUndefined(read)
-  const keys = settings?.apiKeys.map(({ name }) => name)
-  const { path, problems, warnings, config } = await checkConfig(file ?? settings!.config.path, keys)
+  const around = {
+    keys: settings?.apiKeys.map(({ name }) => name),
+    directories: settings?.directories,
+  }
+  const { path, problems, warnings, config } = await checkConfig(file ?? settings!.config.path, around)
   const told = config === null ? UNASKED : await askServer(config.table, settings)
   const all = [...warnings, ...told.warnings]
   if (problems.length > 0) cli.exitCode = EXIT.usage
