@@ -75,7 +75,7 @@ export interface BudgetStore {
 /** As in `ask-budgets.lua`. */
 const TOLD = 1e15
 
-/** As `ask-budgets.lua` takes it, but for its shares. */
+/** What `ask-budgets.lua` takes as an array. */
 interface Ask {
   mode: 'hold' | 'top-up' | 'force' | 'settle' | 'end' | 'read' | 'look'
   task: string
@@ -125,12 +125,12 @@ export function createBudgetStore({
   const ask = createBatcher<Ask, Answer>(async (asks) => {
     const budgets = [...new Set(asks.flatMap(({ shares }) => shares.map(({ budget }) => budget)))]
     const indexes = new Map(budgets.map((budget, index) => [budget, index + 1]))
-    const packed = asks.map(({ shares, leaveAt, ...ask }) => ({
-      ...ask,
-      shares: shares.map(({ budget, spentMicroUsd, holds }) => [
+    const packed = asks.map(({ mode, task, fence, wanted, least, order, shares, leaveAt }) => [
+      ...[mode, task, fence, wanted, least, order],
+      shares.map(({ budget, spentMicroUsd, holds }) => [
         ...[indexes.get(budget)!, spentMicroUsd, holds ? 1 : 0, leaveAt(budget) ?? -1],
       ]),
-    }))
+    ])
     const send = async (): Promise<Reply> => {
       const facts = budgets.map((budget) => ({
         ...{ name: budgetName(budget), limit: budget.limitMicroUsd, policy: budget.onExceed },

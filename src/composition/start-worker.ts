@@ -8,6 +8,7 @@ import { createRunBudget } from '../dispatch/run-budget.ts'
 import { createRunnerDeps } from '../dispatch/runner-deps.ts'
 import { trackRunningTasks } from '../dispatch/running-tasks.ts'
 import { seldom } from '../dispatch/seldom.ts'
+import type { HeldFunds } from '../dispatch/task-funds.ts'
 import { createWorkerHost } from '../dispatch/worker-host.ts'
 import { followCooldowns } from '../limits/cooldowns.ts'
 import type { WorkerOptions } from '../orchestrator-options.ts'
@@ -58,7 +59,7 @@ export async function startWorker(
   ])
   const { records, queues, gates, desk, turns, asks, tombstones, worktrees } = stores
   const { wake } = gates
-  const funds = { store: stores.budgets, held: new Map(), config, catalog }
+  const funds = { store: stores.budgets, held: new Map<string, HeldFunds>(), config, catalog }
   const retry = options.retry ?? DEFAULT_RETRY_POLICY
   const cooldowns = await followCooldowns({ ...stores.parts, hub, policy: retry, now })
   const running = await trackRunningTasks(hub, keys, records.having)

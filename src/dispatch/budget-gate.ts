@@ -44,7 +44,7 @@ export function budgetGate(deps: BudgetGateDeps): Gate | undefined {
     const request = holdRequestOf(task, model, cap, funding.estimate, table)
     if (candidates === undefined) {
       await store.adopt(request)
-      held.set(task.id, model)
+      held.set(task.id, { model, wantMicroUsd: request.wantMicroUsd })
       return { status: 'open' }
     }
     const leaveAt = isFresh(task) ? leaveAtOf(task.route) : () => undefined
@@ -55,7 +55,7 @@ export function budgetGate(deps: BudgetGateDeps): Gate | undefined {
       answer = await store.hold(request, task.createdAt, () => undefined)
     }
     if (answer.status !== 'refused') {
-      held.set(task.id, model)
+      held.set(task.id, { model, wantMicroUsd: request.wantMicroUsd })
       return { status: 'open' }
     }
     return refusal(answer)

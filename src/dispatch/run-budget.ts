@@ -12,9 +12,7 @@ import type { Spending } from '../sessions/backend.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { waitFor } from './budget-wait.ts'
-import { capLeftOf, fundsOf, holdRequestOf, spentOf, type TaskFundsDeps } from './task-funds.ts'
-
-const NOTHING = { stepMicroUsd: 0, inputMicroUsd: 0 }
+import { capLeftOf, fundsOf, holdRequestOf, remainderOf, spentOf, type TaskFundsDeps } from './task-funds.ts'
 
 /** The money of one run of a task. `undefined`: no limit is about it, whatever model it takes. */
 export function createRunBudget(
@@ -26,7 +24,7 @@ export function createRunBudget(
   const { id } = record
   if (cap === undefined && config.table().budgets.length === 0) return undefined
   /** The gate has held for the first message. */
-  let heldFor = held.get(id)
+  let heldFor = held.get(id)?.model
   let isWatched = heldFor !== undefined || record.attempt > 1
   /** The model of the turn under way. */
   let turnModel = record.model
@@ -35,20 +33,20 @@ export function createRunBudget(
     turnModel = model
     const capLeft = capLeftOf(record, cap)
     if (capLeft !== undefined && capLeft <= 0 && !isSent) return never(overCap('go on with the task'))
-    const funding = fundsOf(record, model, cap, config.table(), await catalog.get())
-    if (funding.status === 'unpriced' && !isSent) return never(unknownPrice(model, funding.watcher))
     if (heldFor === model) {
       heldFor = undefined
       return undefined
     }
+    const funding = fundsOf(record, model, cap, config.table(), await catalog.get())
+    if (funding.status === 'unpriced' && !isSent) return never(unknownPrice(model, funding.watcher))
     if (funding.status !== 'watched' || funding.budgets.length === 0) {
       // What is held is held for another model.
-      if (held.get(id) !== undefined) await settle()
+      if (held.has(id)) await settle()
       return undefined
     }
     const request = holdRequestOf(record, model, cap, funding.estimate, config.table())
     isWatched = true
-    held.set(id, model)
+    held.set(id, { model, wantMicroUsd: request.wantMicroUsd })
     if (isSent) {
       await store.adopt(request)
       return undefined
@@ -79,14 +77,12 @@ export function createRunBudget(
   }
 
   async function settle(): Promise<void> {
-    const snapshot = catalog.peek()
-    if (!isWatched || snapshot === undefined) return
-    const model = held.get(id) ?? record.checkpoint?.model ?? record.model
+    if (!isWatched) return
+    const wantMicroUsd = held.get(id)?.wantMicroUsd ?? 0
     held.delete(id)
-    const funding = fundsOf(record, model, cap, config.table(), snapshot)
-    const estimate = funding.status === 'watched' ? funding.estimate : NOTHING
-    const request = holdRequestOf(record, model, cap, estimate, config.table())
-    await store.settle({ ...request, wantMicroUsd: 2 * estimate.stepMicroUsd, isOver: false }).catch(() => {})
+    const remainder = remainderOf(record, config.table())
+    store.settle({ ...remainder, wantMicroUsd, isOver: false }).catch(() => {})
+    await nextTick()
   }
 
   function overCap(cannot: string) {
@@ -120,4 +116,9 @@ function cutBy({ message }: Error): TurnCut {
 /** Tokens of all prompts, cached ones too. */
 function promptOf({ inputTokens, cacheReadTokens, cacheWriteTokens }: Usage): number {
   return inputTokens + cacheReadTokens + cacheWriteTokens
+}
+
+/** When all that was asked for in this tick is on its way. */
+function nextTick(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve))
 }

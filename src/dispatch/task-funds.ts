@@ -10,10 +10,16 @@ import type { TaskRecord } from '../records/task-record.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 
+export interface HeldFunds {
+  /** It holds for steps of this one. */
+  model: ModelID
+  wantMicroUsd: number
+}
+
 export interface TaskFundsDeps {
   store: BudgetStore
-  /** The tasks of this process that hold money, and for steps of which model. */
-  held: Map<string, ModelID>
+  /** What tasks of this process hold. */
+  held: Map<string, HeldFunds>
   config: { table(): RoutingTable }
   catalog: CatalogCache
 }
@@ -63,7 +69,7 @@ export function holdRequestOf(
   return { taskID: id, fence, shares, ...hold }
 }
 
-/** What is to be told of a task that is over, by what its record says. */
+/** What is to be told of a task that is about to hold nothing any more. */
 export function remainderOf(
   record: TaskRecord,
   table: RoutingTable,

@@ -85,8 +85,8 @@ export function createLimiter({ redis, scripts, keys, wake, minuteMs = MINUTE_MS
     /** Asks for a turn, and remembers who is refused. A task that was let through is let through again. */
     async enter(request: LimitRequest): Promise<LimitAnswer> {
       const { taskID, key, depth, limits, cost, how, before } = request
-      const about = { task: taskID, key: key ?? '', depth, limits, how }
-      const answer = await ask({ ...about, r: cost.requests, t: cost.tokens, before: costOf(before) })
+      const { requests, tokens } = cost
+      const answer = await ask([taskID, costOf(before), limits, key ?? '', depth, requests, tokens, how])
       if (answer === 1) return OPEN
       const [limit, kind, used, of, place, opensInMs] = answer
       const shut = { limit, what: KINDS[kind], used, of, place }
@@ -95,7 +95,7 @@ export function createLimiter({ redis, scripts, keys, wake, minuteMs = MINUTE_MS
 
     /** Lets go of all that a task has, and gives it to those who wait. */
     async leave(taskID: string, turn?: TurnCost): Promise<void> {
-      await ask({ task: taskID, before: costOf(turn) })
+      await ask([taskID, costOf(turn)])
     },
 
     /** These limits hold from now on, and no others. One round trip more for each thousand that are let through. */
@@ -119,16 +119,18 @@ export function createLimiter({ redis, scripts, keys, wake, minuteMs = MINUTE_MS
   }
 }
 
-function costOf(turn: TurnCost | undefined): [number, number] | undefined {
-  return turn && [turn.requests, turn.tokens]
+function costOf(turn: TurnCost | undefined): Cost {
+  return turn === undefined ? 0 : [turn.requests, turn.tokens]
 }
 
-/** As `ask-limits.lua` takes it. */
-interface Ask extends Partial<Omit<LimitRequest, 'taskID' | 'cost' | 'before'>> {
-  task: string
-  r?: number
-  t?: number
-  before: [number, number] | undefined
-}
+type Cost = 0 | [requests: number, tokens: number]
+
+/** As `ask-limits.lua` takes it: of one that enters, or of one that leaves. */
+type Ask =
+  | [
+      ...[task: string, before: Cost, limits: readonly string[], key: string, depth: number],
+      ...[requests: number, tokens: number, how: LimitRequest['how']],
+    ]
+  | [task: string, before: Cost]
 
 type Refused = [string, keyof typeof KINDS, number, number, number, number]

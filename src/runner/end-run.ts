@@ -45,13 +45,12 @@ export function tryLater(run: TaskRun): Promise<Disposition> {
 
 export async function backOff(run: TaskRun, wantedMs: number): Promise<Disposition> {
   const { record, deps, deadlineAt, interruption, journal, budget } = run
-  const settled = isInFlight(record.checkpoint) ? undefined : budget?.settle()
+  if (!isInFlight(record.checkpoint)) await budget?.settle()
   const delayMs = Math.max(0, Math.min(wantedMs, deadlineAt - deps.now()))
   const written = await journal.commit(
     { ...progressFields(record), delayUntil: deps.now() + delayMs },
     'delayed',
   )
-  await settled
   if (!written) return { status: 'stale' }
   // The write itself may have brought the news: the next claim ends the task, so let it come now.
   return interruption.reason() === 'cancelled' ? { status: 'handed-over' } : { status: 'backoff', delayMs }

@@ -17,8 +17,9 @@ export interface TaskBudget {
    */
   mayGoOn(spendings: readonly Spending[]): Promise<TurnCut | undefined>
   /**
-   * Counts all that the record says was spent and lets go of the rest. One round trip. Never rejects: what could not be
-   * told is told by who has the task next, or by the maintenance.
+   * Counts all that the record says was spent and lets go of the rest. Resolves, in this turn of the event loop, when that
+   * is on its way, and will be done before what is written next. One round trip. Never rejects: what could not be told is
+   * told by who has the task next, or by the maintenance.
    */
   settle(): Promise<void>
   /** The run is over. `isFinal`: so is the task, and that is written. */

@@ -4,7 +4,7 @@
 -- KEYS: budgets, holds, then where tasks wait for each of the budgets
 -- ARGV: JSON {budgets, asks}
 -- A budget is {name, limit, policy, starts}: what becomes of a task it has no money for, and starts of its windows.
--- An ask is {mode, task, fence, wanted, least, order, shares}; a share is [budget from 1, what the task has spent there,
+-- An ask is [mode, task, fence, wanted, least, order, shares]; a share is [budget from 1, what the task has spent there,
 -- 1 to hold there, spent from which another tier is to be taken or -1].
 -- mode is hold (who is refused waits), top-up, force (never refused), settle (holds nothing), end (nor is it remembered),
 -- read, or look (wakes one). A budget with less than is wanted gives what there is: at least `least` to a top-up, and to
@@ -73,16 +73,17 @@ end
 
 -- How much of a budget the task may hold; nil: nothing.
 local function amountFor(ask, budget, part)
+  local mode, id, _, wanted, least, order = unpack(ask)
   local counter = budget.counter
   local room = budget.limit - counter.spent - counter.held
-  if ask.mode == 'force' then return math.max(0, math.min(ask.wanted, room), part.left) end
+  if mode == 'force' then return math.max(0, math.min(wanted, room), part.left) end
   local amount
-  if room >= ask.wanted then amount = ask.wanted
-  elseif ask.mode == 'top-up' and room >= ask.least then amount = room
+  if room >= wanted then amount = wanted
+  elseif mode == 'top-up' and room >= least then amount = room
   elseif counter.held <= 0 and room > 0 then amount = room end
-  if amount and ask.mode == 'hold' and budget.hasLine and counter.held > 0 and not part.had then
+  if amount and mode == 'hold' and budget.hasLine and counter.held > 0 and not part.had then
     local first = redis.call('ZRANGE', budget.line, 0, 0, 'WITHSCORES')
-    if first[1] and first[1] ~= ask.task and tonumber(first[2]) < ask.order then return nil end
+    if first[1] and first[1] ~= id and tonumber(first[2]) < order then return nil end
   end
   return amount
 end
@@ -90,11 +91,12 @@ end
 -- held, refused or downgrade, with the share that decided, and whether what refuses it is spent; what it may hold is
 -- in the parts.
 local function decide(ask, parts)
-  for i, share in ipairs(ask.shares) do
+  local shares = ask[7]
+  for i, share in ipairs(shares) do
     if share[3] == 1 and share[4] >= 0 and budgets[share[1]].counter.spent >= share[4] then return 'downgrade', i end
   end
   local status, decided, isSpent = 'held', 0, false
-  for i, share in ipairs(ask.shares) do
+  for i, share in ipairs(shares) do
     local budget = budgets[share[1]]
     if share[3] == 1 then
       local part = parts[budget.name]
@@ -109,22 +111,22 @@ local function decide(ask, parts)
 end
 
 -- Its place in the line it waits in from now on; it waits in no other.
-local function stand(ask, awaited)
+local function stand(id, order, shares, awaited)
   if not awaited then
-    for _, share in ipairs(ask.shares) do
+    for _, share in ipairs(shares) do
       local budget = budgets[share[1]]
-      if budget.hasLine then redis.call('ZREM', budget.line, ask.task) end
+      if budget.hasLine then redis.call('ZREM', budget.line, id) end
     end
     return 0
   end
-  redis.call('ZADD', awaited.line, ask.order, ask.task)
+  redis.call('ZADD', awaited.line, order, id)
   redis.call('PEXPIRE', awaited.line, WAITING_AGE_MS)
   awaited.hasLine = true
-  return redis.call('ZRANK', awaited.line, ask.task)
+  return redis.call('ZRANK', awaited.line, id)
 end
 
 local function perform(ask)
-  local id, mode, fence, shares = ask.task, ask.mode, ask.fence, ask.shares
+  local mode, id, fence, wanted, _, order, shares = unpack(ask)
   if mode == 'read' or mode == 'look' then
     if mode == 'look' then
       for _, share in ipairs(shares) do budgets[share[1]].isLookedAt = true end
@@ -166,14 +168,14 @@ local function perform(ask)
   end
   local place = 0
   if mode == 'hold' then
-    place = stand(ask, status == 'refused' and not isSpent and budgets[shares[decided][1]])
+    place = stand(id, order, shares, status == 'refused' and not isSpent and budgets[shares[decided][1]])
   end
   for _, share in ipairs(shares) do
     local budget = budgets[share[1]]
     if mode ~= 'top-up' then budget.isAsked = true end
     if status == 'settled' or (mode == 'hold' and status == 'held') then
       budget.isLeft = budget.isLeft or status == 'settled'
-      budget.each = math.min(budget.each or math.huge, ask.wanted)
+      budget.each = math.min(budget.each or math.huge, wanted)
     end
   end
   if status == 'refused' or status == 'downgrade' then return answer(status, decided, place, shares) end

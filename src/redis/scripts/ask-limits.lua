@@ -2,8 +2,8 @@
 -- what others hold or wait for, and gives it to those who wait. One asks after the other, all of it atomic.
 -- KEYS: see limits.lua
 -- ARGV: minute in ms, JSON [ask, …]
--- ask is {task, key, depth, limits, r, t, how, before}, or {task, before} of one that leaves. r and t: requests and
--- tokens; before: [r, t] of its last turn, if any; how: start; next, for a further turn of a task that runs; sent, for
+-- ask is [task, before, limits, key, depth, r, t, how], or [task, before] of one that leaves. r and t: requests and
+-- tokens; before: [r, t] of its last turn, or 0; how: start; next, for a further turn of a task that runs; sent, for
 -- a turn that was sent already and is let through. Each may be repeated.
 -- Returns {tasks that were let through by others, an answer to each}: 1, else {limit, what, used, of how many, place in
 -- line from 1, in how many ms it may be let through or -1}; what is concurrency, r or t.
@@ -29,14 +29,15 @@ local function refused(id, entry)
 end
 
 local function enter(ask)
-  local id, left = ask.task, {}
+  local id, before, names, owner, depth, requests, tokens, how = unpack(ask)
   local entry, holds = read(id)
-  local isSame = entry and table.concat(entry.limits, '\n') == table.concat(ask.limits, '\n')
+  local isSame = entry and table.concat(entry.limits, '\n') == table.concat(names, '\n')
+  local left = {}
   if holds then
-    if ask.before then settle(entry, unpack(ask.before)) end
-    if isSame and ask.how ~= 'next' then return 1 end
+    if before ~= 0 then settle(entry, before[1], before[2]) end
+    if isSame and how ~= 'next' then return 1 end
     if isSame then
-      entry.r, entry.t = ask.r, ask.t
+      entry.r, entry.t = requests, tokens
       if not refusal(entry, true) then
         entry.at = slice
         for _, name in ipairs(entry.limits) do
@@ -53,17 +54,17 @@ local function enter(ask)
     release(id, entry, holds)
     entry = nil
   end
-  entry = entry or { limits = ask.limits, key = ask.key, depth = ask.depth, lenders = {} }
-  entry.r, entry.t = ask.r, ask.t
+  entry = entry or { limits = names, key = owner, depth = depth, lenders = {} }
+  entry.r, entry.t = requests, tokens
 
   local isThrough = true
-  if ask.how == 'sent' then
+  if how == 'sent' then
     entry.r, entry.t = 0, 0
     take(id, entry, {})
   else
     local at, _, lenders = refusal(entry)
     -- Nobody is overtaken but by a task that runs already.
-    if not at and ask.how == 'start' then
+    if not at and how == 'start' then
       for _, name in ipairs(entry.limits) do
         if not at and limitOf(name).waiting > 0 then at = name end
       end
@@ -78,18 +79,18 @@ local function enter(ask)
   return holds and 1 or refused(id, entry)
 end
 
-local function leave(ask)
-  local entry, holds = read(ask.task)
+local function leave(id, before)
+  local entry, holds = read(id)
   if not entry then return 1 end
-  if holds and ask.before then settle(entry, unpack(ask.before)) end
-  release(ask.task, entry, holds)
+  if holds and before ~= 0 then settle(entry, before[1], before[2]) end
+  release(id, entry, holds)
   for _, name in ipairs(entry.limits) do serve(name) end
   return 1
 end
 
 local answers, isThrough = {}, {}
 for i, ask in ipairs(cjson.decode(ARGV[2])) do
-  answers[i] = ask.limits and enter(ask) or leave(ask)
-  if ask.limits and answers[i] == 1 then isThrough[ask.task] = true end
+  answers[i] = ask[3] and enter(ask) or leave(ask[1], ask[2])
+  if ask[3] and answers[i] == 1 then isThrough[ask[1]] = true end
 end
 return { finish(isThrough), unpack(answers) }
