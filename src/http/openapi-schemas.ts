@@ -8,6 +8,7 @@ import { MessageInput, TaskInput } from '../tasks/input.ts'
 import { BatchItem, TaskPage } from '../tasks/list-query.ts'
 import { Problem } from '../tasks/problem.ts'
 import { Route } from '../tasks/route.ts'
+import { MessageBody, SessionBody } from '../tasks/session-input.ts'
 import {
   ComparisonRow,
   MessageResult,
@@ -29,6 +30,8 @@ const NAMED = {
   NewTask: TaskInput,
   NewMessage: MessageInput,
   NewComparison: CompareInput,
+  NewSession: SessionBody,
+  NewSessionMessage: MessageBody,
   ComparisonRow,
   Task,
   TaskResult,

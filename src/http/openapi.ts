@@ -12,6 +12,11 @@ type JsonSchema = z.core.JSONSchema.BaseSchema
 
 const TAGS = [
   { name: 'Tasks', description: 'Submit tasks, watch them, get their results.' },
+  {
+    name: 'Sessions',
+    description:
+      "OpenCode's sessions, their messages as tasks. The rest of its API is passed on: docs/session-api.md.",
+  },
   { name: 'Routing', description: 'Tiers and models, and why a task gets which.' },
   { name: 'Money', description: 'What may be spent, and what was.' },
   { name: 'Health', description: 'Is it there, and can it work?' },

@@ -39,7 +39,8 @@ const routeFields = {
   busy: z.enum(['enqueue', 'reject']).optional(),
 }
 
-const SessionBody = z.strictObject({
+/** Body of `POST /session`. */
+export const SessionBody = z.strictObject({
   ...routeFields,
   title: z.string().min(1).max(200).optional(),
   parentID: z.string().regex(/^ses_/, 'must be a session id: "ses_…"').optional(),
@@ -73,7 +74,8 @@ const Part = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('agent'), id: PartID, name: Agent }),
 ])
 
-const MessageBody = z.strictObject({
+/** Body of `POST /session/:id/message` and `…/prompt_async`. */
+export const MessageBody = z.strictObject({
   ...routeFields,
   messageID: z
     .string()

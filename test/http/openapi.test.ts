@@ -43,6 +43,10 @@ test('it has every route of the API and none of the pages', () => {
     'GET /v1/tasks/{id}/events',
     'GET /v1/tasks/{id}/result',
     'GET /v1/version',
+    'POST /session',
+    'POST /session/{sessionID}/abort',
+    'POST /session/{sessionID}/message',
+    'POST /session/{sessionID}/prompt_async',
     'POST /v1/compare',
     'POST /v1/routes/explain',
     'POST /v1/tasks',
@@ -62,6 +66,25 @@ test('no schema is empty, and the names are plain', () => {
   )
   expect(Object.keys(spec.components.schemas).filter((name) => name.endsWith('Input'))).toEqual([])
   expect(spec.components.schemas.NewTask!.properties!.type!.description).toMatch(/routes/)
+})
+
+test('a session and its messages take the model in every spelling', () => {
+  const { schemas } = spec.components
+  for (const name of ['NewSession', 'NewSessionMessage']) {
+    const properties = schemas[name]!.properties as Record<string, { anyOf?: { properties?: object }[] }>
+    expect(Object.keys(properties)).toEqual(
+      expect.arrayContaining(['providerID', 'modelID', 'model', 'tier', 'type', 'busy']),
+    )
+    expect(properties.model!.anyOf).toMatchObject([
+      { type: 'string' },
+      { properties: { providerID: {}, id: {}, modelID: {} } },
+    ])
+  }
+  expect(spec.paths['/session/{sessionID}/message']!.post).toMatchObject({
+    requestBody: {
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/NewSessionMessage' } } },
+    },
+  })
 })
 
 test('every error is a problem', () => {

@@ -11,6 +11,7 @@ import type { PassedAnswer, PassedRequest, SessionPort } from '../ports.ts'
 import { pathOf, sendProblem } from '../problem.ts'
 import type { WaitingRequests } from '../waiting-requests.ts'
 import { ALLOWED, type AllowedRoute, OPENCODE_SEGMENTS } from './allow-list.ts'
+import { ABORT_SESSION, CREATE_SESSION, SEND_MESSAGE, SEND_MESSAGE_ASYNC } from './describe-routes.ts'
 import { streamEvents } from './event-stream.ts'
 import { DEFAULT_PATIENCE, type Patience, sendWhenReady } from './long-answer.ts'
 import { maskedConfig } from './mask-config.ts'
@@ -36,25 +37,25 @@ export async function registerSessionApi(
 ): Promise<void> {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, logger, openCodeErrorOf))
 
-  app.post('/session', HIDDEN, async (request: Request, reply) => {
+  app.post('/session', CREATE_SESSION, async (request: Request, reply) => {
     const { directory } = await placeOf(request, sessions)
     const { directory: _, ...body } = (request.body ?? {}) as { directory?: unknown }
     return send(reply, await sessions.create(body, directory))
   })
 
-  app.post('/session/:sessionID/message', HIDDEN, async (request: Request, reply) => {
+  app.post('/session/:sessionID/message', SEND_MESSAGE, async (request: Request, reply) => {
     const { sessionID, accepted } = await accept(request, reply, sessions.ask)
     const signal = waiting.signalFor(reply.raw)
     await sendWhenReady(reply, accepted.answer(signal), patience, (error) => failedAnswer(sessionID, error))
     return reply
   })
 
-  app.post('/session/:sessionID/prompt_async', HIDDEN, async (request: Request, reply) => {
+  app.post('/session/:sessionID/prompt_async', SEND_MESSAGE_ASYNC, async (request: Request, reply) => {
     await accept(request, reply, async (...message) => ({ task: await sessions.send(...message) }))
     return reply.code(204).send()
   })
 
-  app.post('/session/:sessionID/abort', HIDDEN, (request: Request, reply) =>
+  app.post('/session/:sessionID/abort', ABORT_SESSION, (request: Request, reply) =>
     toSession(request, reply, (id, passed, signal) => sessions.abort(id, passed, signal)),
   )
 
