@@ -18,7 +18,7 @@ const SCRIPTS = createRequire(import.meta.url)('bullmq/dist/cjs/scripts') as Rec
   { content: string; keys: number }
 >
 
-/** What `deliver.lua` gives: BullMQ's own reply, the claim, how many jobs wait, and when a delayed one is due. */
+/** What `deliver.lua` gives: BullMQ's own reply, the claim, how many jobs could be taken, and when a delayed one is due. */
 type Reply = [bull: unknown, claim?: unknown, waiting?: number, nextDelayedAt?: number]
 
 const NO_JOB = [0, 0, 0] as const
@@ -29,6 +29,8 @@ export interface ClaimingOptions {
   claimArgs(): readonly Arg[]
   /** Hears of each claim before BullMQ gives the job to the processor. */
   onClaim(id: string, reply: unknown): void
+  /** Hears with each job how many more could be taken then. */
+  onWaiting(jobs: number): void
 }
 
 /** What Redis is given instead of BullMQ's script of this name. */
@@ -41,6 +43,7 @@ export function claimingBackend({
   redis,
   claimArgs,
   onClaim,
+  onWaiting,
 }: ClaimingOptions): BackendFactory<RedisQueueBackend> {
   for (const script of ['moveToActive', 'moveToFinished'] as const)
     redis.defineCommand(nameOf(script), { lua: claimingScript(script), numberOfKeys: SCRIPTS[script].keys })
@@ -68,7 +71,8 @@ export function claimingBackend({
     async function take(script: Script, withClaim: readonly Arg[]): Promise<unknown> {
       const command = redis as unknown as Record<string, (given: readonly Arg[]) => Promise<Reply>>
       const [reply, claim, waiting, nextDelayedAt] = await command[nameOf(script)]!(withClaim)
-      if (waiting === 0) {
+      onWaiting(waiting ?? 0)
+      if (nextDelayedAt !== undefined) {
         emptyUntil = nextDelayedAt
         setImmediate(forget)
       }

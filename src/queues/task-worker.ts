@@ -7,6 +7,7 @@ import type { Keys } from '../redis/keys.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import { claimingBackend } from './claiming-backend.ts'
 import type { Turn } from './fair-turns.ts'
+import { createMainLoop } from './main-loop.ts'
 import { turnOf } from './task-queues.ts'
 
 /** A worker killed with -9 is replaced after at most `LOCK_MS + STALL_CHECK_MS` and a little: 4.2 to 5.2 s. */
@@ -66,8 +67,10 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   const { queue, redis, keys, name, maxDeliveries } = options
   const poison = JSON.stringify(options.poison)
   const claims = new Map<string, Claim>()
+  const mainLoop = createMainLoop()
   const backend = claimingBackend({
     redis,
+    onWaiting: mainLoop.wait,
     claimArgs: () => [keys.root, queue, `${name}/${randomUUID()}`, Date.now(), maxDeliveries, poison],
     onClaim: (id, reply) => void claims.set(id, parseClaim(id, reply)),
   })
@@ -78,6 +81,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
       connection: redis,
       prefix: keys.queuePrefix,
       concurrency: options.concurrency,
+      autorun: false,
       lockDuration: LOCK_MS,
       stalledInterval: STALL_CHECK_MS,
       maxStalledCount: NEVER,
@@ -87,6 +91,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     backend,
   )
   worker.on('error', options.onError)
+  mainLoop.drive(worker)
+  worker.run().catch(options.onError)
   let underWay = 0
   let wasBusy = false
 

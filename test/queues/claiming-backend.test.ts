@@ -1,3 +1,4 @@
+import { Worker } from 'bullmq'
 import { describe, expect } from 'vitest'
 import { claimingScript } from '../../src/queues/claiming-backend.ts'
 import { finished, run, test } from '../setup/core-test.ts'
@@ -6,14 +7,19 @@ import { eventually } from '../setup/eventually.ts'
 describe('the scripts of BullMQ that ours surround', () => {
   test('are there, and begin with the keys that deliver.lua counts on', () => {
     expect(claimingScript('moveToActive')).toMatch(
-      /KEYS\[1\] wait key[\s\S]+KEYS\[3\] prioritized key[\s\S]+KEYS\[7\] delayed key/,
+      /KEYS\[1\] wait key[\s\S]+KEYS\[2\] active key[\s\S]+KEYS\[3\] prioritized key[\s\S]+KEYS\[7\] delayed key[\s\S]+KEYS\[9\] meta key/,
     )
     expect(claimingScript('moveToActive')).toMatch(/KEYS\[11\] marker key\s+-- Arguments/)
     expect(claimingScript('moveToFinished')).toMatch(
-      /KEYS\[1\] wait key[\s\S]+KEYS\[3\] prioritized key[\s\S]+KEYS\[7\] delayed key/,
+      /KEYS\[1\] wait key[\s\S]+KEYS\[2\] active key[\s\S]+KEYS\[3\] prioritized key[\s\S]+KEYS\[7\] delayed key[\s\S]+KEYS\[9\] meta key/,
     )
     expect(claimingScript('moveToFinished')).toMatch(/KEYS\[14\] marker key\s+ARGV\[1\]/)
   })
+})
+
+test('what our main loop stands on is there', () => {
+  const loop = ['mainLoop', '_getNextJob', 'retryIfFailed', 'isRateLimited', 'waitForRateLimit', 'processJob']
+  expect(loop.filter((method) => !(method in Worker.prototype))).toEqual([])
 })
 
 describe('a queue that is empty again', () => {

@@ -99,10 +99,12 @@ describe('concurrency of a tier', () => {
     const orchestrator = await start()
     const ids = await submitAll(
       orchestrator,
-      Array.from({ length: 8 }, () => ({ prompt: '@delay:20' })),
+      Array.from({ length: 8 }, (_, index) => ({ prompt: `@hold:${index}` })),
     )
 
     await orchestrator.startWorker({ concurrency: 3 })
+    await eventually(() => expect(backend.turns).toHaveLength(3))
+    for (const index of ids.keys()) backend.holds.release(`${index}`)
     for (const id of ids) await finished(orchestrator, id)
 
     expect(mostAtOnce(backend)).toBe(3)
