@@ -1,5 +1,5 @@
 /** Reads the evidence of a run and says what is wrong with it. Pure. */
-import type { Task, TaskEvent } from '../../src/client/index.ts'
+import type { BudgetView, Task, TaskEvent } from '../../src/client/index.ts'
 import { isTerminal } from '../../src/tasks/state.ts'
 import type { LedgerEntry } from '../provider/ledger.ts'
 import type { Followed } from './follow.ts'
@@ -35,6 +35,8 @@ export interface Evidence {
   }[]
   /** What all tasks say that they spent, and what `GET /v1/costs` says. */
   spent: { byTasks: Money; byLedger: Money }
+  /** What the budgets say in the end; that of `global` has counted everything. */
+  budgets: readonly Pick<BudgetView, 'scope' | 'spentMicroUsd' | 'reservedMicroUsd'>[]
   /** Tasks that tierline lists, beyond those that the submits gave. */
   unknownTasks: readonly string[]
 }
@@ -99,7 +101,8 @@ function problemsOf({ planned, task, live, replay }: TaskEvidence): string[] {
 }
 
 /** A record and the ledger move in one step, and nothing counts that was not billed. */
-function wrongMoney({ spent: { byTasks, byLedger }, ledger }: Evidence): string[] {
+function wrongMoney({ spent: { byTasks, byLedger }, ledger, budgets }: Evidence): string[] {
+  const counted = byLedger.costMicroUsd + byLedger.costEstimatedMicroUsd
   const bill = ledger.reduce((sum, { costMicroUsd }) => sum + costMicroUsd, 0)
   const shown = ({ costMicroUsd, costEstimatedMicroUsd }: Money) =>
     `${costMicroUsd} + ${costEstimatedMicroUsd}`
@@ -110,6 +113,14 @@ function wrongMoney({ spent: { byTasks, byLedger }, ledger }: Evidence): string[
     ...(byTasks.costMicroUsd <= bill
       ? []
       : [`the tasks spent ${byTasks.costMicroUsd} micro-USD, the provider bills ${bill}`]),
+    ...budgets.flatMap(({ scope, spentMicroUsd, reservedMicroUsd }) => [
+      ...(reservedMicroUsd === 0
+        ? []
+        : [`the budget ${scope} holds ${reservedMicroUsd} micro-USD for nobody`]),
+      ...(scope !== 'global' || spentMicroUsd === counted
+        ? []
+        : [`the budget ${scope} has ${spentMicroUsd} micro-USD, the ledger ${counted}`]),
+    ]),
   ]
 }
 

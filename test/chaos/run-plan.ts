@@ -162,6 +162,7 @@ async function gather(
     outages,
     sessions: await sessionsOnceSwept(openCode, tasks),
     spent: { byTasks: moneyOf(listed), byLedger: (await patiently(() => client.costs())).total },
+    budgets: await budgetsOnceSettled(client),
     unknownTasks: listed.filter(({ id }) => !submitted.has(id)).map(({ id }) => id),
   }
 }
@@ -171,6 +172,17 @@ function moneyOf(tasks: readonly Task[]): Money {
   return {
     costMicroUsd: sum((task) => task.costMicroUsd),
     costEstimatedMicroUsd: sum((task) => task.costEstimatedMicroUsd),
+  }
+}
+
+/** The maintenance settles within ten seconds what a worker that was killed did not, once one is elected. */
+const SETTLE_PATIENCE_MS = 90_000
+
+async function budgetsOnceSettled(client: Stage['client']): Promise<Evidence['budgets']> {
+  for (const deadline = Date.now() + SETTLE_PATIENCE_MS; ; await sleep(1_000)) {
+    const budgets = await patiently(() => client.budgets())
+    if (budgets.every(({ reservedMicroUsd }) => reservedMicroUsd === 0) || Date.now() > deadline)
+      return budgets
   }
 }
 

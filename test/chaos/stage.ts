@@ -18,6 +18,12 @@ routes:
   review: balanced
   analysis: powerful
 default: balanced
+models:
+  acme: { concurrency: 20, requestsPerMinute: 100000 }
+  acme/base: { concurrency: 5 }
+budgets:
+  - { scope: global, per: once, limitUsd: 1000 }
+  - { scope: 'type:lint', per: month, limitUsd: 500 }
 tasks:
   silenceMs: 15000
   askTimeoutMs: 3000
