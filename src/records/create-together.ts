@@ -1,3 +1,4 @@
+import { createBatcher } from '../redis/batcher.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { RecordFields } from './record-fields.ts'
@@ -8,9 +9,6 @@ export interface NewRecord {
   /** The line it gets a place in; `undefined`: none. */
   line: string | undefined
 }
-
-/** Redis does nothing else while it writes them: about half a millisecond. */
-const MOST_TOGETHER = 32
 
 /**
  * Writes new records. Those that come in one turn of the event loop go out as one script, which under load
@@ -25,32 +23,18 @@ export function createTogether(options: {
   maxLive: number
 }): (record: NewRecord) => Promise<number | undefined> {
   const { scripts, keys, maxLive } = options
-  let waiting: (NewRecord & PromiseWithResolvers<number | undefined>)[] = []
 
-  async function send(): Promise<void> {
-    const records = waiting
-    waiting = []
-    try {
-      const args: (string | number)[] = [keys.tasks, keys.live]
-      for (const { id } of records) args.push(keys.task(id))
-      args.push(keys.root, maxLive)
-      for (const { id, fields, line = '' } of records) {
-        const at = args.push(id, line, 0) - 1
-        for (const field in fields) args.push(field, fields[field]!)
-        args[at] = args.length - at - 1
-      }
-      const before = (await scripts('create-tasks', args, 2 + records.length)) as number[]
-      for (const [index, { resolve }] of records.entries()) resolve(before[index])
-    } catch (error) {
-      for (const { reject } of records) reject(error)
+  async function send(records: readonly NewRecord[]): Promise<readonly number[]> {
+    const args: (string | number)[] = [keys.tasks, keys.live]
+    for (const { id } of records) args.push(keys.task(id))
+    args.push(keys.root, maxLive)
+    for (const { id, fields, line = '' } of records) {
+      const at = args.push(id, line, 0) - 1
+      for (const field in fields) args.push(field, fields[field]!)
+      args[at] = args.length - at - 1
     }
+    return (await scripts('create-tasks', args, 2 + records.length)) as number[]
   }
 
-  return (record) => {
-    if (waiting.length === 0) setImmediate(() => waiting.length > 0 && void send())
-    const entry = { ...record, ...Promise.withResolvers<number | undefined>() }
-    waiting.push(entry)
-    if (waiting.length === MOST_TOGETHER) void send()
-    return entry.promise
-  }
+  return createBatcher<NewRecord, number | undefined>(send, { until: 'turn' })
 }

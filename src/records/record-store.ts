@@ -4,7 +4,6 @@
  * Writes of a running task carry the fence of its claim: a worker that was taken over is refused.
  */
 
-import { ledgerDayOf, ledgerExpiresAt } from '../ledger/ledger-day.ts'
 import type { LedgerEntries } from '../ledger/ledger-entries.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
@@ -17,6 +16,7 @@ import { createTogether } from './create-together.ts'
 import { flat, type RecordFields } from './record-fields.ts'
 import { createRecordReader } from './record-reader.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
+import { writeTogether } from './write-together.ts'
 
 export interface RecordStoreOptions {
   redis: RedisClient
@@ -63,6 +63,7 @@ export function createRecordStore(options: RecordStoreOptions) {
   const { redis, scripts, keys, logAgeMs, maxLogEvents, maxWaitingTasks, ledgerDays } = options
 
   const createOne = createTogether({ scripts, keys, maxLive: maxWaitingTasks })
+  const writeOne = writeTogether({ scripts, keys, logAgeMs, maxLogEvents, ledgerDays })
 
   /**
    * Writes a new record, and gives the task its place in `line`: `before` is how many must leave there first.
@@ -93,29 +94,8 @@ export function createRecordStore(options: RecordStoreOptions) {
 
   /** Fields, log entries and a change of state together, or `stale` and nothing. */
   async function write(write: Write): Promise<WriteResult> {
-    const { id, ledger = [] } = write
-    const reply = (await scripts('write-task', [
-      keys.task(id),
-      keys.log(id),
-      keys.live,
-      write.to === 'failed' || write.to === 'cancelled' ? keys.ended(write.to) : keys.live,
-      keys.finished,
-      ledger.length > 0 ? keys.ledger(ledgerDayOf(write.now)) : keys.live,
-      id,
-      write.fence,
-      write.seq,
-      write.now,
-      keys.channel(id),
-      write.to ?? '',
-      logAgeMs,
-      maxLogEvents,
-      write.events.length,
-      JSON.stringify(write.events),
-      ledger.length,
-      ledger.length > 0 ? ledgerExpiresAt(write.now, ledgerDays) : 0,
-      ...ledger,
-      ...flat(write.fields),
-    ])) as [number, number?, string[]?]
+    const { id } = write
+    const reply = await writeOne(write)
     if (reply[0] === -1) return { status: 'stale' }
     if (reply[0] === -2)
       throw new Error(`Cannot write to task "${id}": its log is at ${reply[1]}, not at ${write.seq}`)

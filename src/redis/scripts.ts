@@ -13,7 +13,7 @@ const SCRIPTS = {
   'create-task-once': 4,
   'create-child-task': 6,
   'claim-task': 1,
-  'write-task': 6,
+  'write-tasks': 0,
   'end-waiting-task': 6,
   'answer-ask': 1,
   'retry-task': 6,
@@ -36,7 +36,7 @@ const SCRIPTS = {
 const PRELUDES: Partial<Record<string, readonly string[]>> = {
   'create-tasks': ['line'],
   'claim-task': ['line', 'claim'],
-  'write-task': ['line'],
+  'write-tasks': ['line'],
   deliver: ['line', 'claim'],
   'ask-limits': ['limits'],
   'change-limits': ['limits'],

@@ -8,7 +8,7 @@ export const COMMIT_PATTERNS: Record<CommitPoint, RegExp> = {
   // A client sends every submit with an idempotency key.
   create: asked(scriptSource('create-task-once')),
   claim: asked(claimingScript('moveToActive'), claimingScript('moveToFinished')),
-  write: asked(scriptSource('write-task')),
+  write: asked(scriptSource('write-tasks')),
   session: /POST \/session[? ]/,
   prompt: /POST \/session\/\w+\/prompt_async/,
 }
