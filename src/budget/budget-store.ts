@@ -41,10 +41,7 @@ export type HoldAnswer =
 
 export type LeaveAt = (budget: Budget) => number | undefined
 
-export interface SettleRequest extends Omit<HoldRequest, 'leastMicroUsd'> {
-  /** That is written: nothing of the task has to be remembered. */
-  isOver: boolean
-}
+export type SettleRequest = Omit<HoldRequest, 'leastMicroUsd'>
 
 export interface BudgetStore {
   /**
@@ -56,8 +53,12 @@ export interface BudgetStore {
   adopt(request: HoldRequest): Promise<HoldAnswer>
   /** While it runs. Who is refused keeps what it holds until it settles. */
   topUp(request: HoldRequest): Promise<HoldAnswer>
-  /** Counts what was spent and lets go of the rest. */
+  /** Counts what was spent and lets go of the rest. What was counted is remembered. */
   settle(request: SettleRequest): Promise<void>
+  /** As `settle`, for a task that is over, and that is written: nothing of it has to be remembered. */
+  end(request: SettleRequest): Promise<void>
+  /** The same for one that this claim of it has settled. */
+  forget(task: Pick<HoldRequest, 'taskID' | 'fence'>): Promise<void>
   /** In the order given. */
   read(budgets: readonly Budget[]): Promise<readonly BudgetState[]>
   /** As `read`, and wakes one task of each budget that has room: nobody may be left to wake it. */
@@ -77,7 +78,7 @@ const TOLD = 1e15
 
 /** What `ask-budgets.lua` takes as an array. */
 interface Ask {
-  mode: 'hold' | 'top-up' | 'force' | 'settle' | 'end' | 'read' | 'look'
+  mode: 'hold' | 'top-up' | 'force' | 'settle' | 'end' | 'forget' | 'read' | 'look'
   task: string
   fence: number
   wanted: number
@@ -187,6 +188,20 @@ export function createBudgetStore({
     }
   }
 
+  async function letGo(mode: 'settle' | 'end' | 'forget', request: SettleRequest): Promise<void> {
+    const { taskID, fence, wantMicroUsd, shares } = request
+    await ask({
+      mode,
+      task: taskID,
+      fence,
+      wanted: wantMicroUsd,
+      least: 0,
+      order: 0,
+      shares,
+      leaveAt: nowhere,
+    })
+  }
+
   async function inspect(mode: 'read' | 'look', budgets: readonly Budget[]): Promise<BudgetState[]> {
     const shares = budgets.map((budget) => ({ budget, spentMicroUsd: 0, holds: false }))
     const nobody = { task: '', fence: 0, wanted: 0, least: 0, order: 0, leaveAt: nowhere }
@@ -197,10 +212,9 @@ export function createBudgetStore({
     hold: (request, order, leaveAt) => holdBy('hold', request, order, leaveAt),
     adopt: (request) => holdBy('force', request),
     topUp: (request) => holdBy('top-up', request),
-    async settle({ taskID, fence, wantMicroUsd, shares, isOver }) {
-      const about = { task: taskID, fence, shares, leaveAt: nowhere }
-      await ask({ ...about, mode: isOver ? 'end' : 'settle', wanted: wantMicroUsd, least: 0, order: 0 })
-    },
+    settle: (request) => letGo('settle', request),
+    end: (request) => letGo('end', request),
+    forget: (task) => letGo('forget', { ...task, wantMicroUsd: 0, shares: [] }),
     read: (budgets) => inspect('read', budgets),
     look: (budgets) => inspect('look', budgets),
     holders: () => scanFields(redis, keys.holds),

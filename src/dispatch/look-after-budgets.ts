@@ -12,7 +12,7 @@ const LAST_FENCE = Number.MAX_SAFE_INTEGER
  * two for each five hundred tasks that hold anything.
  */
 export async function lookAfterBudgets(
-  store: Pick<BudgetStore, 'look' | 'holders' | 'settle'>,
+  store: Pick<BudgetStore, 'look' | 'holders' | 'end'>,
   records: Pick<RecordStore, 'liveQueues' | 'readMany'>,
   table: RoutingTable,
 ): Promise<void> {
@@ -24,7 +24,7 @@ export async function lookAfterBudgets(
       over.map((taskID, index) => {
         const record = found[index]
         const what = record ? remainderOf(record, table) : { taskID, fence: LAST_FENCE, shares: [] }
-        return store.settle({ ...what, wantMicroUsd: 0, isOver: true })
+        return store.end({ ...what, wantMicroUsd: 0 })
       }),
     )
   }

@@ -81,7 +81,7 @@ export function createRunBudget(
     const wantMicroUsd = held.get(id)?.wantMicroUsd ?? 0
     held.delete(id)
     const remainder = remainderOf(record, config.table())
-    store.settle({ ...remainder, wantMicroUsd, isOver: false }).catch(() => {})
+    store.settle({ ...remainder, wantMicroUsd }).catch(() => {})
     await nextTick()
   }
 
@@ -97,10 +97,7 @@ export function createRunBudget(
     close(isFinal) {
       held.delete(id)
       // Nobody waits for it: should it be lost, the maintenance does it.
-      if (isFinal && isWatched)
-        store
-          .settle({ taskID: id, fence: record.fence, wantMicroUsd: 0, shares: [], isOver: true })
-          .catch(() => {})
+      if (isFinal && isWatched) store.forget({ taskID: id, fence: record.fence }).catch(() => {})
     },
   }
 }

@@ -212,7 +212,7 @@ describe('topUp()', () => {
     expect(await state(acme)).toMatchObject({ spentMicroUsd: 40, reservedMicroUsd: 0 })
     expect(await state(globex)).toMatchObject({ spentMicroUsd: 0, reservedMicroUsd: 100 })
     await store1.settle({
-      ...{ taskID: 'a', fence: 1, wantMicroUsd: 100, isOver: false },
+      ...{ taskID: 'a', fence: 1, wantMicroUsd: 100 },
       shares: [pay(DAY, 100), count(acme, 40), pay(globex, 60)],
     })
 
@@ -288,6 +288,24 @@ describe('settle()', () => {
     await settle('a', 5_070)
 
     expect(await state()).toMatchObject({ spentMicroUsd: 70 })
+  })
+})
+
+describe('forget()', () => {
+  test('does so with what its own claim has settled, and with nothing else', async ({ store }) => {
+    const store1 = store.open()
+    const { hold, settle, state } = asking(store1)
+    await hold('a', { fence: 1 })
+    await settle('a', 30)
+    await hold('a', { fence: 2, spentMicroUsd: 30 })
+
+    await store1.forget({ taskID: 'a', fence: 1 })
+    expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 100 })
+    await settle('a', 50, [DAY], { fence: 2 })
+    await store1.forget({ taskID: 'a', fence: 2 })
+    await store1.forget({ taskID: 'a', fence: 2 })
+    expect(await state()).toMatchObject({ spentMicroUsd: 50, reservedMicroUsd: 0 })
+    for await (const ids of store1.holders()) expect(ids).toEqual([])
   })
 })
 
@@ -424,7 +442,8 @@ function asking(store: OpenStore) {
       { fence = 1, wantMicroUsd = 100, isOver = false } = {},
     ) {
       store.woken()
-      await store.settle({ ...request(id, { spentMicroUsd, budgets, fence, wantMicroUsd }), isOver })
+      const what = request(id, { spentMicroUsd, budgets, fence, wantMicroUsd })
+      await (isOver ? store.end(what) : store.settle(what))
       return store.woken()
     },
     async look(budgets: readonly Budget[] = [DAY]) {

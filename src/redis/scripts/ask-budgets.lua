@@ -7,7 +7,7 @@
 -- An ask is [mode, task, fence, wanted, least, order, shares]; a share is [budget from 1, what the task has spent there,
 -- 1 to hold there, spent from which another tier is to be taken or -1].
 -- mode is hold (who is refused waits), top-up, force (never refused), settle (holds nothing), end (nor is it remembered),
--- read, or look (wakes one). A budget with less than is wanted gives what there is: at least `least` to a top-up, and to
+-- forget (of one that has settled: it is not remembered), read, or look (wakes one). A budget with less than is wanted gives what there is: at least `least` to a top-up, and to
 -- a task that has it alone.
 -- Returns {now, tasks that may try now, an answer to each ask}: held, settled, stale (another worker has the task); or
 -- {refused, downgrade or read, share that decided, place in line from 0, spent, held, start, reset, … of each share}.
@@ -45,20 +45,21 @@ end
 
 -- What a task has of each budget, by name: {held, counted: what it spent there so far}, and the fence of who holds it.
 local function read(id)
-  local parts, text = {}, redis.call('HGET', KEYS[2], id)
-  if not text then return parts end
-  local kept = cmsgpack.unpack(text)
-  for i = 2, #kept, 3 do parts[kept[i]] = { held = kept[i + 1], counted = kept[i + 2] } end
-  return parts, kept[1]
+  local text = redis.call('HGET', KEYS[2], id)
+  if not text then return {} end
+  local fence, packed = string.match(text, '^(%d+) (.*)$')
+  local kept, parts = cmsgpack.unpack(packed), {}
+  for i = 1, #kept, 3 do parts[kept[i]] = { held = kept[i + 1], counted = kept[i + 2] } end
+  return parts, tonumber(fence)
 end
 
 local function keep(id, fence, parts)
-  local kept = { fence }
-  for name, part in pairs(parts) do
-    local n = #kept
-    kept[n + 1], kept[n + 2], kept[n + 3] = name, part.held, part.counted
+  local kept, n = {}, 0
+  for _, part in ipairs(parts) do
+    kept[n + 1], kept[n + 2], kept[n + 3] = part.name, part.held, part.counted
+    n = n + 3
   end
-  redis.call('HSET', KEYS[2], id, cmsgpack.pack(kept))
+  redis.call('HSET', KEYS[2], id, string.format('%.0f ', fence) .. cmsgpack.pack(kept))
 end
 
 local function answer(status, decided, place, shares)
@@ -89,17 +90,13 @@ local function amountFor(ask, budget, part)
 end
 
 -- held, refused or downgrade, with the share that decided, and whether what refuses it is spent; what it may hold is
--- in the parts.
+-- in the parts, of which the first are those of the shares.
 local function decide(ask, parts)
-  local shares = ask[7]
+  local shares, status, decided, isSpent = ask[7], 'held', 0, false
   for i, share in ipairs(shares) do
-    if share[3] == 1 and share[4] >= 0 and budgets[share[1]].counter.spent >= share[4] then return 'downgrade', i end
-  end
-  local status, decided, isSpent = 'held', 0, false
-  for i, share in ipairs(shares) do
-    local budget = budgets[share[1]]
+    local budget, part = budgets[share[1]], parts[i]
     if share[3] == 1 then
-      local part = parts[budget.name]
+      if share[4] >= 0 and budget.counter.spent >= share[4] then return 'downgrade', i end
       part.amount = amountFor(ask, budget, part)
       if not part.amount then
         if status == 'held' then status, decided = 'refused', i end
@@ -133,16 +130,26 @@ local function perform(ask)
     end
     return answer('read', 0, 0, shares)
   end
-  local parts, holder = read(id)
-  for _, share in ipairs(shares) do
-    local name = budgets[share[1]].name
-    -- What a task spent before it came under any budget is nobody's; what it spends elsewhere later begins at 0.
-    local part = parts[name] or { held = 0, counted = holder and 0 or share[2] }
-    parts[name], part.spent = part, share[2]
+  if mode == 'forget' then
+    local text = redis.call('HGET', KEYS[2], id)
+    if text and string.match(text, '^%d+') == string.format('%.0f', fence) then redis.call('HDEL', KEYS[2], id) end
+    return 'settled'
   end
-  local isStale = holder and fence < holder
-  for name, part in pairs(parts) do
-    local counter, more = counterOf(name), math.max(0, (part.spent or 0) - part.counted)
+  local own, holder = read(id)
+  local isStale, parts = holder and fence < holder, {}
+  for i, share in ipairs(shares) do
+    local budget = budgets[share[1]]
+    -- What a task spent before it came under any budget is nobody's; what it spends elsewhere later begins at 0.
+    local part = own[budget.name] or { held = 0, counted = holder and 0 or share[2] }
+    part.name, part.counter, part.spent = budget.name, budget.counter, share[2]
+    parts[i], own[budget.name] = part, nil
+  end
+  for name, part in pairs(own) do
+    part.name, part.counter, part.spent = name, counterOf(name), 0
+    parts[#parts + 1] = part
+  end
+  for _, part in ipairs(parts) do
+    local counter, more = part.counter, math.max(0, part.spent - part.counted)
     counter.spent, part.counted = counter.spent + more, part.counted + more
     if not isStale then
       counter.held = math.max(0, counter.held - part.held)
@@ -156,10 +163,10 @@ local function perform(ask)
 
   local status, decided, isSpent = 'settled', 0, false
   if mode ~= 'settle' and mode ~= 'end' then status, decided, isSpent = decide(ask, parts) end
-  for name, part in pairs(parts) do
+  for _, part in ipairs(parts) do
     -- Who is stopped still has to pay for the step it is in.
     part.held = status == 'held' and part.amount or status ~= 'held' and mode == 'top-up' and part.left or 0
-    counterOf(name).held = counterOf(name).held + part.held
+    part.counter.held = part.counter.held + part.held
   end
   if mode == 'end' then
     if holder then redis.call('HDEL', KEYS[2], id) end

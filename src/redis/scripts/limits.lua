@@ -3,7 +3,7 @@
 --   holders          hash: task that was let through → what it holds, packed
 --   waiters          hash: task that waits → what for, packed
 --   caps             hash: limit → 'concurrency requests tokens', '-' where there is none; key:* is of any other key
---   LIMIT:holding    sorted set: task with a slot → epoch ms it was given
+--   LIMIT:holding    set: tasks with a slot
 --   LIMIT:lent       hash: task with a slot that waits for others → the task that uses the slot meanwhile
 --   LIMIT:waiting    sorted set: task → its turn; those below a parent come first
 --   LIMIT:turns      hash: the turn that was served last, and the last one given to each key; while anybody waits
@@ -62,7 +62,7 @@ local function limitOf(name)
   if not found and string.sub(name, 1, 4) == 'key:' then found = call('HGET', CAPS, 'key:*') end
   local concurrency, requests, tokens = string.match(found or '- - -', '(%S+) (%S+) (%S+)')
   limit = { name = name, concurrency = tonumber(concurrency), r = tonumber(requests), t = tonumber(tokens),
-    holding = call('ZCARD', key(name, 'holding')), waiting = call('ZCARD', key(name, 'waiting')),
+    holding = call('SCARD', key(name, 'holding')), waiting = call('ZCARD', key(name, 'waiting')),
     lent = call('HLEN', key(name, 'lent')) }
   limit.minute = (limit.r or limit.t) and lastMinute(name)
   limits[name] = limit
@@ -110,7 +110,7 @@ end
 -- another tree: two parents that hold what the children of the other want would wait for ever.
 local function lenderOf(limit, depth)
   local lent, busy = call('HGETALL', key(limit.name, 'lent')), {}
-  local holders = call('ZRANGE', key(limit.name, 'holding'), 0, -1)
+  local holders = call('SMEMBERS', key(limit.name, 'holding'))
   for i = 1, #lent, 2 do
     busy[lent[i]] = true
     holders[#holders + 1] = lent[i + 1]
@@ -162,7 +162,7 @@ local function take(id, entry, lenders)
     if lenders[name] then
       limit.lent = limit.lent + call('HSET', key(name, 'lent'), lenders[name], id)
     else
-      limit.holding = limit.holding + call('ZADD', key(name, 'holding'), now, id)
+      limit.holding = limit.holding + call('SADD', key(name, 'holding'), id)
     end
     count(limit, 'r', slice, entry.r)
     count(limit, 't', slice, entry.t)
@@ -217,14 +217,14 @@ local function release(id, entry, holds)
     local user = limit.lent > 0 and call('HGET', lent, id)
     local below = user and read(user)
     if user then limit.lent = limit.lent - call('HDEL', lent, id) end
-    if not lender then limit.holding = limit.holding - call('ZREM', holding, id)
+    if not lender then limit.holding = limit.holding - call('SREM', holding, id)
     elseif not below then limit.lent = limit.lent - call('HDEL', lent, lender) end
     if below then
       -- Who used its slot meanwhile keeps it.
       below.lenders[name] = lender
       call('HSET', HOLDERS, user, pack(below))
       if lender then limit.lent = limit.lent + call('HSET', lent, lender, user)
-      else limit.holding = limit.holding + call('ZADD', holding, now, user) end
+      else limit.holding = limit.holding + call('SADD', holding, user) end
     end
   end
   call('HDEL', HOLDERS, id)
