@@ -138,8 +138,9 @@ export function createBudgetStore({
         starts: startsOf(budget),
       }))
       const lines = budgets.map(waitingAt)
-      const args = [keys.budgets, keys.holds, ...lines, JSON.stringify({ budgets: facts, asks: packed })]
-      return (await scripts('ask-budgets', args, 2 + lines.length)) as Reply
+      const stored = [keys.budgets, keys.holds, keys.task(''), ...lines]
+      const args = [...stored, JSON.stringify({ budgets: facts, asks: packed })]
+      return (await scripts('ask-budgets', args, stored.length)) as Reply
     }
     let reply = await send()
     aheadMs = reply[0] - now()

@@ -1,6 +1,7 @@
 import type { BudgetStore } from '../budget/budget-store.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { RoutingTable } from '../routing/table.ts'
+import { isTerminal } from '../tasks/state.ts'
 import { remainderOf } from './task-funds.ts'
 
 /** What is left of a task that is gone: whoever had it. */
@@ -21,10 +22,12 @@ export async function lookAfterBudgets(
     const over = ids.filter((id) => !live.has(id))
     const found = await records.readMany(over)
     await Promise.all(
-      over.map((taskID, index) => {
+      over.map(async (taskID, index) => {
         const record = found[index]
+        // It was retried meanwhile.
+        if (record !== undefined && !isTerminal(record.state)) return
         const what = record ? remainderOf(record, table) : { taskID, fence: LAST_FENCE, shares: [] }
-        return store.end({ ...what, wantMicroUsd: 0 })
+        await store.end({ ...what, wantMicroUsd: 0 })
       }),
     )
   }

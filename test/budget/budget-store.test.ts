@@ -8,6 +8,8 @@ import { test as base } from '../setup/redis-test.ts'
 import { budget } from './budget.ts'
 
 interface OpenStore extends BudgetStore {
+  /** The worker of this claim runs the task. */
+  runs(taskID: string, fence: number): Promise<void>
   /** The tasks that were told to try since this was last asked. */
   woken(): string[]
 }
@@ -29,7 +31,14 @@ const test = base.extend<{ store: StoreFixture }>({
           ...{ redis: client, scripts, keys, now: () => Date.now() + skewMs },
           wake: async (ids) => void told.push(...ids),
         })
-        return { ...store, woken: () => told.splice(0) }
+        return {
+          ...store,
+          woken: () => told.splice(0),
+          async runs(id, fence) {
+            const before = Number(await client.hget(keys.task(id), 'fence'))
+            if (fence > before) await client.hset(keys.task(id), { fence, state: 'running' })
+          },
+        }
       },
     })
   },
@@ -309,6 +318,23 @@ describe('forget()', () => {
   })
 })
 
+describe('a worker that was taken over', () => {
+  test('holds nothing, and counts nothing, once its successor has ended the task', async ({ store }) => {
+    const store1 = store.open()
+    const { hold, topUp, settle, state } = asking(store1)
+    await hold('a', { fence: 1 })
+    await hold('a', { fence: 2 })
+    await settle('a', 40, [DAY], { fence: 2 })
+    await store1.forget({ taskID: 'a', fence: 2 })
+
+    expect(await topUp('a', { fence: 1, spentMicroUsd: 10 })).toEqual({ status: 'stale' })
+    expect((await hold('a', { fence: 1 })).answer).toEqual({ status: 'stale' })
+    await settle('a', 20, [DAY], { fence: 1 })
+    for await (const ids of store1.holders()) expect(ids).toEqual([])
+    expect(await state()).toMatchObject({ spentMicroUsd: 40, reservedMicroUsd: 0 })
+  })
+})
+
 describe('what a worker leaves that dies', () => {
   test('is held until the task is taken over, which holds instead of it', async ({ store }) => {
     const { hold, adopt, settle, state } = asking(store.open())
@@ -428,12 +454,16 @@ function asking(store: OpenStore) {
   })
   return {
     async hold(id: string, more: Asked, order = 1, leaveAt?: number) {
+      await store.runs(id, more.fence ?? 1)
       store.woken()
       const answer = await store.hold(request(id, more), order, () => leaveAt)
       return { answer, woken: store.woken() }
     },
     topUp: (id: string, more: Asked) => store.topUp(request(id, more)),
-    adopt: (id: string, more: Asked) => store.adopt(request(id, more)),
+    async adopt(id: string, more: Asked) {
+      await store.runs(id, more.fence ?? 1)
+      return store.adopt(request(id, more))
+    },
     /** Gives the tasks that are told to try by it. */
     async settle(
       id: string,

@@ -41,7 +41,9 @@ test('what processes that died have left is freed by the maintenance, and who wa
   const all = OF_LINT.limitMicroUsd
   const hold = { taskID: 'gone', fence: 1, wantMicroUsd: all, leastMicroUsd: all }
   const shares = [{ budget: OF_LINT, spentMicroUsd: 0, holds: true }]
+  await core.redis.hset(keys.task('gone'), { fence: 1, state: 'running' })
   await createBudgetStore(parts).hold({ ...hold, shares }, 1, () => undefined)
+  await core.redis.del(keys.task('gone'))
 
   const tasks = await Promise.all(Object.values(WAITING).map((input) => orchestrator.tasks.submit(input)))
   for (const { id } of tasks)

@@ -1,7 +1,7 @@
 -- Counts what tasks have spent, and holds money for what they spend next, each in all of its budgets together. One asks
 -- after the other, all of it atomic. Repeated it changes nothing: what was spent is all that the task ever spent there,
 -- and counts by its increase; a hold replaces the one before. Windows turn by the clock of Redis.
--- KEYS: budgets, holds, then where tasks wait for each of the budgets
+-- KEYS: budgets, holds, prefix of the tasks, then where tasks wait for each of the budgets
 -- ARGV: JSON {budgets, asks}
 -- A budget is {name, limit, policy, starts}: what becomes of a task it has no money for, and starts of its windows.
 -- An ask is [mode, task, fence, wanted, least, order, shares]; a share is [budget from 1, what the task has spent there,
@@ -37,7 +37,7 @@ for i, budget in ipairs(budgets) do
     if start <= now then budget.start = start elseif not budget.reset then budget.reset = start end
   end
   if not budget.start or (not budget.reset and budget.starts[1] ~= 0) then return { now } end
-  budget.counter, budget.line = counterOf(budget.name), KEYS[2 + i]
+  budget.counter, budget.line = counterOf(budget.name), KEYS[3 + i]
   budget.hasLine = redis.call('EXISTS', budget.line) == 1
   -- A clock that went back, or another time zone, makes nothing full again.
   if budget.start > budget.counter.window then budget.counter.window, budget.counter.spent = budget.start, 0 end
@@ -137,6 +137,11 @@ local function perform(ask)
   end
   local own, holder = read(id)
   local isStale, parts = holder and fence < holder, {}
+  if not holder and mode ~= 'settle' and mode ~= 'end' then
+    -- Nobody may begin who was taken over: what the task has spent in the end would count a second time.
+    local head = redis.call('HMGET', KEYS[3] .. id, 'fence', 'state')
+    if tonumber(head[1]) ~= fence or head[2] ~= 'running' then return 'stale' end
+  end
   for i, share in ipairs(shares) do
     local budget = budgets[share[1]]
     -- What a task spent before it came under any budget is nobody's; what it spends elsewhere later begins at 0.
