@@ -46,14 +46,21 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
   const queues = new Map<string, Queue>()
 
   function queue(name: string): Queue {
-    let found = queues.get(name)
-    if (found === undefined) {
-      found = new Queue(name, { connection: redis, prefix: keys.queuePrefix, skipWaitingForReady: true })
-      // Every command reports its own failure; without a listener the event would end the process.
-      found.on('error', () => {})
-      queues.set(name, found)
-    }
-    return found
+    return queues.get(name) ?? open(name)
+  }
+
+  function open(name: string): Queue {
+    const opened = new Queue(name, { connection: redis, prefix: keys.queuePrefix, skipWaitingForReady: true })
+    // Every command reports its own failure; without a listener the event would end the process.
+    opened.on('error', () => {})
+    queues.set(name, opened)
+    // BullMQ asks the server who it is when a queue is opened, and never again: one that was opened while Redis was away
+    // would fail for good.
+    opened.waitUntilReady().catch(() => {
+      if (queues.get(name) === opened) queues.delete(name)
+      opened.close().catch(() => {})
+    })
+    return opened
   }
 
   return {
