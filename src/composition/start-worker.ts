@@ -103,6 +103,8 @@ export async function startWorker(
     // First, so that nothing starts without its limits.
     await desk.apply()
     await host.apply(table())
+    // Whoever waits may be paid for by the new ones.
+    if (table().budgets.length > 0) await stores.budgets.look(table().budgets)
   }
   await apply()
   const stopListening = config.onChange(() => void apply().catch(onError))

@@ -98,6 +98,19 @@ describe('a budget', () => {
     expect(await states(orchestrator)).toMatchObject([{ spentMicroUsd: 1_100 }])
   })
 
+  test('that is raised wakes who waits for its window', async ({ core }) => {
+    const hourly = budget({ limitMicroUsd: 1_000, onExceed: 'queue' })
+    const orchestrator = await working(core, [hourly])
+    await run(orchestrator, THOUSAND)
+    const { id } = await orchestrator.tasks.submit(THOUSAND)
+    await eventually(async () =>
+      expect((await orchestrator.tasks.get(id)).waitingFor).toMatchObject({ reason: 'budget' }),
+    )
+
+    core.config.swap({ budgets: [{ ...hourly, limitMicroUsd: 2_000 }] })
+    expect(await finished(orchestrator, id)).toMatchObject({ state: 'succeeded' })
+  })
+
   test('is asked by all scopes together, and each counts', async ({ core }) => {
     const scopes = [
       'global',
