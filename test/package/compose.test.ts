@@ -51,8 +51,13 @@ test('docker-compose.yml runs nothing of ours as root, and gives it little', () 
 })
 
 test('docker-compose.yml mounts the workspace at its own path everywhere', () => {
-  expect(opencode.volumes[0]).toBe('${WORKSPACE:?set it in .env}:${WORKSPACE}')
-  for (const service of ours) expect(service.volumes[0]).toBe('${WORKSPACE}:${WORKSPACE}:ro')
+  expect(opencode.volumes[0]).toEqual({
+    type: 'bind',
+    source: '${WORKSPACE:?set it in .env}',
+    target: '${WORKSPACE}',
+  })
+  const looking = { type: 'bind', source: '${WORKSPACE}', target: '${WORKSPACE}', read_only: true }
+  for (const service of ours) expect(service.volumes[0]).toEqual(looking)
 })
 
 test('.env.example has all variables of docker-compose.yml, those that are required without comment', () => {

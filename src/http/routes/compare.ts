@@ -13,6 +13,6 @@ export function registerCompareRoute(app: HttpApp, tasks: TaskPort): void {
       'Answers with a task that waits for one child per model; its `result.comparison` is the table. A child that fails does not fail the others.',
     body: CompareInput,
     errors: ['unknown_verifier'],
-    accept: tasks.acceptCompare,
+    accept: (input, caller) => tasks.acceptCompare(input, caller),
   })
 }

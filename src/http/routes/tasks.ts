@@ -30,7 +30,7 @@ export function registerTaskRoutes(app: HttpApp, tasks: TaskPort): void {
       'The task is in Redis before the answer leaves. `Location` is its URL. A repeat with the same `Idempotency-Key` gives the first answer again, with 200.',
     body: TaskInput,
     errors: ['session_not_found'],
-    accept: tasks.accept,
+    accept: (input, caller) => tasks.accept(input, caller),
   })
 
   app.route({
