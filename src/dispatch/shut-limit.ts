@@ -1,7 +1,7 @@
 import type { Shut } from '../gates/gate.ts'
 import type { LimitAnswer } from '../limits/limiter.ts'
 
-/** A lost wake costs at most this long for each who waits before it. */
+/** Should nobody look after the limits either. For each who waits before it. */
 const SAFETY_WAKE_MS = 30_000
 const LONGEST_SAFETY_WAKE_MS = 10 * 60_000
 

@@ -23,7 +23,7 @@ export interface Gate {
    */
   enter(task: TaskRecord): Promise<Entry | Refused | Moved>
 
-  /** Lets go, or waits no longer; safe when it did neither. Gives the ids of tasks that may try now. */
+  /** Lets go, or waits no longer; safe when it did neither. Gives the ids of tasks that may try now and are not told. */
   leave(taskID: string): Promise<readonly string[]>
 
   /**
