@@ -54,8 +54,6 @@ export interface Turnstile extends Gate {
 /** Should nobody look after the gates either. For each who waits before it. */
 const SAFETY_WAKE_MS = 30_000
 const LONGEST_SAFETY_WAKE_MS = 10 * 60_000
-/** Nobody asks for so long who still waits: what a crash left behind goes. */
-const AGE_MS = 7 * 24 * 60 * 60_000
 const NOBODY = ''
 const OPEN = { status: 'open' } as const
 
@@ -68,7 +66,7 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
 
   async function enter({ id, createdAt }: TaskRecord): Promise<Entry> {
     const order = isStrict ? '' : createdAt
-    const place = await scripts('enter-gate', [...line, id, capacity, isStrict ? 1 : 0, order, AGE_MS, name])
+    const place = await scripts('enter-gate', [...line, id, capacity, isStrict ? 1 : 0, order, name])
     return place === 0 ? OPEN : shutAt(place as number)
   }
 
@@ -123,7 +121,6 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
         taskID,
         capacity,
         onlyIfFree ? 1 : 0,
-        AGE_MS,
         name,
       ])) as number
       if (before === -1) return 'occupied'

@@ -2,7 +2,8 @@
  * BullMQ's backend for workers, which claims the task of each job in the step that gives the job out: a job is only
  * a delivery, so nothing is known of a task, nor may be done with it, before it is claimed.
  *
- * BullMQ's own scripts stay what they are, and run inside ours (docs/decisions/0020-claim-with-the-delivery.md).
+ * BullMQ's own scripts stay what they are, and run inside ours; only their events go nowhere
+ * (docs/decisions/0020-claim-with-the-delivery.md).
  */
 import { createRequire } from 'node:module'
 import { type BackendFactory, createRedisBackend, type RedisQueueBackend } from 'bullmq'
@@ -29,13 +30,15 @@ export interface ClaimingOptions {
   claimArgs(): readonly Arg[]
   /** Hears of each claim before BullMQ gives the job to the processor. */
   onClaim(id: string, reply: unknown): void
-  /** Hears with each job how many more could be taken then. */
+  /** Whether the worker could take more than the job it asks for: if not, nobody counts what waits. */
+  hasRoom(): boolean
+  /** Hears with each job how many more could be taken then, at least. */
   onWaiting(jobs: number): void
 }
 
 /** What Redis is given instead of BullMQ's script of this name. */
 export function claimingScript(script: Script): string {
-  return `local function deliver()\n${SCRIPTS[script].content}\nend\n${scriptSource('deliver')}`
+  return `local function deliver(redis)\n${SCRIPTS[script].content}\nend\n${scriptSource('deliver')}`
 }
 
 /** On the connection that the worker is given. */
@@ -43,6 +46,7 @@ export function claimingBackend({
   redis,
   claimArgs,
   onClaim,
+  hasRoom,
   onWaiting,
 }: ClaimingOptions): BackendFactory<RedisQueueBackend> {
   for (const script of ['moveToActive', 'moveToFinished'] as const)
@@ -65,7 +69,7 @@ export function claimingBackend({
         forget()
         return Promise.resolve(reply)
       }
-      return take(name, [...given, ...claimArgs()])
+      return take(name, [...given, ...claimArgs(), hasRoom() ? 1 : 0])
     }
 
     async function take(script: Script, withClaim: readonly Arg[]): Promise<unknown> {

@@ -23,6 +23,8 @@ interface LoopingWorker extends Pick<Worker, 'id' | 'concurrency' | 'closing' | 
 export interface MainLoop {
   /** Makes it the loop of a worker that does not run yet. */
   drive(worker: Worker): void
+  /** Whether it could take more than what is under way, or asked for. */
+  hasRoom(): boolean
   /** So many more could be taken when the last one was given out. */
   wait(jobs: number): void
 }
@@ -32,15 +34,17 @@ export function createMainLoop(): MainLoop {
   let asking = 0
   /** Jobs that wait, and that nobody here has asked for. */
   let known = 0
+  let hasRoom = () => true
 
   async function loop(worker: LoopingWorker): Promise<void> {
     const underWay = new AsyncFifoQueue<Fetched>()
     worker.mainLoopQueue = underWay
     const isOpen = () => !worker.closing && !worker.paused
+    hasRoom = () => underWay.numTotal() < worker.concurrency
     const mayAsk = () =>
       isOpen() &&
       worker.waiting === null &&
-      underWay.numTotal() < worker.concurrency &&
+      hasRoom() &&
       (asking === 0 || known > 0) &&
       !worker.isRateLimited()
     let tokens = 0
@@ -63,8 +67,8 @@ export function createMainLoop(): MainLoop {
       // A job that was asked for, or the next one of a job that is over.
       const job = await underWay.fetch()
       if (job !== undefined) {
-        const hasRoom = () => underWay.numTotal() <= worker.concurrency
-        underWay.add(worker.processJob(job, job.token!, hasRoom) as Promise<Fetched>)
+        const mayGoOn = () => underWay.numTotal() <= worker.concurrency
+        underWay.add(worker.processJob(job, job.token!, mayGoOn) as Promise<Fetched>)
       } else if (underWay.numTotal() === 0) await worker.waitForRateLimit()
     }
     if (worker.mainLoopQueue === underWay) worker.mainLoopQueue = null
@@ -75,6 +79,7 @@ export function createMainLoop(): MainLoop {
       const looping = worker as unknown as LoopingWorker
       looping.mainLoop = () => loop(looping)
     },
+    hasRoom: () => hasRoom(),
     wait(jobs) {
       known = Math.max(0, jobs - asking)
     },

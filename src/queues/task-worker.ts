@@ -13,6 +13,8 @@ import { turnOf } from './task-queues.ts'
 /** A worker killed with -9 is replaced after at most `LOCK_MS + STALL_CHECK_MS` and a little: 4.2 to 5.2 s. */
 const LOCK_MS = 4_000
 const STALL_CHECK_MS = 1_000
+/** How often a job that ends makes BullMQ look whether it keeps too many: it would do so each time. */
+const TRIM_EVERY = 100
 /** The claim counts deliveries; BullMQ would fail the job behind our back at the second crash. */
 const NEVER = 1_000_000_000
 
@@ -62,7 +64,7 @@ export interface TaskWorker {
 
 /** Starts taking deliveries at once. */
 export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
-  // By count alone: BullMQ looks for those that are too old at the end of every job.
+  // By count alone: BullMQ would look for each that is too old.
   const keep = { count: options.keepFinished }
   const { queue, redis, keys, name, maxDeliveries } = options
   const poison = JSON.stringify(options.poison)
@@ -70,6 +72,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   const mainLoop = createMainLoop()
   const backend = claimingBackend({
     redis,
+    hasRoom: mainLoop.hasRoom,
     onWaiting: mainLoop.wait,
     claimArgs: () => [keys.root, queue, `${name}/${randomUUID()}`, Date.now(), maxDeliveries, poison],
     onClaim: (id, reply) => void claims.set(id, parseClaim(id, reply)),
@@ -85,8 +88,6 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
       lockDuration: LOCK_MS,
       stalledInterval: STALL_CHECK_MS,
       maxStalledCount: NEVER,
-      removeOnComplete: keep,
-      removeOnFail: keep,
     },
     backend,
   )
@@ -95,9 +96,12 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   worker.run().catch(options.onError)
   let underWay = 0
   let wasBusy = false
+  let taken = 0
 
   async function process(job: Job, token: string): Promise<string> {
     underWay += 1
+    taken += 1
+    if (taken % TRIM_EVERY === 0) Object.assign(job.opts, { removeOnComplete: keep, removeOnFail: keep })
     const turn = turnOf(job.data)
     if (turn !== undefined) options.onTurn(options.queue, turn)
     try {

@@ -1,20 +1,50 @@
 import { Worker } from 'bullmq'
 import { describe, expect } from 'vitest'
 import { claimingScript } from '../../src/queues/claiming-backend.ts'
+import { createMemoryConfig } from '../doubles/memory-config.ts'
 import { finished, run, test } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
 describe('the scripts of BullMQ that ours surround', () => {
   test('are there, and begin with the keys that deliver.lua counts on', () => {
     expect(claimingScript('moveToActive')).toMatch(
-      /KEYS\[1\] wait key[\s\S]+KEYS\[2\] active key[\s\S]+KEYS\[3\] prioritized key[\s\S]+KEYS\[7\] delayed key[\s\S]+KEYS\[9\] meta key/,
+      /KEYS\[1\] wait key[\s\S]+KEYS\[2\] active key[\s\S]+KEYS\[3\] prioritized key\s+KEYS\[4\] stream events key[\s\S]+KEYS\[7\] delayed key[\s\S]+KEYS\[9\] meta key/,
     )
     expect(claimingScript('moveToActive')).toMatch(/KEYS\[11\] marker key\s+-- Arguments/)
     expect(claimingScript('moveToFinished')).toMatch(
-      /KEYS\[1\] wait key[\s\S]+KEYS\[2\] active key[\s\S]+KEYS\[3\] prioritized key[\s\S]+KEYS\[7\] delayed key[\s\S]+KEYS\[9\] meta key/,
+      /KEYS\[1\] wait key[\s\S]+KEYS\[2\] active key[\s\S]+KEYS\[3\] prioritized key\s+KEYS\[4\] event stream key[\s\S]+KEYS\[7\] delayed key[\s\S]+KEYS\[9\] meta key/,
     )
     expect(claimingScript('moveToFinished')).toMatch(/KEYS\[14\] marker key\s+ARGV\[1\]/)
   })
+
+  test('call Redis through what we give them', () => {
+    for (const script of ['moveToActive', 'moveToFinished'] as const)
+      expect(claimingScript(script)).toMatch(
+        /^local function deliver\(redis\)\n[\s\S]+?\nlocal rcall = redis\.call\n/,
+      )
+  })
+})
+
+test('nothing of what a worker does with jobs is told in the events of BullMQ', async ({
+  core,
+  redis: { keys },
+}) => {
+  const orchestrator = await core.startWorking()
+  await run(orchestrator, { prompt: 'Hello', tier: 'fast' })
+
+  const entries = await core.redis.xrange(`${keys.queuePrefix}:fast:events`, '-', '+')
+  expect(entries.map(([, fields]) => fields[1])).not.toContain('active')
+  expect(entries.map(([, fields]) => fields[1])).not.toContain('completed')
+})
+
+test('finished jobs beyond those to keep go, a hundred at a time', async ({ core, redis: { keys } }) => {
+  const config = createMemoryConfig({ maxFinishedTasks: 3 })
+  const orchestrator = await core.startWorking({ config })
+  for (let done = 0; done < 101; done += 1) await run(orchestrator, { prompt: 'Hello', tier: 'fast' })
+
+  await eventually(async () =>
+    expect(await core.redis.zcard(`${keys.queuePrefix}:fast:completed`)).toBeLessThan(10),
+  )
 })
 
 test('what our main loop stands on is there', () => {

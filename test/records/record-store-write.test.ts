@@ -104,6 +104,29 @@ describe('write()', () => {
     )
   })
 
+  test('sums up what tasks that end at once say to the ledger, each counted once', async ({
+    records,
+    redis,
+  }) => {
+    const { store, create, claimed } = records
+    const first = await claimed(await create())
+    const second = await claimed(await create())
+    const third = await claimed(await create())
+    const zombie = await claimed(await create())
+    const [again, ...others] = [first, second, third, zombie].map((record) =>
+      writeOf(record, { now: LEDGER_AT, events: [finished], ledger: ['a', 2, 'b', 1], to: 'succeeded' }),
+    )
+    await store.write(again!)
+    await claimed(zombie.id)
+
+    const replies = await Promise.all([again!, ...others].map(store.write))
+
+    expect(replies.map(({ status }) => status)).toEqual(['written', 'written', 'written', 'stale'])
+    expect(await records.redis.hgetall(redis.keys.ledger('2126-11-23'))).toEqual({ a: '6', b: '3' })
+    expect(await store.ids(['running'], undefined, 10)).toEqual([zombie.id])
+    expect(await store.expired(Number.MAX_SAFE_INTEGER, 0, 10)).toEqual([first.id, second.id, third.id])
+  })
+
   test('tells that a cancel was asked for', async ({ records: { store, create, claimed } }) => {
     const record = await claimed(await create())
 
