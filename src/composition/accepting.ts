@@ -1,14 +1,15 @@
 /** What accepts tasks, and what is done with accepted ones. */
 import { createAdmit } from '../operations/admit.ts'
-import { createDeliverNew } from '../operations/deliver-new.ts'
 import { findSession } from '../operations/find-session.ts'
 import { createSessionNotices } from '../operations/sessions/session-notices.ts'
 import { createSubmit } from '../operations/submit.ts'
 import { createSubmitCompare } from '../operations/submit-compare.ts'
 import { createAcceptOnce, createSubmitOnce } from '../operations/submit-once.ts'
+import { createTakeIn } from '../operations/take-in.ts'
 import { createTaskOperations } from '../operations/task-operations.ts'
 import { whenFinished } from '../operations/when-finished.ts'
 import { createWithinBudget } from '../operations/within-budget.ts'
+import { createTaskCreator } from '../queues/create-tasks.ts'
 import { createOnceStore } from '../records/once-store.ts'
 import type { Foundation } from './foundation.ts'
 import type { Stores } from './stores-on.ts'
@@ -38,20 +39,15 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
     withinBudget: createWithinBudget({ store: budgets, table, catalog: catalog.peek }),
     permissions: () => config.limits().permissions,
   })
-  const storing = {
-    records,
-    deliverNew: createDeliverNew({ records, queues, gates }),
-    takeTurn,
-    maxWaitingTasks,
-    now,
-  }
+  const create = createTaskCreator({ ...parts, queues, maxWaitingTasks })
+  const takeIn = createTakeIn({ create, records, queues, gates, takeTurn, maxWaitingTasks, now })
   const once = {
-    ...storing,
-    once: createOnceStore({ ...parts, maxWaitingTasks }),
+    takeIn,
+    once: createOnceStore(parts),
     ageMs: () => config.limits().idempotencyAgeMs,
   }
   const submitting = createSubmit({
-    ...storing,
+    takeIn,
     admit: admitting.admit,
     submitOnce: createSubmitOnce({ ...once, ...admitting }),
   })
@@ -82,7 +78,7 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
   /** How the end of a task is heard of. */
   const waiting = { hub, keys, record: operations.record }
   return {
-    ...{ admitting, storing, once, submitting, comparing, notices, operations, verifiers, waiting },
+    ...{ admitting, takeIn, once, submitting, comparing, notices, operations, verifiers, waiting },
     maxPromptBytes,
     waitFor: (id: string, waitMs: number, signal: AbortSignal) =>
       whenFinished(waiting, id, waitMs, AbortSignal.any([signal, closed.signal])),

@@ -62,7 +62,7 @@ function taskPort(
 function sessionPort(
   { options, backends, table, catalog, hub, keys, name, closed }: Foundation,
   { records, gates }: Stores,
-  { admitting, storing, once, notices, operations, waitFor, maxPromptBytes }: Accepting,
+  { admitting, takeIn, once, notices, operations, waitFor, maxPromptBytes }: Accepting,
 ) {
   const { routeFor, admitToSession } = admitting
   return withRedisErrors(
@@ -72,7 +72,7 @@ function sessionPort(
         peekModel(asked, table(), catalog.peek(), { ...NO_FACTS, directory: directory ?? null }),
       checkDirectory: options.checkDirectory,
       checkFile: options.checkFile,
-      acceptMessage: createAcceptMessage({ ...storing, once, gates, admitToSession, maxPromptBytes }),
+      acceptMessage: createAcceptMessage({ takeIn, once, gates, admitToSession, maxPromptBytes }),
       ends: createEndNotices({
         ...{ hub, channel: keys.ends(name), closed: closed.signal },
         liveTasks: records.liveQueues,

@@ -74,7 +74,7 @@ export async function startWorker(
   const compareDeps = createCompareDeps({
     runner: deps,
     admitParsed: admitting.admitParsed,
-    submitChild: submitting.submitChild,
+    submitChild: (id, admitted) => submitting.submitAdmitted(admitted, id),
     cancel: operations.cancel,
     waiting,
     runVerifier: verifiers.run,

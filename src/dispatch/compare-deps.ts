@@ -1,4 +1,4 @@
-import type { Admitted } from '../operations/submit.ts'
+import type { Admitted } from '../operations/new-record.ts'
 import type { WhenFinishedDeps } from '../operations/when-finished.ts'
 import { whenFinished } from '../operations/when-finished.ts'
 import { viewTask } from '../records/task-record.ts'

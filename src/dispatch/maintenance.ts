@@ -1,5 +1,5 @@
 /** What must be done now and then by somebody: one process at a time, elected by a key with expiry. */
-import { deliveryOf } from '../operations/submit.ts'
+import { deliveryOf } from '../operations/new-record.ts'
 import type { TakeTurn } from '../operations/take-turn.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { LiveTask } from '../records/record-reader.ts'

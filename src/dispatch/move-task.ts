@@ -1,5 +1,5 @@
 import type { Moved } from '../gates/gate.ts'
-import { deliveryOf } from '../operations/submit.ts'
+import { deliveryOf } from '../operations/new-record.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { DeliveryOutcome } from '../queues/task-worker.ts'
 import { openingEvents } from '../records/opening-events.ts'

@@ -24,8 +24,8 @@ export interface TurnstileOptions {
   /** How many may hold it at once. */
   capacity: number
   /**
-   * True: strictly one after the other in the order of submit, whoever is delivered first. Tasks must `join` when
-   * they are submitted. False: whoever comes first while there is room; who waits is woken in the order of submit.
+   * True: strictly one after the other in the order of submit, whoever is delivered first. Tasks get their
+   * place in line when they are submitted (`scripts/line.lua`). False: whoever comes first while there is room; who waits is woken in the order of submit.
    */
   isStrict: boolean
   /** What people are told: `place` counts from 1. */
@@ -33,12 +33,7 @@ export interface TurnstileOptions {
 }
 
 export interface Turnstile extends Gate {
-  /**
-   * Gives a new task its place in line, before it is delivered anywhere. `shut`: others must leave before it.
-   * With `onlyIfFree` it gets none, and `occupied`, when anybody is there. One round trip.
-   */
-  join(taskID: string, options?: { onlyIfFree?: boolean }): Promise<Entry | 'occupied'>
-  /** What `join` says to a task that has so many before it. */
+  /** What `enter` says to a task that has so many before it. */
   shutBehind(before: number): Shut
   /**
    * Lets those go that can neither hold it nor wait for it any more, and gives who may try then: a process that dies says
@@ -114,17 +109,6 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
     async tasks() {
       const replies = await redis.pipeline().smembers(holding).zrange(waiting, '0', '-1').exec()
       return replies!.flatMap(([, reply]) => reply as string[])
-    },
-    async join(taskID, { onlyIfFree = false } = {}) {
-      const before = (await scripts('join-line', [
-        ...line,
-        taskID,
-        capacity,
-        onlyIfFree ? 1 : 0,
-        name,
-      ])) as number
-      if (before === -1) return 'occupied'
-      return before === 0 ? OPEN : shutAt(before)
     },
   }
 }

@@ -18,8 +18,8 @@ import type { Route } from '../tasks/route.ts'
 import { sessionDefaultOf } from '../tasks/session-default.ts'
 import { checkPermissions } from './check-permissions.ts'
 import type { FoundSession } from './find-session.ts'
+import type { Admitted } from './new-record.ts'
 import { parentRefusal, parentRefused } from './parent.ts'
-import type { Admitted } from './submit.ts'
 
 export interface AdmitDeps {
   table(): RoutingTable

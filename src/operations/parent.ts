@@ -1,6 +1,6 @@
 /** What it takes to be the parent of a task. */
 import { TierlineError } from '../errors.ts'
-import { MAX_DEPTH, type ParentRefusal } from '../records/create-child.ts'
+import { MAX_DEPTH, type ParentRefusal } from '../queues/create-tasks.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { isTerminal } from '../tasks/state.ts'
 
@@ -15,10 +15,6 @@ const REASONS: Record<ParentRefusal, string> = {
   unknown_parent: 'does not exist',
   parent_finished: 'is over or being cancelled, and must still wait or run',
   nested_too_deep: `is on level ${MAX_DEPTH}, the deepest there is`,
-}
-
-export function isParentRefusal(status: string): status is ParentRefusal {
-  return Object.hasOwn(REASONS, status)
 }
 
 export function parentRefused(code: ParentRefusal, parentTaskID: string): TierlineError {

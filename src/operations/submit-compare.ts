@@ -6,7 +6,8 @@ import { CompareInput, type CompareSpec, inputOfColumn, splitCompareInput } from
 import { type ParsedTaskInput, promptBytes } from '../tasks/input.ts'
 import { checkPromptBytes, parseWith } from '../tasks/parse-input.ts'
 import type { Task } from '../tasks/task.ts'
-import type { Accepted, Admitted } from './submit.ts'
+import type { Admitted } from './new-record.ts'
+import type { Accepted } from './submit.ts'
 import type { AcceptOnce } from './submit-once.ts'
 
 /** OpenCode's own agent that changes nothing. */

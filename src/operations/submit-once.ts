@@ -2,23 +2,18 @@
 import { createHash } from 'node:crypto'
 import { TierlineError } from '../errors.ts'
 import type { FirstAnswer, OnceKey, OnceStore } from '../records/once-store.ts'
-import { viewTask } from '../records/task-record.ts'
-import { translateRedisError } from '../redis/redis-unavailable.ts'
+import { type TaskRecord, viewTask } from '../records/task-record.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import { createTaskID } from '../tasks/task-id.ts'
-import type { DeliverNew } from './deliver-new.ts'
-import { parentRefused } from './parent.ts'
-import { type Accepted, type Admitted, deliveryOf, fieldsOf, newRecord, queueFull } from './submit.ts'
-import type { TakeTurn } from './take-turn.ts'
+import { type Admitted, newRecord } from './new-record.ts'
+import type { Accepted } from './submit.ts'
+import type { TakeIn } from './take-in.ts'
 
 export interface AcceptOnceDeps {
   once: OnceStore
-  deliverNew: DeliverNew
-  takeTurn: TakeTurn
-  maxWaitingTasks: number
+  takeIn: TakeIn
   ageMs(): number
   newID?: () => string
-  now(): number
 }
 
 export interface SubmitOnceDeps extends AcceptOnceDeps {
@@ -47,39 +42,28 @@ export function createSubmitOnce({ parse, admitParsed, ...deps }: SubmitOnceDeps
   }
 }
 
-/**
- * Two round trips for a new task, one for a repeat. The key is taken and the record written in one step; the
- * delivery waits for that answer, so that a repeat leaves none behind.
- */
-export function createAcceptOnce(deps: AcceptOnceDeps): AcceptOnce {
-  const { once, deliverNew, takeTurn, maxWaitingTasks, ageMs, newID = createTaskID, now } = deps
-
+/** One round trip, also for a repeat: the key is taken in the step that takes the task in. */
+export function createAcceptOnce({ once, takeIn, ageMs, newID = createTaskID }: AcceptOnceDeps): AcceptOnce {
   return async ({ key, input, whole, admit }) => {
     const fingerprint = fingerprintOf(whole)
-    try {
-      const admitted = await admit().catch(async (refusal) => {
-        // What was accepted once stays so, whatever the table and the directories are now.
-        const first = await once.read(key)
-        if (first === undefined) throw refusal
-        return first
-      })
-      if ('fingerprint' in admitted) return repeated(admitted)
+    const admitted = await admit().catch(async (refusal) => {
+      // What was accepted once stays so, whatever the table and the directories are now.
+      const first = await once.read(key)
+      if (first === undefined) throw refusal
+      return first
+    })
+    if ('fingerprint' in admitted) return repeated(admitted)
 
-      const record = newRecord(newID(), admitted, now())
-      const turn = takeTurn(admitted)
-      const { id, createdAt, route, queue, directory } = record
-      const answer: FirstAnswer = { id, fingerprint, createdAt, route, queue, directory }
-      const { parentTaskID } = input
-      const state = record.state as 'waiting'
-      const first = await once.create(key, ageMs(), answer, state, fieldsOf(record), parentTaskID)
-      if (first === 'full') throw queueFull(maxWaitingTasks)
-      if (typeof first === 'string') throw parentRefused(first, parentTaskID!)
-      if (first.id !== id) return repeated(first)
-      await deliverNew(record, deliveryOf(id, admitted, turn && (await turn)))
-      return { status: 202, task: viewTask(record, createdAt) }
-    } catch (error) {
-      throw translateRedisError(error)
-    }
+    const taken = await takeIn(
+      newID(),
+      admitted,
+      ({ id, createdAt, route, queue, directory }: TaskRecord) => {
+        const answer: FirstAnswer = { id, fingerprint, createdAt, route, queue, directory }
+        return { key: once.keyOf(key), answer: JSON.stringify(answer), ageMs: ageMs() }
+      },
+    )
+    if (taken.task !== undefined) return { status: 202, task: taken.task }
+    return repeated(JSON.parse(taken.answer) as FirstAnswer)
 
     /** The answer as it was given, also when the task is over or gone by now. */
     function repeated(first: FirstAnswer): Accepted {

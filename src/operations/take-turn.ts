@@ -1,6 +1,6 @@
 import type { FairTurns, TakenTurn } from '../queues/fair-turns.ts'
 import { NESTED_QUEUE } from '../routing/queue-of.ts'
-import type { Admitted } from './submit.ts'
+import type { Admitted } from './new-record.ts'
 
 /**
  * Asks for the turn of a task among those of other API keys, while its record is written: no further round trip.

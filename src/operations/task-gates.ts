@@ -2,7 +2,7 @@
 import type { Gate } from '../gates/gate.ts'
 import { createGatekeeper } from '../gates/gatekeeper.ts'
 import { lineOfSession } from '../gates/line-of.ts'
-import { createTurnstile, type Turnstile, type TurnstileDeps } from '../gates/turnstile.ts'
+import { createTurnstile, type TurnstileDeps } from '../gates/turnstile.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
@@ -102,10 +102,6 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
         )
         await wake((await Promise.all(looks)).flat())
       }
-    },
-    /** The line a new task takes its place in when it is submitted. A delayed one does so when its time has come. */
-    lineOf({ input, delayUntil }: TaskRecord): Turnstile | undefined {
-      return input.sessionID === undefined || delayUntil > 0 ? undefined : sessionTurn(input.sessionID)
     },
   }
 }

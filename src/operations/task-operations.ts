@@ -11,7 +11,7 @@ import type { ChildrenQuery, TaskPage } from '../tasks/list-query.ts'
 import { isTerminal } from '../tasks/state.ts'
 import type { Task, TaskFailure } from '../tasks/task.ts'
 import { listTasks } from './list-tasks.ts'
-import { type Admitted, deliveryOf } from './submit.ts'
+import { type Admitted, deliveryOf } from './new-record.ts'
 import type { TakeTurn } from './take-turn.ts'
 
 const CANCELLED: TaskFailure = { code: 'cancelled', message: 'The task was cancelled', retryable: false }

@@ -12,7 +12,7 @@ import { factsOf } from '../routing/task-facts.ts'
 import { messagesOf } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { Route } from '../tasks/route.ts'
-import type { Admitted } from './submit.ts'
+import type { Admitted } from './new-record.ts'
 
 export interface WithinBudgetDeps {
   store: Pick<BudgetStore, 'read'>

@@ -5,19 +5,13 @@
  * BullMQ's own scripts stay what they are, and run inside ours; only their events go nowhere
  * (docs/decisions/0020-claim-with-the-delivery.md).
  */
-import { createRequire } from 'node:module'
 import { type BackendFactory, createRedisBackend, type RedisQueueBackend } from 'bullmq'
 import type { RedisClient } from '../redis/connect.ts'
 import { scriptSource } from '../redis/scripts.ts'
+import { BULL_SCRIPTS } from './bullmq-scripts.ts'
 
 type Arg = string | number
 type Script = 'moveToActive' | 'moveToFinished'
-
-/** No part of BullMQ's interface; a test holds its shape. */
-const SCRIPTS = createRequire(import.meta.url)('bullmq/dist/cjs/scripts') as Record<
-  Script,
-  { content: string; keys: number }
->
 
 /** What `deliver.lua` gives: BullMQ's own reply, the claim, how many jobs could be taken, and when a delayed one is due. */
 type Reply = [bull: unknown, claim?: unknown, waiting?: number, nextDelayedAt?: number]
@@ -38,7 +32,7 @@ export interface ClaimingOptions {
 
 /** What Redis is given instead of BullMQ's script of this name. */
 export function claimingScript(script: Script): string {
-  return `local function deliver(redis)\n${SCRIPTS[script].content}\nend\n${scriptSource('deliver')}`
+  return `local function deliver(redis)\n${BULL_SCRIPTS[script].content}\nend\n${scriptSource('deliver')}`
 }
 
 /** On the connection that the worker is given. */
@@ -50,7 +44,10 @@ export function claimingBackend({
   onWaiting,
 }: ClaimingOptions): BackendFactory<RedisQueueBackend> {
   for (const script of ['moveToActive', 'moveToFinished'] as const)
-    redis.defineCommand(nameOf(script), { lua: claimingScript(script), numberOfKeys: SCRIPTS[script].keys })
+    redis.defineCommand(nameOf(script), {
+      lua: claimingScript(script),
+      numberOfKeys: BULL_SCRIPTS[script].keys,
+    })
 
   return (...args) => {
     const backend = createRedisBackend(...args)

@@ -9,7 +9,8 @@ import { ErrorCode, Queue } from 'bullmq'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { defineScripts } from '../redis/scripts.ts'
-import { priorityOf, type TakenTurn, type Turn } from './fair-turns.ts'
+import { type Delivery, jobOf, turnOf } from './delivery.ts'
+import type { Turn } from './fair-turns.ts'
 
 /** Queues that are there whatever the table says. No tier may have their names. */
 export const EXTRA_QUEUES = ['direct', 'nested'] as const
@@ -23,20 +24,6 @@ const DELAY_SHIFT = 4096
 const OVERDUE_MS = 5_000
 
 const CHUNK = 500
-
-export interface Delivery {
-  id: string
-  queue: string
-  /** Name of the job: the task type, or `task`. */
-  name: string
-  /** Shown on the board; never read by a worker. */
-  summary: Record<string, unknown>
-  /** 0 first, 9 last. */
-  priority: number
-  /** Where API keys take turns. */
-  turn?: TakenTurn | undefined
-  delayMs: number
-}
 
 export type TaskQueues = ReturnType<typeof createTaskQueues>
 
@@ -67,14 +54,9 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
     queue,
 
     /** Adds the job; a second one with the same id is ignored by BullMQ. One round trip. */
-    async deliver({ id, queue: name, summary, turn, delayMs, ...job }: Delivery): Promise<void> {
-      const priority = turn?.priority ?? priorityOf(job.priority)
-      const data = turn === undefined ? summary : { ...summary, turn: jobTurn(turn) }
-      await queue(name).add(job.name, data, {
-        jobId: id,
-        ...(priority > 0 && { priority }),
-        ...(delayMs > 0 && { delay: delayMs }),
-      })
+    async deliver(delivery: Delivery): Promise<void> {
+      const { name, data, options } = jobOf(delivery)
+      await queue(delivery.queue).add(name, data, options)
     },
 
     /** Takes the job out, if it is there. `false` when a worker has it. */
@@ -176,13 +158,4 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
       queues.clear()
     },
   }
-}
-
-/** What a job carries of its turn; `undefined`: it has none. */
-export function turnOf(data: unknown): Turn | undefined {
-  return typeof data === 'object' && data !== null && 'turn' in data ? (data.turn as Turn) : undefined
-}
-
-function jobTurn({ level, number }: Turn): Turn {
-  return { level, number }
 }

@@ -6,9 +6,9 @@ import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import { claimingBackend } from './claiming-backend.ts'
+import { turnOf } from './delivery.ts'
 import type { Turn } from './fair-turns.ts'
 import { createMainLoop } from './main-loop.ts'
-import { turnOf } from './task-queues.ts'
 
 /** A worker killed with -9 is replaced after at most `LOCK_MS + STALL_CHECK_MS` and a little: 4.2 to 5.2 s. */
 const LOCK_MS = 4_000

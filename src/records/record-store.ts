@@ -11,8 +11,6 @@ import type { RunScript } from '../redis/scripts.ts'
 import type { NewEvent } from '../tasks/event.ts'
 import type { TaskState } from '../tasks/state.ts'
 import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
-import { createChild, type NewChild } from './create-child.ts'
-import { createTogether } from './create-together.ts'
 import { flat, type RecordFields } from './record-fields.ts'
 import { createRecordReader } from './record-reader.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
@@ -26,7 +24,6 @@ export interface RecordStoreOptions {
   logAgeMs: number
   /** About the most events of one log; the oldest go, and readers are told by `reset`. */
   maxLogEvents: number
-  maxWaitingTasks: number
   /** How many days the ledger of a day is kept after it. */
   ledgerDays: number
 }
@@ -60,24 +57,9 @@ export type RecordStore = ReturnType<typeof createRecordStore>
 
 /** See `RecordStore`; the factory opens nothing and needs no close. */
 export function createRecordStore(options: RecordStoreOptions) {
-  const { redis, scripts, keys, logAgeMs, maxLogEvents, maxWaitingTasks, ledgerDays } = options
+  const { redis, scripts, keys, logAgeMs, maxLogEvents, ledgerDays } = options
 
-  const createOne = createTogether({ scripts, keys, maxLive: maxWaitingTasks })
   const writeOne = writeTogether({ scripts, keys, logAgeMs, maxLogEvents, ledgerDays })
-
-  /**
-   * Writes a new record, and gives the task its place in `line`: `before` is how many must leave there first.
-   * `full`: `maxWaitingTasks` are not over already, and nothing was written.
-   */
-  async function create(
-    id: string,
-    state: 'waiting' | 'delayed',
-    fields: RecordFields,
-    line?: string,
-  ): Promise<{ status: 'created'; before: number } | { status: 'full' }> {
-    const before = await createOne({ id, line, fields: { state, ...fields } })
-    return before === undefined ? { status: 'full' } : { status: 'created', before }
-  }
 
   /**
    * Takes a task for one delivery: raises fence and attempt. The worker's first write opens the log.
@@ -182,8 +164,6 @@ export function createRecordStore(options: RecordStoreOptions) {
   }
 
   return {
-    create,
-    createChild: (child: NewChild) => createChild(options, child),
     claim,
     write,
     cancel,

@@ -9,9 +9,6 @@ type Arg = string | number
  * keys, arguments and reply are.
  */
 const SCRIPTS = {
-  'create-tasks': 0,
-  'create-task-once': 4,
-  'create-child-task': 6,
   'claim-task': 1,
   'write-tasks': 0,
   'end-waiting-task': 6,
@@ -19,7 +16,6 @@ const SCRIPTS = {
   'retry-task': 6,
   'remove-task': 7,
   'enter-gate': 4,
-  'join-line': 4,
   'leave-gate': 3,
   'cool-model': 1,
   'try-model': 2,

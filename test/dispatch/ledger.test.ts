@@ -1,7 +1,7 @@
 /** Whatever becomes of tasks: what they say they spent is what the ledger has, and what the provider bills. */
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
-import { deliveryOf } from '../../src/operations/submit.ts'
+import { deliveryOf } from '../../src/operations/new-record.ts'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import { createTaskQueues } from '../../src/queues/task-queues.ts'
 import type { Keys } from '../../src/redis/keys.ts'

@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import type { TaskInput } from '../../src/tasks/input.ts'
 import type { Task } from '../../src/tasks/task.ts'
-import { claimOptions } from '../records/records-test.ts'
+import { claimOptions, newTask, recordFields } from '../records/records-test.ts'
 import { finished, test } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
@@ -121,7 +121,7 @@ test('an agent may be told its own task, in texts and system prompts', async ({
 
 describe('a child', () => {
   test('is refused below a task that is unknown, over or being cancelled, and on the sixth level', async ({
-    core: { startWorking, start, backend, records },
+    core: { startWorking, start, backend, create, records },
   }) => {
     const orchestrator = await start()
     const refused = (parentTaskID: string) => orchestrator.tasks.submit({ prompt: 'Hello', parentTaskID })
@@ -142,12 +142,12 @@ describe('a child', () => {
     await backend.holds.held('here', 5)
     await records.cancel(levels[0]!.id, Date.now(), { code: 'cancelled', message: '', retryable: false })
     await expect(refused(levels[0]!.id)).rejects.toMatchObject({ code: 'parent_finished' })
-    const child = { id: 'tsk_01k0a1b2c3d4e5f6g7h8j9k0m1', state: 'waiting', fields: { input: '{}' } } as const
-    const written = (parentTaskID: string) => records.createChild({ ...child, parentTaskID })
+    const id = 'tsk_01k0a1b2c3d4e5f6g7h8j9k0m1'
+    const written = (parentTaskID: string) => create(newTask(id, recordFields(), { parentTaskID }))
     // Whoever asked a moment before is told the same by the script.
     expect(await written(levels[0]!.id)).toEqual({ status: 'parent_finished' })
     expect(await written(levels[4]!.id)).toEqual({ status: 'nested_too_deep' })
-    expect(await written(child.id)).toEqual({ status: 'unknown_parent' })
+    expect(await written(id)).toEqual({ status: 'unknown_parent' })
     await finished(orchestrator, levels[0]!.id)
     await expect(refused(levels[0]!.id)).rejects.toMatchObject({ code: 'parent_finished' })
     expect((await orchestrator.tasks.list({ limit: 50 })).data).toHaveLength(5)
@@ -215,22 +215,14 @@ describe('a child', () => {
     })
   })
 
-  test('written a second time under its id changes nothing', async ({ core: { start, records } }) => {
+  test('written a second time under its id changes nothing', async ({ core: { start, create, records } }) => {
     const orchestrator = await start()
     const parent = await orchestrator.tasks.submit({ prompt: 'Parent' })
     const child = await below(orchestrator, parent, { prompt: 'Child' })
     const before = await records.read(child.id)
 
-    expect(
-      await records.createChild({
-        id: child.id,
-        parentTaskID: parent.id,
-        state: 'waiting',
-        fields: { input: '{}' },
-      }),
-    ).toEqual({
-      status: 'exists',
-    })
+    const again = newTask(child.id, recordFields(), { parentTaskID: parent.id })
+    expect(await create(again)).toEqual({ status: 'created', before: 0 })
     expect(await records.read(child.id)).toEqual(before)
   })
 })

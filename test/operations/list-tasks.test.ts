@@ -4,14 +4,7 @@ import { listTasks } from '../../src/operations/list-tasks.ts'
 import { type ListQuery, ListQuery as ListQuerySchema } from '../../src/tasks/list-query.ts'
 import type { Task } from '../../src/tasks/task.ts'
 import { createTaskID } from '../../src/tasks/task-id.ts'
-import {
-  CANCELLED,
-  type RecordsFixture,
-  ROUTE,
-  recordFields,
-  test,
-  writeOf,
-} from '../records/records-test.ts'
+import { CANCELLED, newTask, type RecordsFixture, ROUTE, test, writeOf } from '../records/records-test.ts'
 
 const NOW = 1_000_000
 
@@ -124,11 +117,10 @@ function ofType(type: string) {
 }
 
 /** Oldest first. */
-async function createMany({ withLimits }: RecordsFixture, count: number): Promise<string[]> {
+async function createMany({ creatorFor }: RecordsFixture, count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, () => createTaskID())
-  await Promise.all(
-    ids.map((id) => withLimits({ maxWaitingTasks: 10_000 }).create(id, 'waiting', recordFields())),
-  )
+  const create = creatorFor(10_000)
+  await Promise.all(ids.map((id) => create(newTask(id))))
   return ids
 }
 

@@ -1,13 +1,15 @@
 import { expect } from 'vitest'
-import { claimOptions, finished, recordFields, test, writeOf } from './records-test.ts'
+import { claimOptions, finished, newTask, recordFields, test, writeOf } from './records-test.ts'
 
 const LINE = 'session:ses_1'
+const inLine = (id: string) => newTask(id, { ...recordFields(), line: LINE }, { line: LINE })
 
 test('a task gets its place in line with its record, and passes with its claim when it is its turn', async ({
-  records: { store, redis },
+  records: { store, creatorFor, redis },
   redis: { keys },
 }) => {
-  const submit = (id: string) => store.create(id, 'waiting', { ...recordFields(), line: LINE }, LINE)
+  const create = creatorFor(10)
+  const submit = (id: string) => create(inLine(id))
 
   expect(await Promise.all(['tsk_1', 'tsk_2', 'tsk_3'].map(submit))).toEqual(
     [0, 1, 2].map((before) => ({ status: 'created', before })),
@@ -23,11 +25,10 @@ test('a task gets its place in line with its record, and passes with its claim w
 })
 
 test('the last write leaves the line and names the next, also when it is repeated', async ({
-  records: { store, claimed, redis },
+  records: { store, creatorFor, claimed, redis },
   redis: { keys },
 }) => {
-  for (const id of ['tsk_1', 'tsk_2'])
-    await store.create(id, 'waiting', { ...recordFields(), line: LINE }, LINE)
+  for (const id of ['tsk_1', 'tsk_2']) await creatorFor(10)(inLine(id))
   const first = await claimed('tsk_1')
   const last = writeOf(first, { events: [finished], to: 'succeeded' })
 
@@ -40,10 +41,10 @@ test('the last write leaves the line and names the next, also when it is repeate
 })
 
 test('a write that ends nothing keeps the line', async ({
-  records: { store, claimed, redis },
+  records: { store, creatorFor, claimed, redis },
   redis: { keys },
 }) => {
-  await store.create('tsk_1', 'waiting', { ...recordFields(), line: LINE }, LINE)
+  await creatorFor(10)(inLine('tsk_1'))
   const record = await claimed('tsk_1')
 
   expect(await store.write(writeOf(record, { to: 'delayed' }))).toMatchObject({ next: [] })

@@ -1,66 +1,6 @@
 import { describe, expect } from 'vitest'
 import type { TaskState } from '../../src/tasks/state.ts'
-import { CANCELLED, claimOptions, recordFields, test } from './records-test.ts'
-
-describe('create()', () => {
-  test('writes what comes in one turn of the event loop together, each as it is', async ({
-    records: { store },
-  }) => {
-    const ids = Array.from({ length: 50 }, (_, index) => `tsk_${String(index).padStart(2, '0')}`)
-
-    const answers = await Promise.all(
-      ids.map((id, index) =>
-        store.create(id, index % 2 === 0 ? 'waiting' : 'delayed', {
-          ...recordFields(),
-          ...(index % 2 === 1 && { delayUntil: index }),
-        }),
-      ),
-    )
-
-    expect(answers).toEqual(ids.map(() => ({ status: 'created', before: 0 })))
-    expect(await store.ids(undefined, undefined, 100)).toEqual(ids.toReversed())
-    expect(await store.ids(['waiting'], undefined, 100)).toEqual(ids.toReversed())
-    expect(await store.readMany(ids)).toMatchObject(
-      ids.map((id, index) => ({
-        id,
-        state: index % 2 === 0 ? 'waiting' : 'delayed',
-        delayUntil: index % 2 === 0 ? 0 : index,
-      })),
-    )
-  })
-
-  test('leaves a task that has the id alone: a script whose reply was lost is sent again', async ({
-    records: { store, create },
-  }) => {
-    const id = await create()
-    await store.claim(id, claimOptions())
-
-    expect(await store.create(id, 'waiting', { ...recordFields(), model: 'acme/big' })).toEqual({
-      status: 'created',
-      before: 0,
-    })
-    expect(await store.read(id)).toMatchObject({ state: 'running', model: 'acme/nano' })
-  })
-
-  test('writes as many as there is room for, and has room again when a task is over', async ({
-    records: { withLimits, create },
-  }) => {
-    const store = withLimits({ maxWaitingTasks: 3 })
-    const first = await create()
-    const submit = (id: string) => store.create(id, 'waiting', recordFields())
-
-    expect(await Promise.all(['tsk_2', 'tsk_3', 'tsk_4', 'tsk_5'].map(submit))).toEqual([
-      { status: 'created', before: 0 },
-      { status: 'created', before: 0 },
-      { status: 'full' },
-      { status: 'full' },
-    ])
-    expect(await store.read('tsk_4')).toBeUndefined()
-    expect(await submit('tsk_4')).toEqual({ status: 'full' })
-    await store.cancel(first, 1_500, CANCELLED)
-    expect(await submit('tsk_4')).toEqual({ status: 'created', before: 0 })
-  })
-})
+import { CANCELLED, test } from './records-test.ts'
 
 describe('ids()', () => {
   test('gives the newest first, page by page', async ({ records: { store, create } }) => {

@@ -1,4 +1,6 @@
 /** `test` with a record store on the Redis of this run, and what it needs around it. */
+import { type CreateTask, createTaskCreator, type NewTask } from '../../src/queues/create-tasks.ts'
+import { createTaskQueues } from '../../src/queues/task-queues.ts'
 import type { RecordFields } from '../../src/records/record-fields.ts'
 import type { RecordStore, Write } from '../../src/records/record-store.ts'
 import { createRecordStore } from '../../src/records/record-store.ts'
@@ -17,14 +19,16 @@ export interface RecordsFixture {
   store: RecordStore
   /** Another store on the same connection, with limits of its own. */
   withLimits(limits: Partial<typeof LIMITS>): RecordStore
-  /** Creates a task and gives its id. */
+  /** As a submit, with `limits.maxWaitingTasks` of its own. */
+  creatorFor(maxWaitingTasks: number): CreateTask
+  /** Creates a task and gives its id. It has no job. */
   create(state?: 'waiting' | 'delayed', fields?: RecordFields): Promise<string>
   /** A claim that must succeed. */
   claimed(id: string): Promise<TaskRecord>
   log(id: string): Promise<TaskEvent[]>
 }
 
-export const LIMITS = { logAgeMs: 60_000, maxLogEvents: 10_000, maxWaitingTasks: 1_000, ledgerDays: 400 }
+export const LIMITS = { logAgeMs: 60_000, maxLogEvents: 10_000, ledgerDays: 400 }
 export const MAX_DELIVERIES = 5
 export const CANCELLED: TaskFailure = { code: 'cancelled', message: 'cancelled', retryable: false }
 export const POISON: TaskFailure = { code: 'too_many_deliveries', message: 'it breaks', retryable: false }
@@ -44,14 +48,19 @@ export const test = base.extend<{ records: RecordsFixture }>({
     const withLimits: RecordsFixture['withLimits'] = (limits) =>
       createRecordStore({ ...LIMITS, ...limits, redis, scripts, keys })
     const store = withLimits({})
+    const queues = createTaskQueues({ redis, keys })
+    const creatorFor = (maxWaitingTasks: number) =>
+      createTaskCreator({ redis, keys, queues, maxWaitingTasks })
+    const create = creatorFor(1_000)
 
     await use({
       redis,
       store,
       withLimits,
+      creatorFor,
       async create(state = 'waiting', fields = {}) {
         const id = createTaskID()
-        await store.create(id, state, { ...recordFields(), ...fields })
+        await create(newTask(id, { ...recordFields(), state, ...fields }))
         return id
       },
       async claimed(id) {
@@ -61,12 +70,19 @@ export const test = base.extend<{ records: RecordsFixture }>({
       },
       log: (id) => readLog(redis, keys, id),
     })
+    await queues.close()
   },
 })
+
+/** One that nobody delivers. */
+export function newTask(id: string, fields = recordFields(), more: Partial<NewTask> = {}): NewTask {
+  return { id, fields, delivery: undefined, ...more }
+}
 
 /** What `submit` writes, of a task that asks for nothing special. */
 export function recordFields(): RecordFields {
   return {
+    state: 'waiting',
     input: JSON.stringify({ prompt: 'Say hello' }),
     route: JSON.stringify(ROUTE),
     queue: 'fast',

@@ -1,5 +1,7 @@
 /** `test` with the whole core in this process: real Redis and BullMQ, and a session backend in memory. */
 import { createOrchestrator, type Orchestrator, type OrchestratorOptions } from '../../src/orchestrator.ts'
+import { type CreateTask, createTaskCreator } from '../../src/queues/create-tasks.ts'
+import { createTaskQueues } from '../../src/queues/task-queues.ts'
 import { createRecordStore, type RecordStore } from '../../src/records/record-store.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
@@ -20,6 +22,8 @@ export interface CoreFixture {
   startWorking(options?: Partial<OrchestratorOptions>): Promise<Orchestrator>
   /** The records as they are, for what no port shows. */
   records: RecordStore
+  /** As a submit does, for what no submit would. */
+  create: CreateTask
   redis: RedisClient
   log(id: string): Promise<TaskEvent[]>
 }
@@ -30,6 +34,8 @@ export const test = base.extend<{ core: CoreFixture }>({
     const config = createMemoryConfig()
     const redis = await connect('fail')
     const records = createRecordStore({ ...MEMORY_LIMITS, redis, scripts: defineScripts(redis), keys })
+    const queues = createTaskQueues({ redis, keys })
+    const { maxWaitingTasks } = MEMORY_LIMITS
     const started: Orchestrator[] = []
     const start: CoreFixture['start'] = async (options = {}) => {
       const orchestrator = await createOrchestrator({
@@ -65,11 +71,13 @@ export const test = base.extend<{ core: CoreFixture }>({
         return orchestrator
       },
       records,
+      create: createTaskCreator({ redis, keys, queues, maxWaitingTasks }),
       redis,
       log: (id) => readLog(redis, keys, id),
     })
 
     for (const orchestrator of started.reverse()) await orchestrator.close()
+    await queues.close()
   },
 })
 

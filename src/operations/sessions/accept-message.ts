@@ -7,7 +7,8 @@ import { parseMessageInput } from '../../tasks/session-input.ts'
 import type { Task } from '../../tasks/task.ts'
 import { createTaskID } from '../../tasks/task-id.ts'
 import type { FoundSession } from '../find-session.ts'
-import { type Admitted, createSubmit, type SubmitDeps } from '../submit.ts'
+import type { Admitted } from '../new-record.ts'
+import { createSubmit, type SubmitDeps } from '../submit.ts'
 import { createSubmitOnce, type SubmitOnceDeps } from '../submit-once.ts'
 import type { TaskGates } from '../task-gates.ts'
 
@@ -45,37 +46,16 @@ export function createAcceptMessage(deps: AcceptMessageDeps) {
     const { busy, messageID, input } = readMessage(session, body)
     checkLength(input, maxPromptBytes())
     const key = { idempotencyKey: messageID === undefined ? undefined : `${sessionID}/${messageID}` }
+    const onlyIfFree = (busy ?? busyOf(metadata)) === 'reject'
     const admit = async (): Promise<Admitted> => {
-      const admitted = { ...(await admitToSession(input, session, caller)), waiter }
+      const admitted = { ...(await admitToSession(input, session, caller)), waiter, onlyIfFree }
       return (await isOfRunning(session)) ? { ...admitted, queue: NESTED_QUEUE } : admitted
     }
-    const isPatient = (busy ?? busyOf(metadata)) !== 'reject'
-    if (isPatient || (await isRepeat())) return { task: await submit(), input }
-
-    // Its place is taken before anything is written, so that of two such messages one is refused.
-    const turn = gates.sessionTurn(sessionID)
-    if ((await turn.join(id, { onlyIfFree: true })) === 'occupied') throw sessionBusy(sessionID)
-    let accepted: Task | undefined
-    try {
-      accepted = await submit()
-      return { task: accepted, input }
-    } finally {
-      if (accepted?.id !== id) await turn.leave(id)
-    }
-
-    /** It must not be refused because of itself. */
-    async function isRepeat(): Promise<boolean> {
-      const { idempotencyKey } = key
-      return idempotencyKey !== undefined && (await once.once.read({ caller, idempotencyKey })) !== undefined
-    }
-
-    async function submit(): Promise<Task> {
-      const newID = () => id
-      const parse = (raw: unknown) => raw as ParsedTaskInput
-      const submitOnce = createSubmitOnce({ ...once, newID, parse, admitParsed: admit })
-      const { accept } = createSubmit({ ...deps, newID, admit, submitOnce })
-      return (await accept({ ...input, ...key }, caller)).task
-    }
+    const newID = () => id
+    const parse = (raw: unknown) => raw as ParsedTaskInput
+    const submitOnce = createSubmitOnce({ ...once, newID, parse, admitParsed: admit })
+    const { submit } = createSubmit({ ...deps, newID, admit, submitOnce })
+    return { task: await submit({ ...input, ...key }, caller), input }
   }
 
   /** A child of a session that runs something: whoever runs there may wait for it. */
@@ -109,13 +89,5 @@ function checkLength(input: ParsedTaskInput, most: number): void {
     'too_large',
     `Cannot send the message: it has ${bytes} bytes, at most ${most} are allowed`,
     { errors: [{ field: 'parts', message: `must have at most ${most} bytes`, given: bytes }] },
-  )
-}
-
-function sessionBusy(sessionID: string): TierlineError {
-  return new TierlineError(
-    'session_busy',
-    `Cannot send the message: the session "${sessionID}" is busy, and "busy" says "reject"`,
-    { errors: [{ field: 'busy', message: 'is "reject", and a message runs or waits', given: 'reject' }] },
   )
 }

@@ -1,26 +1,85 @@
--- Writes the records of new tasks and indexes them: all of them, or as many as there is room for. Atomic.
--- Those of a session get their places in its line, too. Repeating it after a lost reply changes nothing.
--- Needs line.lua.
--- KEYS: tasks, live, then the record of each
--- ARGV: root of the keys, most tasks that may be live, then for each task: id, name of its line or '',
---       number of arguments, field, value, …
--- Returns for each of them, from the first on, that was written: how many must leave its line before it may start.
-local count, exists = #KEYS - 2, redis.call('EXISTS', unpack(KEYS, 3))
-if exists == 0 then
-  count = math.max(0, math.min(count, tonumber(ARGV[2]) - redis.call('ZCARD', KEYS[2])))
-else
-  count = exists
+-- Takes new tasks in: writes the record of each and indexes it, gives it its place in the line of its session, and adds
+-- its job. Each of them wholly or not at all, whatever becomes of the others; repeating it after a lost reply changes
+-- nothing. A task that is not the first in its line gets no job: that is put off by what depends on its place.
+-- Needs line.lua, and `add`: BullMQ's scripts that add a job, by name, as functions of Redis, their keys and arguments.
+-- KEYS: tasks, live, then for each way to add a job (a script and a queue) those of BullMQ
+-- ARGV: root of the keys, most tasks that may be live, deepest level, how many ways; of each its script and how many
+--       keys; then of each task: how many arguments follow; id, way its job is added or 0, BullMQ's three arguments for
+--       it, what else it asks for as JSON or '', field, value, …
+--       What else: {line, onlyIfFree: true where it shall not wait there, parent, once: {key, answer, ageMs}}
+-- Returns to each how many must leave its line before it may start; or {status, the answer that was kept}, and then
+-- nothing was written: repeated, full, occupied, unknown_parent, parent_finished or nested_too_deep.
+local root, most, deepest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local live, nothing, index = redis.call('ZCARD', KEYS[2]), {}, {}
+
+-- The Redis of BullMQ's scripts: nobody listens to their events, since each task has a log of its own.
+local quiet = {call = function(command, ...)
+  if command ~= 'XADD' then return redis.call(command, ...) end
+end}
+
+local ways, key, arg = {}, 3, 5
+for way = 1, tonumber(ARGV[4]) do
+  local next = key + tonumber(ARGV[arg + 1])
+  ways[way] = {add[ARGV[arg]], {unpack(KEYS, key, next - 1)}}
+  key, arg = next, arg + 2
 end
-local index, before, arg = {}, {}, 3
-for i = 1, count do
-  local id, line, fields = ARGV[arg], ARGV[arg + 1], tonumber(ARGV[arg + 2])
-  index[2 * i - 1], index[2 * i] = 0, id
-  if exists == 0 then redis.call('HSET', KEYS[i + 2], unpack(ARGV, arg + 3, arg + 2 + fields)) end
-  before[i] = line == '' and 0 or join_line(ARGV[1], line, id)
-  arg = arg + 3 + fields
+
+-- Why the parent takes no child; nil, and the level of the child.
+local function refusal_of(parent)
+  local head = redis.call('HMGET', root .. ':task:' .. parent, 'state', 'cancelAt', 'depth')
+  local state = head[1]
+  if not state then return 'unknown_parent' end
+  -- A cancel takes the children along that are there: none may come after it.
+  if state == 'succeeded' or state == 'failed' or state == 'cancelled' or head[2] then return 'parent_finished' end
+  local depth = tonumber(head[3] or '1') + 1
+  if depth > deepest then return 'nested_too_deep' end
+  return nil, depth
 end
-if count > 0 and exists == 0 then
+
+local function create(from, last)
+  local id, way = ARGV[from], ways[tonumber(ARGV[from + 1])]
+  local task, more = root .. ':task:' .. id, ARGV[from + 5] == '' and nothing or cjson.decode(ARGV[from + 5])
+  local parent, line, once = more.parent, more.line, more.once
+  local function deliver() if way then way[1](quiet, way[2], {ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]}) end end
+
+  if redis.call('EXISTS', task) == 1 then
+    local before = line and place_in_line(root, line, id)
+    -- Since then those before it have left, and found no job to wake.
+    if before == 0 then deliver() end
+    return before or 0
+  end
+  local first = once and redis.call('GET', once.key)
+  if first then return {'repeated', first} end
+  local refusal, depth
+  if parent then refusal, depth = refusal_of(parent) end
+  if refusal then return {refusal} end
+  if live >= most then return {'full'} end
+  local before = line and join_line(root, line, id, more.onlyIfFree) or 0
+  if before < 0 then return {'occupied'} end
+
+  redis.call('HSET', task, unpack(ARGV, from + 6, last))
+  live = live + 1
+  index[#index + 1], index[#index + 2] = 0, id
+  if once then redis.call('SET', once.key, once.answer, 'PX', once.ageMs) end
+  if parent then
+    redis.call('HSET', task, 'depth', depth)
+    redis.call('ZADD', root .. ':children:' .. parent, 0, id)
+    if redis.call('HSETNX', root .. ':task:' .. parent, 'children', 1) == 1 then
+      redis.call('PUBLISH', root .. ':control', 'parent ' .. parent)
+    end
+  end
+  if before == 0 then deliver() end
+  return before
+end
+
+local replies = {}
+while arg <= #ARGV do
+  local last = arg + tonumber(ARGV[arg])
+  replies[#replies + 1] = create(arg + 1, last)
+  arg = last + 1
+end
+if #index > 0 then
   redis.call('ZADD', KEYS[1], unpack(index))
   redis.call('ZADD', KEYS[2], unpack(index))
 end
-return before
+return replies

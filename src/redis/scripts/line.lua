@@ -5,16 +5,21 @@ local function line_keys(root, name)
   return line .. ':holding', line .. ':waiting'
 end
 
--- Gives a new task its place: how many must leave before it may enter. A second time it changes nothing.
-local function join_line(root, name, id)
+-- How many must leave before a task that waits may enter; nil: it does not wait.
+local function place_in_line(root, name, id)
   local holding, waiting = line_keys(root, name)
-  local place = redis.call('ZRANK', waiting, id)
-  if not place then
-    redis.call('ZADD', waiting, redis.call('INCR', root .. ':gate-order'), id)
-    redis.call('SADD', root .. ':gate-lines', name)
-    place = redis.call('ZRANK', waiting, id)
-  end
-  return place + redis.call('SCARD', holding)
+  local rank = redis.call('ZRANK', waiting, id)
+  return rank and rank + redis.call('SCARD', holding)
+end
+
+-- Gives a new task its place, which it must not have had: as above. With only_if_free it gets none where anybody is,
+-- and then it is -1.
+local function join_line(root, name, id, only_if_free)
+  local holding, waiting = line_keys(root, name)
+  if only_if_free and redis.call('EXISTS', holding, waiting) > 0 then return -1 end
+  redis.call('ZADD', waiting, redis.call('INCR', root .. ':gate-order'), id)
+  redis.call('SADD', root .. ':gate-lines', name)
+  return redis.call('ZCARD', waiting) - 1 + redis.call('SCARD', holding)
 end
 
 -- Lets the task through when it holds the line, or nobody does and nobody is before it: 1. Else 0, and nothing changes.

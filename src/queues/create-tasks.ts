@@ -1,0 +1,123 @@
+/**
+ * Takes new tasks in: their records, their places in line and their jobs, in one step
+ * (docs/decisions/0022-record-and-job-in-one-step.md).
+ */
+import type { RecordFields } from '../records/record-fields.ts'
+import { createBatcher } from '../redis/batcher.ts'
+import type { RedisClient } from '../redis/connect.ts'
+import type { Keys } from '../redis/keys.ts'
+import { scriptSource } from '../redis/scripts.ts'
+import { BULL_SCRIPTS, type BullScript } from './bullmq-scripts.ts'
+import type { Delivery } from './delivery.ts'
+import { type JobCall, jobCall } from './job-call.ts'
+import type { TaskQueues } from './task-queues.ts'
+
+/** Levels of tasks below each other, the topmost included. */
+export const MAX_DEPTH = 5
+
+/** Why a task may not have this parent: each is an error code. */
+export type ParentRefusal = 'unknown_parent' | 'parent_finished' | 'nested_too_deep'
+
+export interface NewTask {
+  id: string
+  fields: RecordFields
+  /** `undefined`: none, as yet. */
+  delivery: Delivery | undefined
+  /** The line it gets a place in; `undefined`: none. */
+  line?: string | undefined
+  /** It is to be refused where anybody is in that line. */
+  onlyIfFree?: boolean | undefined
+  parentTaskID?: string | undefined
+  /** Key in Redis of its idempotency key, and the answer to keep under it. */
+  once?: { key: string; answer: string; ageMs: number } | undefined
+}
+
+export type Created =
+  /** `before`: how many must leave its line before it. Only where that is 0 it was delivered. */
+  | { status: 'created'; before: number }
+  /** The idempotency key was used before; `answer` is what was kept then. */
+  | { status: 'repeated'; answer: string }
+  /** `full`: `maxWaitingTasks` are not over already. `occupied`: its line, where it was not to wait. */
+  | { status: 'full' | 'occupied' | ParentRefusal }
+
+export type CreateTask = (task: NewTask) => Promise<Created>
+
+export interface CreateTasksDeps {
+  redis: RedisClient
+  keys: Keys
+  queues: TaskQueues
+  maxWaitingTasks: number
+}
+
+type Arg = string | number | Buffer
+type Command = (keysAndArgs: readonly Arg[]) => Promise<readonly Reply[]>
+type Reply = number | [Exclude<Created['status'], 'created'>, string?]
+
+const COMMAND = 'create-tasks'
+const ADD_SCRIPTS: readonly BullScript[] = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob']
+
+/**
+ * One round trip, and one script for all that come in one turn of the event loop, which under load halves what each
+ * of them costs Redis and this process. Atomic for each task; repeating one after a lost reply changes nothing.
+ */
+export function createTaskCreator({ redis, keys, queues, maxWaitingTasks }: CreateTasksDeps): CreateTask {
+  redis.defineCommand(COMMAND, { lua: creatingScript() })
+  const run = (redis as unknown as Record<typeof COMMAND, Command>)[COMMAND].bind(redis)
+
+  async function send(tasks: readonly NewTask[]): Promise<Created[]> {
+    const ways = new Map<string, { number: number; call: JobCall }>()
+    const args: Arg[] = []
+    for (const { id, fields, delivery, ...more } of tasks) {
+      const call = delivery && jobCall(queues.queue(delivery.queue), delivery)
+      const at = args.push(0, id, ...(call ? [wayOf(call), ...call.args] : [0, '', '', '']), moreOf(more)) - 7
+      for (const field in fields) args.push(field, fields[field]!)
+      args[at] = args.length - at - 1
+    }
+    const scripts = [...ways.values()].flatMap(({ call }) => [call.script, call.keys.length])
+    const bullKeys = [...ways.values()].flatMap(({ call }) => call.keys)
+    const head = [2 + bullKeys.length, keys.tasks, keys.live, ...bullKeys]
+    const replies = await run([
+      ...head,
+      keys.root,
+      maxWaitingTasks,
+      MAX_DEPTH,
+      ways.size,
+      ...scripts,
+      ...args,
+    ])
+    return replies.map(createdOf)
+
+    function wayOf(call: JobCall): number {
+      const name = `${call.script} ${call.keys[0]}`
+      const way = ways.get(name) ?? { number: ways.size + 1, call }
+      ways.set(name, way)
+      return way.number
+    }
+  }
+
+  return createBatcher(send, { until: 'turn' })
+}
+
+/** What Redis is given: ours, with BullMQ's inside. */
+function creatingScript(): string {
+  const functions = ADD_SCRIPTS.map(
+    (name) => `${name} = function(redis, KEYS, ARGV)\n${BULL_SCRIPTS[name].content}\nend`,
+  )
+  return `local add = {\n${functions.join(',\n')}\n}\n${scriptSource(COMMAND)}`
+}
+
+function moreOf({
+  line,
+  onlyIfFree,
+  parentTaskID: parent,
+  once,
+}: Omit<NewTask, 'id' | 'fields' | 'delivery'>) {
+  const isPlain = line === undefined && parent === undefined && once === undefined
+  return isPlain ? '' : JSON.stringify({ line, onlyIfFree, parent, once })
+}
+
+function createdOf(reply: Reply): Created {
+  if (typeof reply === 'number') return { status: 'created', before: reply }
+  const [status, answer] = reply
+  return status === 'repeated' ? { status, answer: answer! } : { status }
+}
