@@ -5,10 +5,10 @@ import { answerQuestions } from '../bench-process.ts'
 import { clockMs } from '../clock.ts'
 import { ownCpuMicros } from '../cpu-time.ts'
 import { percentile } from '../statistics.ts'
+import { createTape, type Tape } from '../tape.ts'
 
-/** Read when all is over: while it runs this process shall take as little of the machine as can be. */
 interface Recording {
-  chunks: [at: number, text: string][]
+  tape: Tape
   ended: Promise<unknown>
 }
 
@@ -30,15 +30,18 @@ async function follow({ url, ids }: { url: string; ids: string[] }): Promise<voi
     const request = get(`${url}/v1/tasks/${id}/events`, { agent: false })
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     if (response.statusCode !== 200) throw new Error(`Cannot follow ${id}: ${response.statusCode}`)
-    const chunks: Recording['chunks'] = []
+    const tape = createTape()
     const { promise: isLive, resolve } = Promise.withResolvers<void>()
-    response.setEncoding('utf8').on('data', (text: string) => {
-      chunks.push([clockMs(), text])
-      if (text.includes('event: message-sent\n')) resolve()
+    let wasSent = false
+    response.on('data', (chunk: Buffer) => {
+      tape.record(clockMs(), chunk)
+      if (wasSent || !chunk.includes('event: message-sent\n')) return
+      wasSent = true
+      resolve()
     })
     const ended = once(response, 'end')
     await Promise.race([isLive, ended])
-    return { chunks, ended }
+    return { tape, ended }
   })
   recordings = await Promise.all(following)
 }
@@ -46,7 +49,7 @@ async function follow({ url, ids }: { url: string; ids: string[] }): Promise<voi
 /** When all tasks are over. `deltas`: of each. */
 async function heard({ deltas }: { deltas: number }): Promise<Heard> {
   await Promise.all(recordings.map(({ ended }) => ended))
-  const streams = recordings.map(({ chunks }) => deltasIn(chunks))
+  const streams = recordings.map(({ tape }) => deltasIn(tape.play()))
   const late = streams.flatMap((stream) => stream.map(({ lateMs }) => lateMs))
   const first = streams.flatMap((stream) => (stream[0] ? [stream[0].lateMs] : []))
   return {
@@ -64,7 +67,7 @@ interface Delta {
   lateMs: number
 }
 
-function deltasIn(chunks: Recording['chunks']): Delta[] {
+function deltasIn(chunks: ReturnType<Tape['play']>): Delta[] {
   const found: Delta[] = []
   let rest = ''
   for (const [at, chunk] of chunks) {

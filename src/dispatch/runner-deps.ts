@@ -7,6 +7,7 @@ import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import { costMicroUsd, effectivePrice } from '../routing/cost.ts'
 import { resolveAtDispatch } from '../routing/dispatch.ts'
+import { createAlarms } from '../runner/alarms.ts'
 import type { RetryPolicy } from '../runner/retry-policy.ts'
 import type { RunnerDeps } from '../runner/task-run.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
@@ -123,6 +124,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     probe,
     retry,
     turns: options.turns,
+    alarms: createAlarms(),
     now,
   }
 }

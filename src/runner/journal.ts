@@ -1,16 +1,17 @@
 /**
  * The one pen of a running task: log entries, record fields and state go out in order, one write at a time.
  *
- * Text is coalesced: the first delta goes out at once, then at most one write per 25 ms while it flows
+ * Text is coalesced: the first delta goes out at once, then at most one write per 20 ms while it flows
  * (docs/architecture.md "Stream"); what else happens, the end of a part too, goes out at once and takes the
  * text along. What is added while a write is on its way goes out with the next.
  */
 import type { RecordFields } from '../records/record-fields.ts'
 import type { Write, WriteResult } from '../records/record-store.ts'
 import type { NewEvent } from '../tasks/event.ts'
+import type { Alarm, Alarms } from './alarms.ts'
 import type { Book } from './book.ts'
 
-const COALESCE_MS = 25
+const COALESCE_MS = 20
 
 /** An event without what the journal knows: `at` and `attempt`. */
 export type JournalEvent = NewEvent extends infer E
@@ -34,6 +35,8 @@ export interface JournalOptions {
   /** Goes along with each write that has events or a state: such a one may be repeated. */
   book?: Pick<Book, 'due'>
   write(write: Write): Promise<WriteResult>
+  /** Shared with other journals: what they write in the same moment goes out together. */
+  alarms: Alarms
   now(): number
   /** Another worker has the task: nothing more is written. Called once. */
   onStale(): void
@@ -50,9 +53,9 @@ export interface Journal {
   close(): void
 }
 
-/** See `Journal`. Round trips: one per commit, at most 40 a second for flowing text. */
+/** See `Journal`. Round trips: one per commit, about 50 a second for flowing text. */
 export function createJournal(options: JournalOptions): Journal {
-  const { id, fence, attempt, now } = options
+  const { id, fence, attempt, alarms, now } = options
   let seq = options.seq
   let pending: NewEvent[] = [...options.opening]
   let { openingFields } = options
@@ -89,8 +92,7 @@ export function createJournal(options: JournalOptions): Journal {
     const dueAt = Math.max(allDueAt, pending.every(isDelta) ? textDueAt : 0)
     if (alarm !== undefined && alarm.dueAt <= dueAt) return
     alarm?.cancel()
-    // Even what is due waits for the end of this turn of the event loop: what comes with it goes out with it.
-    alarm = setAlarm(dueAt, now(), () => {
+    alarm = alarms.set(dueAt, now(), () => {
       alarm = undefined
       void commit().catch(() => {})
     })
@@ -156,21 +158,6 @@ export function createJournal(options: JournalOptions): Journal {
       alarm?.cancel()
     },
   }
-}
-
-interface Alarm {
-  dueAt: number
-  cancel(): void
-}
-
-function setAlarm(dueAt: number, now: number, ring: () => void): Alarm {
-  // A timer takes a millisecond at least.
-  if (dueAt <= now) {
-    const immediate = setImmediate(ring)
-    return { dueAt, cancel: () => clearImmediate(immediate) }
-  }
-  const timer = setTimeout(ring, dueAt - now)
-  return { dueAt, cancel: () => clearTimeout(timer) }
 }
 
 function isDelta(event: { type: string }): event is DeltaEvent {

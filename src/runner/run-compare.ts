@@ -13,6 +13,7 @@ import type { TaskEvent } from '../tasks/event.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import type { ComparisonRow, Task, TaskFailure, Verdict } from '../tasks/task.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
+import { createAlarms } from './alarms.ts'
 import { failure, failureOf } from './failure.ts'
 import { createInterruption, type RunSignals } from './interruption.ts'
 import { createJournal } from './journal.ts'
@@ -54,6 +55,7 @@ export async function runCompare(
       { type: 'attempt-started', at: deps.now(), attempt },
     ],
     write: deps.write,
+    alarms: createAlarms(),
     now: deps.now,
     onStale: () => interruption.raise('stale'),
     onCancelRequested: () => interruption.raise('cancelled'),

@@ -73,13 +73,13 @@ async function tell(run: TaskRun, signals: RunSignals): Promise<Disposition> {
 function openJournal(
   record: TaskRecord,
   book: Book,
-  { write, now }: RunnerDeps,
+  { write, alarms, now }: RunnerDeps,
   raise: (reason: 'stale' | 'cancelled') => void,
 ): Journal {
   const { id, fence, attempt, seq, waitingFor } = record
   const at = now()
   return createJournal({
-    ...{ id, fence, attempt, seq, book, write, now },
+    ...{ id, fence, attempt, seq, book, write, alarms, now },
     opening: [
       ...(seq === 0 ? openingEvents(record) : []),
       ...(waitingFor === null ? [] : [{ type: 'task-resumed' as const, at, attempt }]),

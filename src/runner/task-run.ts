@@ -6,6 +6,7 @@ import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
 import type { Usage } from '../tasks/usage.ts'
+import type { Alarms } from './alarms.ts'
 import type { AskDeps } from './ask-desk.ts'
 import type { Book } from './book.ts'
 import type { InterruptionSource } from './interruption.ts'
@@ -55,6 +56,8 @@ export interface RunnerDeps extends OpenSessionDeps {
   asksOf(record: TaskRecord): AskDeps
   retry: RetryPolicy
   turns: TurnLimits
+  /** Of all journals. */
+  alarms: Alarms
   now(): number
 }
 

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Write, WriteResult } from '../../src/records/record-store.ts'
+import { createAlarms } from '../../src/runner/alarms.ts'
 import { createJournal, type JournalEvent, type JournalOptions } from '../../src/runner/journal.ts'
 import type { NewEvent } from '../../src/tasks/event.ts'
 
-const COALESCE_MS = 25
+const COALESCE_MS = 20
 
 beforeEach(() => void vi.useFakeTimers({ now: 100_000 }))
 afterEach(() => void vi.useRealTimers())
@@ -18,7 +19,7 @@ describe('add()', () => {
     expect(writes[0]).toMatchObject({ id: 'tsk_1', fence: 3, seq: 7, fields: {} })
   })
 
-  test('puts the text together that comes within 25 ms', async () => {
+  test('puts the text together that comes within 20 ms', async () => {
     const { journal, writes } = start()
     for (let ms = 0; ms < 200; ms += 5) {
       journal.add(text('x', ms / 5))
@@ -217,7 +218,8 @@ function start({ opening = [], reply, before }: StartOptions = {}) {
     )
   }
   const about = { id: 'tsk_1', fence: 3, attempt: 2, seq: 7 }
-  const journal = createJournal({ ...about, opening, write, now: Date.now, onStale, onCancelRequested })
+  const parts = { alarms: createAlarms(), write, now: Date.now, onStale, onCancelRequested }
+  const journal = createJournal({ ...about, opening, ...parts })
   return { journal, writes, onStale, onCancelRequested }
 }
 
