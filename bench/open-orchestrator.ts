@@ -20,16 +20,17 @@ const MANY = 1_000_000
 export function openOrchestrator({ redisUrl }: Place, options: CoreOptions): Promise<Orchestrator> {
   const { namespace, backend, concurrency, takesTurns = false } = options
   const table = tableOf(options)
+  const limits = {
+    ...{ maxWaitingTasks: MANY, maxPromptBytes: MANY, maxSteps: MANY, maxFinishedTasks: MANY },
+    ...{ timeoutMs: FAR_MS, queueTimeoutMs: FAR_MS, silenceMs: FAR_MS, retryWaitMs: FAR_MS },
+    ...{ askTimeoutMs: FAR_MS, permissions: {}, logAgeMs: FAR_MS, taskAgeMs: FAR_MS },
+    ...{ maxLogEvents: MANY, idempotencyAgeMs: FAR_MS, ledgerDays: 90 },
+  }
   return createOrchestrator({
     ...{ redisUrl, namespace, backends: [backend], takesTurns, workerConcurrency: concurrency },
     config: {
       table: () => table,
-      limits: () => ({
-        ...{ maxWaitingTasks: MANY, maxPromptBytes: MANY, maxSteps: MANY, maxFinishedTasks: MANY },
-        ...{ timeoutMs: FAR_MS, queueTimeoutMs: FAR_MS, silenceMs: FAR_MS, retryWaitMs: FAR_MS },
-        ...{ askTimeoutMs: FAR_MS, permissions: {}, logAgeMs: FAR_MS, taskAgeMs: FAR_MS },
-        ...{ maxLogEvents: MANY, idempotencyAgeMs: FAR_MS, ledgerDays: 90 },
-      }),
+      limits: () => limits,
       status: () => ({ generation: 1, error: null }),
       onChange: () => () => {},
     },

@@ -63,7 +63,6 @@ export async function startWorker(
   const retry = options.retry ?? DEFAULT_RETRY_POLICY
   const cooldowns = await followCooldowns({ ...stores.parts, hub, policy: retry, now })
   const running = await trackRunningTasks(hub, keys, records.having)
-  const stop = new AbortController()
   const deps = createRunnerDeps({
     ...{ records, asks, worktrees, backends, config, catalog, retry, cooldowns, wake, now },
     bury: tombstones.bury,
@@ -93,10 +92,9 @@ export async function startWorker(
           ? runTask(claimed, deps, signals)
           : runCompare(claimed, compareDeps, signals),
       onStale: (claimed) => abortIfNobodys(claimed, records, revived),
-      stop: stop.signal,
     }),
     onTurn: (queue, turn) => void turns.served(queue, turn).catch(onError),
-    stopRuns: () => stop.abort(),
+    stopRuns: running.stop,
     onError: seldom((error) => log.warn({ error: error.message }, 'a queue worker reported an error')),
   })
   const apply = async () => {

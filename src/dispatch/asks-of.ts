@@ -37,12 +37,16 @@ export function asksOf(
   now: () => number,
 ): AskDeps {
   const { input, route } = record
-  const said = tableLimits(route.requested.type, recordFacts(record), config.table())
-  const rules = policyOf(record, config)
   return {
-    // A session that somebody else has opened asks whom it likes.
-    rules: input.sessionID === undefined ? [...UNASKED, ...rules] : rules,
-    timeoutMs: said.askTimeoutMs ?? config.limits().askTimeoutMs,
+    policy() {
+      const said = tableLimits(route.requested.type, recordFacts(record), config.table())
+      const rules = policyOf(record, config)
+      return {
+        // A session that somebody else has opened asks whom it likes.
+        rules: input.sessionID === undefined ? [...UNASKED, ...rules] : rules,
+        timeoutMs: said.askTimeoutMs ?? config.limits().askTimeoutMs,
+      }
+    },
     decide,
     decisions,
     now,

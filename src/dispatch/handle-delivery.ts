@@ -28,14 +28,12 @@ export interface HandleDeliveryDeps extends MoveTaskDeps {
   run(record: TaskRecord, signals: RunSignals): Promise<Disposition>
   /** Called when another worker has the task, or it is over: nothing of it may go on because of this run. */
   onStale(record: TaskRecord): Promise<void>
-  /** Aborts when the worker shuts down. */
-  stop: AbortSignal
   now(): number
 }
 
 /** Runs a task that is claimed. Errors that are nobody's fault but the code's are thrown: BullMQ shows them. */
 export function createDeliveryHandler(deps: HandleDeliveryDeps) {
-  const { records, running, gates, run, onStale, stop, now } = deps
+  const { records, running, gates, run, onStale, now } = deps
 
   async function letGo(passed: readonly Gate[], id: string, disposition: Disposition): Promise<void> {
     // Whoever takes it over holds what it holds: its turn goes on meanwhile.
@@ -56,7 +54,7 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
     }
     if (claim.status !== 'claimed') return { status: 'completed', note: `stale: ${claim.status}` }
     const { record } = claim
-    const { cancel, onAnswer, leave } = running.enter(id, record.isParent)
+    const { leave, ...signals } = running.enter(id, record.isParent)
     const toPass = gates.gatesOf(record)
     const toAsk = claim.hasTurn ? toPass.filter(({ reason }) => reason !== 'session') : toPass
     try {
@@ -70,7 +68,7 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
         if (outcome.status === 'failed') await gates.leave(toPass, id, true)
         return outcome
       }
-      const disposition = await run(record, { cancel, stop, onAnswer })
+      const disposition = await run(record, signals)
       if (disposition.status === 'stale') await onStale(record)
       if (toPass.length > 0) await letGo(toPass, id, disposition)
       return outcomeOf(disposition)

@@ -1,17 +1,13 @@
 /** The tasks this process runs: so that a cancel finds the one it means, and parents are known to wait. */
 import type { Keys } from '../redis/keys.ts'
+import type { Interruption, RunSignals } from '../runner/interruption.ts'
 import type { LiveHub } from '../stream/live-hub.ts'
 
 export interface RunningTasks {
-  /**
-   * `onAnswer` calls back when somebody may have answered an ask of the task.
-   * `cancel` aborts when the task is to be cancelled. Call `leave` when it runs no more.
-   * `isParent`: it has children already, from a run before this one.
-   */
-  enter(
-    id: string,
-    isParent: boolean,
-  ): { cancel: AbortSignal; onAnswer(listener: () => void): () => void; leave(): void }
+  /** Call `leave` when it runs no more. `isParent`: it has children already, from a run before this one. */
+  enter(id: string, isParent: boolean): Required<RunSignals> & { leave(): void }
+  /** The process shuts down: what runs is to be handed over, and whatever comes yet. */
+  stop(): void
   readonly size: number
   /** Of these, the ones that have children: they may do nothing but wait. */
   readonly parents: number
@@ -27,10 +23,14 @@ export async function trackRunningTasks(
   having: (field: 'cancelAt' | 'children', ids: readonly string[]) => Promise<string[]>,
 ): Promise<RunningTasks> {
   const running = new Map<string, AbortController>()
+  // After a lost lock a task may come here a second time, while its first run goes on.
+  const all = new Set<AbortController>()
+  let isStopped = false
   const parents = new Set<string>()
   const answers = new Map<string, Set<() => void>>()
   const listeners = new Set<() => void>()
-  const cancel = (id: string) => running.get(id)?.abort()
+  const abort = (run: AbortController | undefined, why: Interruption) => run?.abort(why)
+  const cancel = (id: string) => abort(running.get(id), 'cancelled')
   const addParent = (id: string) => {
     if (!running.has(id) || parents.has(id)) return
     parents.add(id)
@@ -41,7 +41,7 @@ export async function trackRunningTasks(
     for (const listener of answers.get(id) ?? []) listener()
   }
 
-  const stop = await hub.listenPlain(keys.control, (message) => {
+  const stopListening = await hub.listenPlain(keys.control, (message) => {
     if (message?.startsWith('cancel ')) return cancel(message.slice('cancel '.length))
     if (message?.startsWith('answer ')) return answered(message.slice('answer '.length))
     if (message?.startsWith('parent ')) return addParent(message.slice('parent '.length))
@@ -61,11 +61,13 @@ export async function trackRunningTasks(
 
   return {
     enter(id, isParent) {
-      const controller = new AbortController()
-      running.set(id, controller)
+      const interrupt = new AbortController()
+      running.set(id, interrupt)
+      all.add(interrupt)
+      if (isStopped) abort(interrupt, 'stop')
       if (isParent) addParent(id)
       return {
-        cancel: controller.signal,
+        interrupt,
         onAnswer(listener) {
           const listeners = answers.get(id) ?? new Set()
           answers.set(id, listeners.add(listener))
@@ -75,12 +77,16 @@ export async function trackRunningTasks(
           }
         },
         leave() {
-          // After a lost lock the same task may have come here a second time, while this run goes on.
-          if (running.get(id) !== controller) return
+          all.delete(interrupt)
+          if (running.get(id) !== interrupt) return
           running.delete(id)
           parents.delete(id)
         },
       }
+    },
+    stop() {
+      isStopped = true
+      for (const run of all) abort(run, 'stop')
     },
     get size() {
       return running.size
@@ -91,6 +97,6 @@ export async function trackRunningTasks(
     onParent(listener) {
       listeners.add(listener)
     },
-    close: stop,
+    close: stopListening,
   }
 }

@@ -20,11 +20,16 @@ const DENIED = 'This is denied by policy. Go on without it, or say what is missi
 const NOBODY = 'Nobody answered in time. Go on without this, or say what is missing.'
 const REFUSED = 'A person said no. Go on without this, or ask for something else.'
 
-export interface AskDeps {
+export interface AskPolicy {
   /** What may be done without a person, in the order in which it was said. */
   rules: readonly PermissionRule[]
   /** How long a person has for an answer. */
   timeoutMs: number
+}
+
+export interface AskDeps {
+  /** Called once something is asked. */
+  policy(): AskPolicy
   /** Decides an ask unless that was done; gives the decision that holds. One round trip, atomic. */
   decide(taskID: string, askID: string, decision: AskDecision): Promise<AskDecision>
   /** By the order of the ids; `undefined`: still open. */
@@ -54,12 +59,13 @@ export interface AskDesk {
 }
 
 export function createAskDesk(options: AskDeskOptions): AskDesk {
-  const { record, backend, journal, log, onAnswer, rules, timeoutMs, decide, decisions, now } = options
+  const { record, backend, journal, log, onAnswer, decide, decisions, now } = options
   /** Asks that this reader was told of: an answer can be passed on. */
   const here = new Set<string>()
   const told = new Set(log.flatMap((event) => (event.type === 'ask-closed' ? [event.askID] : [])))
   const timers = new Map<string, NodeJS.Timeout>()
   const always: PermissionRule[] = record.asks.flatMap(rulesOfAlways)
+  let knownPolicy: AskPolicy | undefined
   let stopListening: (() => void) | undefined
   let closed = false
 
@@ -67,7 +73,13 @@ export function createAskDesk(options: AskDeskOptions): AskDesk {
 
   const openAsks = () => record.asks.filter(({ decision }) => decision === undefined)
 
+  function policy(): AskPolicy {
+    knownPolicy ??= options.policy()
+    return knownPolicy
+  }
+
   function actionOf({ kind, permission, patterns }: Pick<KeptAsk, 'kind' | 'permission' | 'patterns'>) {
+    const { rules } = policy()
     if (kind === 'permission') return actionFor([...rules, ...always], permission ?? '', patterns)
     // That a model may ask means that somebody is asked.
     return actionFor(rules, 'question', []) === 'deny' ? 'deny' : 'ask'
@@ -79,7 +91,7 @@ export function createAskDesk(options: AskDeskOptions): AskDesk {
     if (known?.decision !== undefined) return passOn(known, known.decision)
     if (known !== undefined) return wait(known)
     const askedAt = now()
-    const deadlineAt = Math.min(askedAt + timeoutMs, options.deadlineAt)
+    const deadlineAt = Math.min(askedAt + policy().timeoutMs, options.deadlineAt)
     const ask: KeptAsk = { id: askID, ...subject, always: [...proposed], askedAt, deadlineAt }
     const action = actionOf(ask)
     if (action === 'allow') return passOn(ask, { state: 'answered', reply: 'once' })

@@ -8,37 +8,25 @@ import type { ErrorCode } from '../errors.ts'
 export type Interruption = Extract<ErrorCode, 'cancelled' | 'task_timeout'> | 'stop' | 'stale'
 
 export interface RunSignals {
-  /** Aborts when somebody cancels the task. */
-  cancel: AbortSignal
-  /** Aborts when the worker shuts down. */
-  stop: AbortSignal
+  /** Aborted with `cancelled` when somebody cancels the task, with `stop` when the worker shuts down. */
+  interrupt: AbortController
   /** Calls back when an answer to an ask may be there; gives the function that stops it. */
   onAnswer?(listener: () => void): () => void
 }
 
-/** One signal of all that may interrupt a task; its `reason` is an `Interruption`. Call `dispose` at the end. */
-export function createInterruption(signals: RunSignals, deadlineAt: number, now: number) {
-  const controller = new AbortController()
-  const raise = (reason: Interruption) => controller.abort(reason)
-  const onCancel = () => raise('cancelled')
-  const onStop = () => raise('stop')
+/** What may interrupt a task, its deadline too; the `reason` of `signal` says what. Call `dispose` at the end. */
+export function createInterruption({ interrupt }: RunSignals, deadlineAt: number, now: number) {
+  const raise = (reason: Interruption) => interrupt.abort(reason)
   // A timer holds at most 2^31 - 1 ms; a day is the most a timeout may be.
   const timer = setTimeout(() => raise('task_timeout'), Math.max(0, deadlineAt - now))
-  signals.cancel.addEventListener('abort', onCancel)
-  signals.stop.addEventListener('abort', onStop)
-  if (signals.cancel.aborted) onCancel()
-  else if (signals.stop.aborted) onStop()
+  const { signal } = interrupt
 
   return {
-    signal: controller.signal,
+    signal,
     raise,
     /** `undefined` while nothing interrupts. */
-    reason: () => controller.signal.reason as Interruption | undefined,
-    dispose() {
-      clearTimeout(timer)
-      signals.cancel.removeEventListener('abort', onCancel)
-      signals.stop.removeEventListener('abort', onStop)
-    },
+    reason: () => signal.reason as Interruption | undefined,
+    dispose: () => clearTimeout(timer),
   }
 }
 

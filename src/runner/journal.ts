@@ -81,8 +81,7 @@ export function createJournal(options: JournalOptions): Journal {
       last.text += event.text
     } else {
       // In this order on the wire: type, at, attempt, then the event's own.
-      const { type, ...fields } = event
-      pending.push({ type, at: now(), attempt, ...fields } as NewEvent)
+      pending.push(Object.assign({ type: event.type, at: now(), attempt }, event) as NewEvent)
     }
     schedule()
   }

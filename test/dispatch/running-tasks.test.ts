@@ -13,8 +13,8 @@ test('cancels the task that is named, and no other', async ({
 
   await records.redis.publish(keys.control, 'cancel tsk_1')
 
-  await eventually(() => expect(one.cancel.aborted).toBe(true))
-  expect(other.cancel.aborted).toBe(false)
+  await eventually(() => expect(one.interrupt.signal.reason).toBe('cancelled'))
+  expect(other.interrupt.signal.aborted).toBe(false)
   running.close()
 })
 
@@ -31,8 +31,28 @@ test('a task that came a second time can be cancelled after its first run is ove
 
   await records.redis.publish(keys.control, 'cancel tsk_1')
 
-  await eventually(() => expect(second.cancel.aborted).toBe(true))
+  await eventually(() => expect(second.interrupt.signal.reason).toBe('cancelled'))
   second.leave()
   expect(running.size).toBe(0)
+  running.close()
+})
+
+test('all that run are told to stop, and whatever comes yet', async ({
+  stream: { hub },
+  redis: { keys },
+}) => {
+  const running = await trackRunningTasks(hub, keys, async () => [])
+  const [first, again, over] = ['tsk_1', 'tsk_1', 'tsk_2'].map((id) => running.enter(id, false))
+  over!.leave()
+
+  running.stop()
+  const late = running.enter('tsk_3', false)
+
+  expect([first!, again!, late].map(({ interrupt }) => interrupt.signal.reason)).toEqual([
+    'stop',
+    'stop',
+    'stop',
+  ])
+  expect(over!.interrupt.signal.aborted).toBe(false)
   running.close()
 })

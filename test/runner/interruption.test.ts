@@ -4,13 +4,15 @@ import { createInterruption } from '../../src/runner/interruption.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
+const given = () => ({ interrupt: new AbortController() })
+
 test('the first reason stays', () => {
-  const { signals, cancel, stop } = given()
+  const signals = given()
   const interruption = createInterruption(signals, 1_000, 0)
   expect(interruption.reason()).toBeUndefined()
 
-  stop.abort()
-  cancel.abort()
+  signals.interrupt.abort('stop')
+  signals.interrupt.abort('cancelled')
   vi.advanceTimersByTime(1_000)
   interruption.raise('stale')
 
@@ -19,10 +21,9 @@ test('the first reason stays', () => {
   interruption.dispose()
 })
 
-test('signals that were aborted before count, the cancel first', () => {
-  const { signals, cancel, stop } = given()
-  stop.abort()
-  cancel.abort()
+test('what interrupted before counts', () => {
+  const signals = given()
+  signals.interrupt.abort('cancelled')
 
   const interruption = createInterruption(signals, 1_000, 0)
 
@@ -31,31 +32,13 @@ test('signals that were aborted before count, the cancel first', () => {
 })
 
 test('the deadline raises task_timeout, unless it was disposed of', () => {
-  const { signals } = given()
-  const late = createInterruption(signals, 1_000, 0)
-  const over = createInterruption(signals, 1_000, 0)
+  const late = createInterruption(given(), 1_000, 0)
+  const over = createInterruption(given(), 1_000, 0)
   over.dispose()
 
   vi.advanceTimersByTime(1_000)
 
   expect(late.reason()).toBe('task_timeout')
   expect(over.reason()).toBeUndefined()
-})
-
-test('dispose() leaves neither a timer nor a listener', () => {
-  const { signals, cancel, stop } = given()
-  const interruption = createInterruption(signals, 1_000, 0)
-  interruption.dispose()
-
-  cancel.abort()
-  stop.abort()
-
   expect(vi.getTimerCount()).toBe(0)
-  expect(interruption.reason()).toBeUndefined()
 })
-
-function given() {
-  const cancel = new AbortController()
-  const stop = new AbortController()
-  return { cancel, stop, signals: { cancel: cancel.signal, stop: stop.signal } }
-}
