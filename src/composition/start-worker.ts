@@ -53,9 +53,9 @@ export async function startWorker(
   const [deliveries, recording] = connections
   const stores = storesOn(foundation, recording, deliveries, (record, desk) => [
     // A comparison sends nothing itself.
-    record.compare === null ? cooldownGate(record, { cooldowns, ...deps }) : undefined,
-    desk.gateOf(record, { cooldowns, modelsOf: deps.modelsOf }),
-    record.compare === null ? budgetGate({ ...funds, ...deps }) : undefined,
+    record.compare === null ? cooldownGate(record, gateDeps) : undefined,
+    desk.gateOf(record, gateDeps),
+    record.compare === null ? budgetGate(gateDeps) : undefined,
   ])
   const { records, queues, gates, desk, turns, asks, tombstones, worktrees } = stores
   const { wake } = gates
@@ -70,6 +70,7 @@ export async function startWorker(
     turns: desk,
     budgetOf: (record, { maxCostMicroUsd }) => createRunBudget(record, maxCostMicroUsd, funds),
   })
+  const gateDeps = { cooldowns, ...funds, ...deps }
   const compareDeps = createCompareDeps({
     runner: deps,
     admitParsed: admitting.admitParsed,

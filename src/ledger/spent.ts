@@ -68,12 +68,10 @@ export function parseSpent(text: string | undefined): Spent {
 /** Tokens as in `Usage`, then the two costs. */
 type Figures = [number, number, number, number, number, number, number]
 
-export function figuresOf({ usage, costMicroUsd, costEstimatedMicroUsd }: SpentTotal): Figures {
-  const { inputTokens, outputTokens, reasoningTokens, cacheReadTokens, cacheWriteTokens } = usage
-  return [
-    ...([inputTokens, outputTokens, reasoningTokens, cacheReadTokens, cacheWriteTokens] as const),
-    ...([costMicroUsd, costEstimatedMicroUsd] as const),
-  ]
+export function figuresOf(total: SpentTotal): Figures {
+  const { inputTokens, outputTokens, reasoningTokens, cacheReadTokens, cacheWriteTokens } = total.usage
+  const { costMicroUsd: cost, costEstimatedMicroUsd: estimated } = total
+  return [inputTokens, outputTokens, reasoningTokens, cacheReadTokens, cacheWriteTokens, cost, estimated]
 }
 
 type Combine = (x: number, y: number) => number

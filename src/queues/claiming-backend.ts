@@ -6,6 +6,7 @@
  * (docs/decisions/0020-claim-with-the-delivery.md).
  */
 import { type BackendFactory, createRedisBackend, type RedisQueueBackend } from 'bullmq'
+import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { scriptSource } from '../redis/scripts.ts'
 import { BULL_SCRIPTS } from './bullmq-scripts.ts'
@@ -17,14 +18,16 @@ type Script = 'moveToActive' | 'moveToFinished'
 type Reply = [bull: unknown, claim?: unknown, waiting?: number, nextDelayedAt?: number]
 
 const NO_JOB = [0, 0, 0] as const
+/** Each job keeps Redis busy for three times as long as another ask. */
+const MOST_AT_ONCE = 8
 
 export interface ClaimingOptions {
   redis: RedisClient
-  /** What follows BullMQ's arguments: see `deliver.lua`. Asked for each job. */
+  /** What tells of the claims, for all of one script: see `deliver.lua`. */
   claimArgs(): readonly Arg[]
   /** Hears of each claim before BullMQ gives the job to the processor. */
   onClaim(id: string, reply: unknown): void
-  /** Whether the worker could take more than the job it asks for: if not, nobody counts what waits. */
+  /** Whether the worker could take more than the jobs it asks for: if not, nobody counts what waits. */
   hasRoom(): boolean
   /** Hears with each job how many more could be taken then, at least. */
   onWaiting(jobs: number): void
@@ -32,7 +35,7 @@ export interface ClaimingOptions {
 
 /** What Redis is given instead of BullMQ's script of this name. */
 export function claimingScript(script: Script): string {
-  return `local function deliver(redis)\n${BULL_SCRIPTS[script].content}\nend\n${scriptSource('deliver')}`
+  return `local function deliver(redis, KEYS, ARGV)\n${BULL_SCRIPTS[script].content}\nend\n${scriptSource('deliver')}`
 }
 
 /** On the connection that the worker is given. */
@@ -57,6 +60,7 @@ export function claimingBackend({
     const forget = () => {
       emptyUntil = undefined
     }
+    const scripts = { moveToActive: batcherOf('moveToActive'), moveToFinished: batcherOf('moveToFinished') }
 
     backend.execCommand = (client, name, given) => {
       if (name !== 'moveToActive' && name !== 'moveToFinished') return execute(client, name, given)
@@ -66,12 +70,11 @@ export function claimingBackend({
         forget()
         return Promise.resolve(reply)
       }
-      return take(name, [...given, ...claimArgs(), hasRoom() ? 1 : 0])
+      return take(name, given)
     }
 
-    async function take(script: Script, withClaim: readonly Arg[]): Promise<unknown> {
-      const command = redis as unknown as Record<string, (given: readonly Arg[]) => Promise<Reply>>
-      const [reply, claim, waiting, nextDelayedAt] = await command[nameOf(script)]!(withClaim)
+    async function take(script: Script, given: readonly Arg[]): Promise<unknown> {
+      const [reply, claim, waiting, nextDelayedAt] = await scripts[script](given)
       onWaiting(waiting ?? 0)
       if (nextDelayedAt !== undefined) {
         emptyUntil = nextDelayedAt
@@ -80,8 +83,34 @@ export function claimingBackend({
       if (claim != null) onClaim((reply as [unknown, string])[1], claim)
       return reply
     }
+
+    /** Each ask is what BullMQ gives its script: its keys, then its arguments. */
+    function batcherOf(script: Script) {
+      const command = redis as unknown as Record<string, (given: readonly Arg[]) => Promise<Reply[]>>
+      const numberOfKeys = BULL_SCRIPTS[script].keys
+      return createBatcher<readonly Arg[], Reply>(
+        (asks) => command[nameOf(script)]!(together(asks, numberOfKeys, [...claimArgs(), hasRoom() ? 1 : 0])),
+        { most: MOST_AT_ONCE },
+      )
+    }
     return backend
   }
+}
+
+/** As `deliver.lua` takes them: keys that are those of the ask before are not said again. */
+function together(asks: readonly (readonly Arg[])[], numberOfKeys: number, shared: readonly Arg[]): Arg[] {
+  let before = asks[0]!
+  const args = [...before.slice(0, numberOfKeys), ...shared]
+  for (const ask of asks) {
+    const others = args.push(0) - 1
+    for (let key = 0; key < numberOfKeys; key += 1)
+      if (ask[key] !== before[key]) args.push(key + 1, ask[key]!)
+    args[others] = args.length - others - 1
+    args.push(ask.length - numberOfKeys)
+    for (let arg = numberOfKeys; arg < ask.length; arg += 1) args.push(ask[arg]!)
+    before = ask
+  }
+  return args
 }
 
 function nameOf(script: Script): string {

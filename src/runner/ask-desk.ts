@@ -15,6 +15,7 @@ import type { Journal } from './journal.ts'
 /** Asks of a person in one task; an agent that wants to know more is told to go on without. */
 const MOST_ASKS = 100
 const AGAIN_MS = 1_000
+const NONE: readonly string[] = []
 
 const DENIED = 'This is denied by policy. Go on without it, or say what is missing.'
 const NOBODY = 'Nobody answered in time. Go on without this, or say what is missing.'
@@ -58,14 +59,30 @@ export interface AskDesk {
   close(): void
 }
 
+/** Set up when something is asked: few turns ask anything. */
 export function createAskDesk(options: AskDeskOptions): AskDesk {
+  let desk = options.record.asks.length > 0 ? openAskDesk(options) : undefined
+  return {
+    get open() {
+      return desk?.open ?? NONE
+    },
+    take(event) {
+      desk ??= openAskDesk(options)
+      desk.take(event)
+    },
+    over: async () => desk?.over(),
+    close: () => desk?.close(),
+  }
+}
+
+function openAskDesk(options: AskDeskOptions): AskDesk {
   const { record, backend, journal, log, onAnswer, decide, decisions, now } = options
+  const { rules, timeoutMs } = options.policy()
   /** Asks that this reader was told of: an answer can be passed on. */
   const here = new Set<string>()
   const told = new Set(log.flatMap((event) => (event.type === 'ask-closed' ? [event.askID] : [])))
   const timers = new Map<string, NodeJS.Timeout>()
   const always: PermissionRule[] = record.asks.flatMap(rulesOfAlways)
-  let knownPolicy: AskPolicy | undefined
   let stopListening: (() => void) | undefined
   let closed = false
 
@@ -73,13 +90,7 @@ export function createAskDesk(options: AskDeskOptions): AskDesk {
 
   const openAsks = () => record.asks.filter(({ decision }) => decision === undefined)
 
-  function policy(): AskPolicy {
-    knownPolicy ??= options.policy()
-    return knownPolicy
-  }
-
   function actionOf({ kind, permission, patterns }: Pick<KeptAsk, 'kind' | 'permission' | 'patterns'>) {
-    const { rules } = policy()
     if (kind === 'permission') return actionFor([...rules, ...always], permission ?? '', patterns)
     // That a model may ask means that somebody is asked.
     return actionFor(rules, 'question', []) === 'deny' ? 'deny' : 'ask'
@@ -91,7 +102,7 @@ export function createAskDesk(options: AskDeskOptions): AskDesk {
     if (known?.decision !== undefined) return passOn(known, known.decision)
     if (known !== undefined) return wait(known)
     const askedAt = now()
-    const deadlineAt = Math.min(askedAt + policy().timeoutMs, options.deadlineAt)
+    const deadlineAt = Math.min(askedAt + timeoutMs, options.deadlineAt)
     const ask: KeptAsk = { id: askID, ...subject, always: [...proposed], askedAt, deadlineAt }
     const action = actionOf(ask)
     if (action === 'allow') return passOn(ask, { state: 'answered', reply: 'once' })

@@ -20,7 +20,7 @@ describe('the scripts of BullMQ that ours surround', () => {
   test('call Redis through what we give them', () => {
     for (const script of ['moveToActive', 'moveToFinished'] as const)
       expect(claimingScript(script)).toMatch(
-        /^local function deliver\(redis\)\n[\s\S]+?\nlocal rcall = redis\.call\n/,
+        /^local function deliver\(redis, KEYS, ARGV\)\n[\s\S]+?\nlocal rcall = redis\.call\n/,
       )
   })
 })
