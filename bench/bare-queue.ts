@@ -1,6 +1,9 @@
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 
+/** It needs braces on a cluster; here they make the keys as long as tierline's. */
+export const BARE_PREFIX = '{bare:bench}:queue'
+
 /** BullMQ as its manual shows it: the baseline. */
 export interface BareQueue {
   queue: Queue
@@ -9,16 +12,14 @@ export interface BareQueue {
   close(): Promise<void>
 }
 
-/** `prefix` needs braces on a cluster; here they make its keys as long as tierline's. */
 export async function openBareQueue(redisUrl: string, name: string): Promise<BareQueue> {
-  const prefix = '{bare:bench}:queue'
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null })
-  const queue = new Queue(name, { connection, prefix })
+  const queue = new Queue(name, { connection, prefix: BARE_PREFIX })
   await queue.waitUntilReady()
   return {
     queue,
     redisUrl,
-    prefix,
+    prefix: BARE_PREFIX,
     async close() {
       await queue.close()
       connection.disconnect()

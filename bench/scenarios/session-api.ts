@@ -6,6 +6,8 @@ import { countCommands } from '../count-commands.ts'
 import { openTierline } from '../open-tierline.ts'
 import type { ApiHandlers } from '../processes/api.ts'
 import type { AskerHandlers } from '../processes/asker.ts'
+import type { BareAnswerHandlers } from '../processes/bare-answer.ts'
+import type { BareWorkerHandlers } from '../processes/bare-worker.ts'
 import type { InstantHandlers } from '../processes/instant.ts'
 import type { Bench, Finding, Scenario } from '../scenario.ts'
 import { ofRounds, percentile } from '../statistics.ts'
@@ -15,6 +17,7 @@ const MESSAGES = 100
 const WAITING_SESSIONS = 500
 const MESSAGES_EACH = 5
 const LOOK_MS = 20
+const BARE = { queue: 'messages', channel: 'answers' }
 const MESSAGE = { parts: [{ type: 'text', text: 'Hello' }] }
 
 export const sessionApi: Scenario = {
@@ -28,36 +31,50 @@ async function requests({ place, redis, rounds }: Bench): Promise<Finding[]> {
   const api = startProcess<ApiHandlers>('api')
   const passing = startProcess<ApiHandlers>('api')
   const instant = startProcess<InstantHandlers>('instant')
+  const bareAnswer = startProcess<BareAnswerHandlers>('bare-answer')
+  const bareWorker = startProcess<BareWorkerHandlers>('bare-worker')
   const asker = startProcess<AskerHandlers>('asker')
   const tierline = await openTierline(place, 'sessions')
   try {
     const direct = await instant.ask('start', undefined)
     const ours = await api.ask('start', { ...place, namespace: 'sessions' })
     const through = await passing.ask('start', { ...place, namespace: 'passing', opencodeUrl: direct.url })
+    const least = await bareAnswer.ask('start', { ...place, ...BARE })
+    await bareWorker.ask('start', { ...place, ...BARE })
     await tierline.startWorker()
     const sessions = Array.from({ length: SESSIONS }, (_, index) => `/session/ses_${index}`)
-    const send = (url: string) =>
-      asker.ask('ask', {
-        url,
-        method: 'POST',
-        paths: sessions.map((path) => `${path}/message`),
-        body: MESSAGE,
-        count: MESSAGES,
-      })
+    const send = (url: string, among = sessions) => {
+      const paths = among.map((path) => `${path}/message`)
+      return asker.ask('ask', { url, method: 'POST', paths, body: MESSAGE, count: MESSAGES })
+    }
+    const sendAlone = (url: string) => send(url, sessions.slice(0, 1))
     const read = (url: string) =>
       asker.ask('ask', { url, method: 'GET', paths: ['/session/ses_1/todo'], count: 5 * MESSAGES })
-    await Promise.all([send(ours.url), read(through.url)])
+    await Promise.all([send(ours.url), send(least.url), read(through.url)])
 
-    const added: Record<'send50' | 'send99' | 'read50', number[]> = { send50: [], send99: [], read50: [] }
+    const added: Record<'send50' | 'send99' | 'alone50' | 'least50' | 'read50', number[]> = {
+      send50: [],
+      send99: [],
+      alone50: [],
+      least50: [],
+      read50: [],
+    }
     let detail = ''
+    let aloneDetail = ''
+    let leastDetail = ''
     let readDetail = ''
     for (let round = 0; round < rounds; round += 1) {
-      const [bareSend, sent] = [await send(direct.url), await send(ours.url)]
+      const [bareSend, sent, queued] = [await send(direct.url), await send(ours.url), await send(least.url)]
+      const [bareAlone, alone] = [await sendAlone(direct.url), await sendAlone(ours.url)]
       const [bareRead, passed] = [await read(direct.url), await read(through.url)]
       added.send50.push(percentile(sent, 50) - percentile(bareSend, 50))
       added.send99.push(percentile(sent, 99) - percentile(bareSend, 99))
+      added.alone50.push(percentile(alone, 50) - percentile(bareAlone, 50))
+      added.least50.push(percentile(queued, 50) - percentile(bareSend, 50))
       added.read50.push(percentile(passed, 50) - percentile(bareRead, 50))
       detail = `${describe(sent)}; a handler that answers at once ${describe(bareSend)}; ${SESSIONS} sessions in parallel`
+      aloneDetail = `${describe(alone)}; at once ${describe(bareAlone)}; a session with one message after the other`
+      leastDetail = `${describe(queued)}: node:http, Queue.add, a bare worker and one PUBLISH in as many processes, without a record`
       readDetail = `${describe(passed)}; directly ${describe(bareRead)}`
       await redis.flushall('SYNC')
     }
@@ -70,6 +87,8 @@ async function requests({ place, redis, rounds }: Bench): Promise<Finding[]> {
         target: { atMost: 30 },
         detail,
       },
+      { measure: 'message alone, added p50', ...ofRounds(added.alone50), unit: 'ms', detail: aloneDetail },
+      { measure: 'bare BullMQ, added p50', ...ofRounds(added.least50), unit: 'ms', detail: leastDetail },
       {
         measure: 'passed on, added p50',
         ...ofRounds(added.read50),
@@ -80,7 +99,7 @@ async function requests({ place, redis, rounds }: Bench): Promise<Finding[]> {
     ]
   } finally {
     await tierline.close()
-    for (const process of [asker, api, passing, instant]) await process.stop()
+    for (const process of [asker, api, passing, instant, bareAnswer, bareWorker]) await process.stop()
     await redis.flushall('SYNC')
   }
 }

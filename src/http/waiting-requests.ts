@@ -7,6 +7,9 @@ export interface WaitingRequests {
   abortAll(): void
 }
 
+// Made once: an abort without a reason makes one for each request, with a stack that nobody reads.
+const OVER = new DOMException('The request is over', 'AbortError')
+
 export function createWaitingRequests(): WaitingRequests {
   const open = new Set<AbortController>()
   let closed = false
@@ -14,17 +17,17 @@ export function createWaitingRequests(): WaitingRequests {
   return {
     signalFor(response) {
       const controller = new AbortController()
-      if (closed || response.destroyed) controller.abort()
+      if (closed || response.destroyed) controller.abort(OVER)
       open.add(controller)
       response.once('close', () => {
         open.delete(controller)
-        controller.abort()
+        controller.abort(OVER)
       })
       return controller.signal
     },
     abortAll() {
       closed = true
-      for (const controller of open) controller.abort()
+      for (const controller of open) controller.abort(OVER)
     },
   }
 }
