@@ -15,9 +15,27 @@ export interface BudgetShare {
 
 const NONE: readonly Budget[] = []
 
+/** Of each table who was asked for lately; most tasks are of few kinds. */
+const known = new WeakMap<readonly Budget[], Map<string, readonly Budget[]>>()
+const MOST_KNOWN = 1_000
+
 /** The budgets that pay for a task, in the order of the file: all of them do. */
 export function budgetsOf(budgets: readonly Budget[], spender: Spender): readonly Budget[] {
-  return budgets.length === 0 ? NONE : budgets.filter(({ scope }) => isInScope(scope, spender))
+  if (budgets.length === 0) return NONE
+  let ofTable = known.get(budgets)
+  if (ofTable === undefined) {
+    ofTable = new Map()
+    known.set(budgets, ofTable)
+  }
+  const { type, tier, model, key } = spender
+  const who = `${model}\n${tier ?? ''}\n${key ?? ''}\n${type === null ? '' : `=${type}`}`
+  let found = ofTable.get(who)
+  if (found === undefined) {
+    found = budgets.filter(({ scope }) => isInScope(scope, spender))
+    if (ofTable.size >= MOST_KNOWN) ofTable.clear()
+    ofTable.set(who, found)
+  }
+  return found
 }
 
 /**
@@ -25,13 +43,21 @@ export function budgetsOf(budgets: readonly Budget[], spender: Spender): readonl
  * those that are anything to it.
  */
 export function sharesOf(budgets: readonly Budget[], spender: Spender, spent: Spent): BudgetShare[] {
+  if (spent.every(({ model }) => model === spender.model)) {
+    const spentMicroUsd = spent.reduce((sum, line) => sum + costOf(line), 0)
+    return budgetsOf(budgets, spender).map((budget) => ({ budget, spentMicroUsd, holds: true }))
+  }
   return budgets.flatMap((budget) => {
     const holds = isInScope(budget.scope, spender)
     const spentMicroUsd = spent
       .filter(({ model }) => isInScope(budget.scope, { ...spender, model }))
-      .reduce((sum, line) => sum + line.costMicroUsd + line.costEstimatedMicroUsd, 0)
+      .reduce((sum, line) => sum + costOf(line), 0)
     return holds || spentMicroUsd > 0 ? [{ budget, spentMicroUsd, holds }] : []
   })
+}
+
+function costOf({ costMicroUsd, costEstimatedMicroUsd }: Spent[number]): number {
+  return costMicroUsd + costEstimatedMicroUsd
 }
 
 /** Names a budget for people and in Redis; no two have the same: `type:lint per hour`. */

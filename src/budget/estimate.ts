@@ -1,7 +1,7 @@
 /** What a step of a model may cost before it is known what it does. Pure; docs/budgets.md has the formulas. */
 import type { CatalogModel, Price } from '../catalog/catalog.ts'
 import { MOST_OUTPUT_TOKENS } from '../routing/context-fit.ts'
-import { costMicroUsd } from '../routing/cost.ts'
+import { costMicroUsd, ratesFor } from '../routing/cost.ts'
 import type { ParsedTaskInput } from '../tasks/input.ts'
 import { estimatePrompt } from '../tasks/prompt-size.ts'
 import { NO_USAGE } from '../tasks/usage.ts'
@@ -29,10 +29,13 @@ export function outputLimitOf(model: Pick<CatalogModel, 'outputTokens'> | undefi
 
 /** As if nothing came from the cache, and writing to it cost what it costs. */
 export function estimateStep(price: Price, inputTokens: number, outputTokens: number): StepEstimate {
-  const cost = (kind: 'inputTokens' | 'cacheWriteTokens', output: number) =>
-    costMicroUsd(price, { ...NO_USAGE, [kind]: inputTokens, outputTokens: output })
-  const worst = (output: number) => Math.max(cost('inputTokens', output), cost('cacheWriteTokens', output))
-  return { stepMicroUsd: worst(outputTokens), inputMicroUsd: worst(0) }
+  const { inputMicroUsdPerMTok, cacheWriteMicroUsdPerMTok } = ratesFor(price, inputTokens)
+  const kind = cacheWriteMicroUsdPerMTok > inputMicroUsdPerMTok ? 'cacheWriteTokens' : 'inputTokens'
+  const input = { ...NO_USAGE, [kind]: inputTokens }
+  return {
+    stepMicroUsd: costMicroUsd(price, { ...input, outputTokens }),
+    inputMicroUsd: costMicroUsd(price, input),
+  }
 }
 
 export interface Hold {

@@ -1,9 +1,9 @@
 import { abortIfNobodys } from '../dispatch/abort-revived.ts'
-import { budgetGate } from '../dispatch/budget-gate.ts'
 import { closeConnections } from '../dispatch/close-connections.ts'
 import { createCompareDeps } from '../dispatch/compare-deps.ts'
 import { cooldownGate } from '../dispatch/cooldown-gate.ts'
 import { createDeliveryHandler, MAX_DELIVERIES, POISON } from '../dispatch/handle-delivery.ts'
+import { quotaGate } from '../dispatch/quota-gate.ts'
 import { createRunBudget } from '../dispatch/run-budget.ts'
 import { createRunnerDeps } from '../dispatch/runner-deps.ts'
 import { trackRunningTasks } from '../dispatch/running-tasks.ts'
@@ -51,13 +51,12 @@ export async function startWorker(
       )
   const connections = await connectAll(options.redisUrl, [patient('worker'), patient('records')])
   const [deliveries, recording] = connections
-  const stores = storesOn(foundation, recording, deliveries, (record, desk) => [
+  const stores = storesOn(foundation, recording, deliveries, (record) => [
     // A comparison sends nothing itself.
     record.compare === null ? cooldownGate(record, gateDeps) : undefined,
-    desk.gateOf(record, gateDeps),
-    record.compare === null ? budgetGate(gateDeps) : undefined,
+    quotaGate(record, gateDeps),
   ])
-  const { records, queues, gates, desk, turns, asks, tombstones, worktrees } = stores
+  const { records, queues, quotas, gates, desk, turns, asks, tombstones, worktrees } = stores
   const { wake } = gates
   const funds = { store: stores.budgets, held: new Map<string, HeldFunds>(), config, catalog }
   const retry = options.retry ?? DEFAULT_RETRY_POLICY
@@ -70,7 +69,7 @@ export async function startWorker(
     turns: desk,
     budgetOf: (record, { maxCostMicroUsd }) => createRunBudget(record, maxCostMicroUsd, funds),
   })
-  const gateDeps = { cooldowns, ...funds, ...deps }
+  const gateDeps = { cooldowns, quotas, desk, ...funds, ...deps }
   const compareDeps = createCompareDeps({
     runner: deps,
     admitParsed: admitting.admitParsed,

@@ -13,6 +13,7 @@ import type { TaskRecord } from '../records/task-record.ts'
 import { createTombstoneStore } from '../records/tombstone-store.ts'
 import { createWorktreeStore } from '../records/worktree-store.ts'
 import type { RedisClient } from '../redis/connect.ts'
+import { createQuotas } from '../redis/quotas.ts'
 import { defineScripts } from '../redis/scripts.ts'
 import type { Foundation } from './foundation.ts'
 
@@ -35,21 +36,22 @@ export function storesOn(
   /** Default: as `redis`. */
   deliveries: RedisClient = redis,
   moreGates: MoreGates = (record, desk, budgets) => [
-    desk.gateOf(record),
+    desk.exitOf(record),
     budgetLine(record, { store: budgets, table }),
   ],
 ) {
   const parts = { redis, scripts: defineScripts(redis), keys }
   const queues = createTaskQueues({ redis: deliveries, keys })
-  const records = createRecordStore({ ...limits, ...parts })
   const wake = (ids: readonly string[]) => gates.wake(ids)
+  const quotas = createQuotas({ ...parts, wake, ...(options.minuteMs && { minuteMs: options.minuteMs }) })
+  const records = createRecordStore({ ...limits, ...parts, quotas })
   const desk = createLimitDesk({
-    limiter: createLimiter({ ...parts, wake, ...(options.minuteMs && { minuteMs: options.minuteMs }) }),
+    limiter: createLimiter({ ...parts, quotas }),
     ...{ table, wake },
     liveTasks: records.liveQueues,
     now,
   })
-  const budgets = createBudgetStore({ ...parts, wake })
+  const budgets = createBudgetStore({ ...parts, quotas })
   const gates: TaskGates = createTaskGates({
     ...{ ...parts, records, queues },
     moreGates: (record) => moreGates(record, desk, budgets).filter((gate) => gate !== undefined),
@@ -60,6 +62,7 @@ export function storesOn(
     parts,
     queues,
     records,
+    quotas,
     desk,
     budgets,
     gates,

@@ -41,9 +41,8 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
     // Where it waits now it must stay known.
     const at = disposition.status === 'parked' ? disposition.wait.waitingFor.reason : undefined
     const isOver = disposition.status === 'finished'
-    // Its last write has left the line of its session.
-    const left = passed.filter(({ reason }) => reason !== at && !(isOver && reason === 'session'))
-    await gates.leave(left, id, isOver)
+    const left = passed.filter((gate) => gate.reason !== at && !(isOver && gate.isLeftWithLastWrite))
+    if (left.length > 0) await gates.leave(left, id, isOver)
   }
 
   return async (id: string, claim: Claim): Promise<DeliveryOutcome> => {

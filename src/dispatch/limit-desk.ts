@@ -1,10 +1,10 @@
 /** Lets the turns of a task through the limits of their model, its provider and the task's API key. */
 import type { Gate, Shut } from '../gates/gate.ts'
 import type { Refusal } from '../gates/gatekeeper.ts'
-import type { Cooldowns } from '../limits/cooldowns.ts'
-import type { Limiter, LimitRequest, TurnCost } from '../limits/limiter.ts'
+import { answered, asked, type Limiter, type LimitRequest, left, type TurnCost } from '../limits/limiter.ts'
 import type { LiveTask } from '../records/record-reader.ts'
 import type { TaskRecord } from '../records/task-record.ts'
+import type { LimitsAsk, LimitsReply } from '../redis/quotas.ts'
 import { limitsFor } from '../routing/limits-for.ts'
 import type { RoutingTable } from '../routing/table.ts'
 import type { Spending } from '../sessions/backend.ts'
@@ -12,7 +12,6 @@ import { messagesOf } from '../tasks/input.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import { estimateMessage } from '../tasks/prompt-size.ts'
 import type { Usage } from '../tasks/usage.ts'
-import { candidatesOf, chooseModel } from './choose-model.ts'
 import { shutOf } from './shut-limit.ts'
 
 export interface LimitDeskDeps {
@@ -23,12 +22,6 @@ export interface LimitDeskDeps {
   /** Of those tasks, the ones that are not over. */
   liveTasks(ids: readonly string[]): Promise<LiveTask[]>
   now(): number
-}
-
-/** What only a worker knows. */
-export interface ChoiceDeps {
-  cooldowns: Cooldowns
-  modelsOf(record: TaskRecord): readonly ModelID[]
 }
 
 /** What this process knows of a task that it runs. */
@@ -49,44 +42,64 @@ const NEWS = 0.2
 /** One per process: it knows which of the tasks here hold what. */
 export function createLimitDesk(deps: LimitDeskDeps) {
   const { limiter, table, wake, liveTasks, now } = deps
-  const held = new WeakMap<TaskRecord, Held>()
+  /** `null`: it was asked for, and holds nothing. */
+  const held = new WeakMap<TaskRecord, Held | null>()
   /** What turns of a model have cost here: what OpenCode adds to a prompt can be known by this only. */
   const usualTokens = new Map<ModelID, number>()
 
-  /** `undefined`: the table limits nothing. Without `choice` the gate can only be left. */
-  function gateOf(record: TaskRecord, choice?: ChoiceDeps): Gate | undefined {
-    const { caps } = table()
-    // One that waited here is known here, whatever the table says by now.
-    const hasWaited = record.waitingFor?.reason === 'limit'
-    if ((!caps?.size && !hasWaited) || record.compare !== null) return undefined
-    let wasAsked = false
+  /** Whether limits are anything to it: it waited at one, and is known there whatever the table says by now. */
+  function concerns({ waitingFor, compare }: TaskRecord): boolean {
+    return compare === null && (waitingFor?.reason === 'limit' || (table().caps?.size ?? 0) > 0)
+  }
+
+  /** What is to be asked for its start on this model; `undefined`: nothing. Its answer is for `took`. */
+  function prepare(task: TaskRecord, model: ModelID, isSent: boolean): LimitsAsk | undefined {
+    const limits = limitsFor(model, task.key, table())
+    if (limits.length > 0) return asked(requestOf(task, { model, limits, how: isSent ? 'sent' : 'start' }))
+    if (task.waitingFor?.reason === 'limit') return left(undefined, undefined)
+    held.set(task, null)
+    return undefined
+  }
+
+  function took(task: TaskRecord, model: ModelID, reply: LimitsReply): Shut | undefined {
+    const answer = answered(reply)
+    if (answer.status === 'shut') {
+      held.set(task, null)
+      return shutOf(answer, now())
+    }
+    const limits = limitsFor(model, task.key, table())
+    held.set(task, limits.length === 0 ? null : { limits, model, isFresh: true, spent: undefined })
+    return undefined
+  }
+
+  /** It holds nothing any more: it was let go of by who answered. */
+  function lost(task: TaskRecord): void {
+    held.set(task, null)
+  }
+
+  /** What is to be asked when it is done with its run; `undefined`: nothing. May be asked again. */
+  function leaving(task: TaskRecord): LimitsAsk | undefined {
+    const mine = held.get(task)
+    if (mine === null || (mine === undefined && !concerns(task))) return undefined
+    return left(mine?.limits, mine?.spent)
+  }
+
+  async function leave(task: TaskRecord): Promise<void> {
+    const mine = held.get(task)
+    if (mine === null) return
+    held.set(task, null)
+    await limiter.leave(task.id, mine?.spent)
+  }
+
+  /** The gate for who runs no tasks, and lets go of what others held. */
+  function exitOf(record: TaskRecord): Gate | undefined {
+    if (!concerns(record)) return undefined
     return {
       reason: 'limit',
       heldFor: 'run',
-      async enter(task) {
-        const { cooldowns, modelsOf } = choice!
-        wasAsked = !hasWaited
-        const candidates = candidatesOf(task, modelsOf(task))
-        const model =
-          candidates === undefined
-            ? (task.checkpoint?.model ?? task.model)
-            : (await chooseModel(task.id, candidates, cooldowns)).model
-        const limits = limitsFor(model, task.key, table())
-        if (limits.length === 0) {
-          if (hasWaited) await limiter.leave(task.id)
-          wasAsked = true
-          return { status: 'open' }
-        }
-        const how = candidates === undefined ? 'sent' : 'start'
-        return (await ask(task, { model, limits, how })) ?? { status: 'open' }
-      },
-      async leave(taskID) {
-        const mine = held.get(record)
-        // One that was asked here and had no limits holds nothing.
-        if (!wasAsked || mine !== undefined) {
-          held.delete(record)
-          await limiter.leave(taskID, mine?.spent)
-        }
+      enter: async () => ({ status: 'open' }),
+      async leave() {
+        await leave(record)
         return []
       },
       isOpenTo: limiter.isGranted,
@@ -100,7 +113,7 @@ export function createLimitDesk(deps: LimitDeskDeps) {
   function begin(record: TaskRecord, model: ModelID): Promise<Refusal | undefined> | undefined {
     const limits = limitsFor(model, record.key, table())
     const mine = held.get(record)
-    if (limits.length === 0 && mine === undefined) return undefined
+    if (limits.length === 0 && mine == null) return undefined
     if (mine?.isFresh && sameNames(mine.limits, limits)) {
       mine.isFresh = false
       return undefined
@@ -115,15 +128,17 @@ export function createLimitDesk(deps: LimitDeskDeps) {
   ): Promise<Refusal | undefined> {
     if (limits.length === 0) {
       const spent = held.get(record)?.spent
-      held.delete(record)
+      held.set(record, null)
       await limiter.leave(record.id, spent)
       return undefined
     }
-    const shut = await ask(record, { model, limits, how: 'next' })
-    if (shut === undefined) {
-      held.get(record)!.isFresh = false
+    const answer = await limiter.enter(requestOf(record, { model, limits, how: 'next' }))
+    if (answer.status === 'open') {
+      held.set(record, { limits, model, isFresh: false, spent: undefined })
       return undefined
     }
+    held.set(record, null)
+    const shut = shutOf(answer, now())
     const { detail, until, wakeInMs } = shut
     const isOpenNow = () => limiter.isGranted(record.id)
     return { status: 'shut', waitingFor: { reason: 'limit', detail, until }, wakeInMs, isOpenNow }
@@ -132,7 +147,7 @@ export function createLimitDesk(deps: LimitDeskDeps) {
   /** A turn is over, and this is what it has cost; counted with the next that is asked of the limits. */
   function ended(record: TaskRecord, spendings: readonly Spending[]): void {
     const mine = held.get(record)
-    if (mine === undefined) return
+    if (mine == null) return
     const own = spendings.filter(({ model }) => model === mine.model)
     const tokens = own.reduce((sum, { usage }) => sum + tokensOf(usage), 0)
     mine.spent = { requests: Math.max(1, own.length), tokens }
@@ -140,21 +155,14 @@ export function createLimitDesk(deps: LimitDeskDeps) {
     usualTokens.set(mine.model, usual === undefined ? tokens : usual + NEWS * (tokens - usual))
   }
 
-  async function ask(
+  function requestOf(
     task: TaskRecord,
     { model, limits, how }: { model: ModelID; limits: readonly string[]; how: LimitRequest['how'] },
-  ): Promise<Shut | undefined> {
+  ): LimitRequest {
     const { id, key, depth } = task
     const tokens = Math.round(Math.max(tokensOfNext(task), usualTokens.get(model) ?? 0))
     const cost = how === 'sent' ? NOTHING : { requests: 1, tokens }
-    const before = held.get(task)?.spent
-    const answer = await limiter.enter({ taskID: id, key, depth, limits, cost, how, before })
-    if (answer.status === 'shut') {
-      held.delete(task)
-      return shutOf(answer, now())
-    }
-    held.set(task, { limits, model, isFresh: true, spent: undefined })
-    return undefined
+    return { taskID: id, key, depth, limits, cost, how, before: held.get(task)?.spent }
   }
 
   /** The limits of the table hold from now on. Wakes who may go by them. */
@@ -173,7 +181,10 @@ export function createLimitDesk(deps: LimitDeskDeps) {
     }
   }
 
-  return { gateOf, begin, ended, apply, look }
+  return {
+    ...{ concerns, prepare, took, lost, leaving, leave, exitOf, begin, ended, apply, look },
+    isGranted: limiter.isGranted,
+  }
 }
 
 /** Those that providers count: what the cache gave is not among them. */

@@ -1,3 +1,4 @@
+import { settleAsk } from '../budget/budget-store.ts'
 import {
   asFailure,
   budgetExceeded,
@@ -6,6 +7,7 @@ import {
   onRefusal,
   unknownPrice,
 } from '../budget/on-refusal.ts'
+import type { LetGo } from '../records/record-store.ts'
 import type { TaskRecord, TurnCut } from '../records/task-record.ts'
 import type { BudgetRefusal, TaskBudget } from '../runner/task-budget.ts'
 import type { Spending } from '../sessions/backend.ts'
@@ -85,6 +87,12 @@ export function createRunBudget(
     await nextTick()
   }
 
+  function remainder(): LetGo['money'] {
+    if (!isWatched) return undefined
+    const wantMicroUsd = held.get(id)?.wantMicroUsd ?? 0
+    return settleAsk('end', { ...remainderOf(record, config.table()), wantMicroUsd })
+  }
+
   function overCap(cannot: string) {
     const spent = spentOf(record) - record.costBeforeRetry
     return capExceeded(cannot, spent, cap!)
@@ -94,10 +102,9 @@ export function createRunBudget(
     mayStart,
     mayGoOn,
     settle,
-    close(isFinal) {
+    remainder,
+    close() {
       held.delete(id)
-      // Nobody waits for it: should it be lost, the maintenance does it.
-      if (isFinal && isWatched) store.forget({ taskID: id, fence: record.fence }).catch(() => {})
     },
   }
 }

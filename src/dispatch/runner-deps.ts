@@ -105,8 +105,8 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     asksOf: (record) => asksOf(record, config, options.asks, now),
     async write(write) {
       const result = await records.write(write)
-      // The next of the session.
-      if (result.status === 'written' && result.next.length > 0) await wake(result.next)
+      // Those who waited for what it had. The write is done whatever becomes of that; the maintenance looks for them too.
+      if (result.status === 'written' && result.next.length > 0) await wake(result.next).catch(() => {})
       return result
     },
     bury: options.bury,

@@ -17,6 +17,9 @@ export interface Gate {
    */
   readonly heldFor: 'run' | 'task'
 
+  /** The last write of a run leaves it, in the same step. */
+  readonly isLeftWithLastWrite?: boolean
+
   /**
    * Asks to be let through, and remembers who is not, in the order of submit, in one atomic step. Once
    * through, asking again says so again: a take-over asks too.
@@ -37,6 +40,8 @@ export type Entry = { status: 'open' } | Shut
 
 export interface Shut {
   status: 'shut'
+  /** Default: that of the gate. */
+  reason?: WaitingFor['reason']
   /** For people: `2 before it`, `acme/big: 2 of 2 running`. */
   detail: string
   /** When it is known to open; `null`: when somebody leaves. Epoch ms. */

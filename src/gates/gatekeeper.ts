@@ -35,10 +35,10 @@ export function createGatekeeper({ gatesOf, wake }: GatekeeperDeps) {
         task.id,
       )
       if (entry.status !== 'shut') return entry
-      const { detail, until, wakeInMs } = entry
+      const { reason = gate.reason, detail, until, wakeInMs } = entry
       return {
         status: 'shut',
-        waitingFor: { reason: gate.reason, detail, until },
+        waitingFor: { reason, detail, until },
         wakeInMs,
         isOpenNow: () => gate.isOpenTo(task.id),
       }

@@ -28,6 +28,7 @@ export interface TurnstileOptions {
    * place in line when they are submitted (`scripts/line.lua`). False: whoever comes first while there is room; who waits is woken in the order of submit.
    */
   isStrict: boolean
+  isLeftWithLastWrite?: boolean
   /** What people are told: `place` counts from 1. */
   detail(place: number): string
 }
@@ -55,7 +56,7 @@ const OPEN = { status: 'open' } as const
 /** A gate for so many at once. Each method is one round trip, but for `look`. */
 export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions): Turnstile {
   const { redis, scripts, keys } = deps
-  const { name, reason, heldFor, capacity, isStrict, detail } = options
+  const { name, reason, heldFor, capacity, isStrict, detail, isLeftWithLastWrite = false } = options
   const { holding, waiting } = keys.gate(name)
   const line = [holding, waiting, keys.gateOrder, keys.gateLines]
 
@@ -96,6 +97,7 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
   return {
     reason,
     heldFor,
+    isLeftWithLastWrite,
     enter,
     leave,
     look,

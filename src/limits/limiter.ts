@@ -3,9 +3,9 @@
  * Redis, by its clock: a task gets all of its limits at once or waits in the line of the first that refuses, and
  * what is free is given to who waits, by whoever frees it (docs/decisions/0017-limits.md).
  */
-import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import type { LimitsAsk, LimitsReply, Quotas } from '../redis/quotas.ts'
 import { scanFields } from '../redis/scan-fields.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { Caps } from '../routing/table.ts'
@@ -50,52 +50,29 @@ export interface LimiterDeps {
   redis: RedisClient
   scripts: RunScript
   keys: Keys
-  /** Lets these tasks be delivered now: they were let through. What fails is done by who looks at `holders`. */
-  wake(taskIDs: readonly string[]): Promise<void>
-  /** For tests. */
-  minuteMs?: number
+  quotas: Quotas
 }
 
 export type Limiter = ReturnType<typeof createLimiter>
 
-const MINUTE_MS = 60_000
 const KINDS = { concurrency: 'concurrency', r: 'requests', t: 'tokens' } as const
+const NONE: readonly string[] = []
 const OPEN = { status: 'open' } as const
 
-/**
- * Each method is atomic and one round trip, a further one where it lets others through. What is asked for in one turn
- * of the event loop goes together.
- */
-export function createLimiter({ redis, scripts, keys, wake, minuteMs = MINUTE_MS }: LimiterDeps) {
+/** Each method is atomic and one round trip, a further one where it lets others through. */
+export function createLimiter({ redis, scripts, keys, quotas }: LimiterDeps) {
   const holders = `${keys.limits}holders`
-  const shared = [keys.limits, keys.live, keys.children(''), minuteMs]
-
-  const ask = createBatcher<Ask, 1 | Refused>(async (asks) => {
-    const reply = await scripts('ask-limits', [...shared, JSON.stringify(asks)])
-    const [granted, ...answers] = reply as [string[], ...(1 | Refused)[]]
-    await tell(granted)
-    return answers
-  })
-
-  async function tell(granted: readonly string[]): Promise<void> {
-    if (granted.length > 0) await wake(granted).catch(() => {})
-  }
 
   return {
     /** Asks for a turn, and remembers who is refused. A task that was let through is let through again. */
     async enter(request: LimitRequest): Promise<LimitAnswer> {
-      const { taskID, key, depth, limits, cost, how, before } = request
-      const { requests, tokens } = cost
-      const answer = await ask([taskID, costOf(before), limits, key ?? '', depth, requests, tokens, how])
-      if (answer === 1) return OPEN
-      const [limit, kind, used, of, place, opensInMs] = answer
-      const shut = { limit, what: KINDS[kind], used, of, place }
-      return { status: 'shut', ...shut, opensInMs: opensInMs < 0 ? undefined : opensInMs }
+      const [reply] = await quotas.ask({ task: request.taskID, limits: asked(request) })
+      return answered(reply)
     },
 
     /** Lets go of all that a task has, and gives it to those who wait. */
     async leave(taskID: string, turn?: TurnCost): Promise<void> {
-      await ask([taskID, costOf(turn)])
+      await quotas.ask({ task: taskID, limits: left(undefined, turn) })
     },
 
     /** These limits hold from now on, and no others. One round trip more for each thousand that are let through. */
@@ -105,9 +82,10 @@ export function createLimiter({ redis, scripts, keys, wake, minuteMs = MINUTE_MS
         [caps.concurrency, caps.requestsPerMinute, caps.tokensPerMinute].map((cap) => cap ?? '-').join(' '),
       ])
       for (;;) {
+        const shared = [`${keys.limits}caps`, keys.root, quotas.minuteMs]
         const granted = (await scripts('change-limits', [...shared, ...args])) as string[]
         if (granted.length === 0) return
-        await tell(granted)
+        await quotas.tell(granted)
       }
     },
 
@@ -119,18 +97,31 @@ export function createLimiter({ redis, scripts, keys, wake, minuteMs = MINUTE_MS
   }
 }
 
-function costOf(turn: TurnCost | undefined): Cost {
-  return turn === undefined ? 0 : [turn.requests, turn.tokens]
+/** As `quotas.ask` takes it. */
+export function asked({ key, depth, limits, cost, how, before }: LimitRequest): LimitsAsk {
+  return { how, ...costBefore(before), ...cost, limits, key: key ?? '', depth }
 }
 
-type Cost = 0 | [requests: number, tokens: number]
+/** The same for a task that leaves what it holds, if that is known. `turn`: what its last one has cost, if that is. */
+export function left(limits: readonly string[] | undefined, turn: TurnCost | undefined): LimitsAsk {
+  return {
+    how: 'leave',
+    ...costBefore(turn),
+    requests: 0,
+    tokens: 0,
+    limits: limits ?? NONE,
+    key: '',
+    depth: 1,
+  }
+}
 
-/** As `ask-limits.lua` takes it: of one that enters, or of one that leaves. */
-type Ask =
-  | [
-      ...[task: string, before: Cost, limits: readonly string[], key: string, depth: number],
-      ...[requests: number, tokens: number, how: LimitRequest['how']],
-    ]
-  | [task: string, before: Cost]
+function costBefore(turn: TurnCost | undefined) {
+  return { requestsBefore: turn?.requests ?? -1, tokensBefore: turn?.tokens ?? -1 }
+}
 
-type Refused = [string, keyof typeof KINDS, number, number, number, number]
+export function answered(reply: LimitsReply): LimitAnswer {
+  if (reply === 1) return OPEN
+  const [limit, kind, used, of, place, opensInMs] = reply
+  const shut = { limit, what: KINDS[kind], used, of, place }
+  return { status: 'shut', ...shut, opensInMs: opensInMs < 0 ? undefined : opensInMs }
+}

@@ -47,6 +47,7 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
       heldFor: 'task',
       capacity: 1,
       isStrict: reason === 'session',
+      isLeftWithLastWrite: reason === 'session',
       detail: (place) => `${subject}: ${place} before it`,
     })
 

@@ -7,6 +7,7 @@
 import type { LedgerEntries } from '../ledger/ledger-entries.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import type { QuotaAsk, Quotas } from '../redis/quotas.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { NewEvent } from '../tasks/event.ts'
 import type { TaskState } from '../tasks/state.ts'
@@ -26,6 +27,7 @@ export interface RecordStoreOptions {
   maxLogEvents: number
   /** How many days the ledger of a day is kept after it. */
   ledgerDays: number
+  quotas: Quotas
 }
 
 /** `hasTurn`: it is its turn in the line of its session, and it holds that now. */
@@ -46,9 +48,14 @@ export interface Write {
   ledger?: LedgerEntries
   /** State to move to, in the same step. `waiting` and `delayed` return the delivery. */
   to?: Exclude<TaskState, 'running'>
+  /** What the task lets go of in the same step, when it is over by this write. */
+  letGo?: LetGo
 }
 
-/** `next`: the tasks that may try now, since one that is over has let go of the line of its session. */
+/** Of limits and budgets. */
+export type LetGo = QuotaAsk
+
+/** `next`: the tasks that may try now, since one that is over has let go of what they waited for. */
 export type WriteResult =
   | { status: 'written'; seq: number; cancelRequested: boolean; next: readonly string[] }
   | { status: 'stale' }
@@ -57,9 +64,8 @@ export type RecordStore = ReturnType<typeof createRecordStore>
 
 /** See `RecordStore`; the factory opens nothing and needs no close. */
 export function createRecordStore(options: RecordStoreOptions) {
-  const { redis, scripts, keys, logAgeMs, maxLogEvents, ledgerDays } = options
-
-  const writeOne = writeTogether({ scripts, keys, logAgeMs, maxLogEvents, ledgerDays })
+  const { redis, scripts, keys, logAgeMs } = options
+  const writeOne = writeTogether(options)
 
   /**
    * Takes a task for one delivery: raises fence and attempt. The worker's first write opens the log.

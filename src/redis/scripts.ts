@@ -23,18 +23,19 @@ const SCRIPTS = {
   'promote-first': 7,
   'take-turn': 1,
   'serve-turn': 1,
-  'ask-limits': 3,
-  'change-limits': 3,
-  'ask-budgets': 0,
+  'change-limits': 1,
+  'ask-quotas': 1,
 } as const
+
+const QUOTAS = ['limits', 'budgets', 'quotas']
 
 /** Scripts that begin with what other files have. */
 const PRELUDES: Partial<Record<string, readonly string[]>> = {
   'create-tasks': ['line'],
   'claim-task': ['line', 'claim'],
-  'write-tasks': ['line'],
+  'write-tasks': ['line', ...QUOTAS],
   deliver: ['line', 'claim'],
-  'ask-limits': ['limits'],
+  'ask-quotas': QUOTAS,
   'change-limits': ['limits'],
 }
 

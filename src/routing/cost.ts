@@ -3,7 +3,7 @@ import { type ModelID, splitModelID } from '../tasks/model-id.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { modelsOf } from './catalog-index.ts'
 
-const TOKENS_PER_MTOK = 1_000_000n
+const TOKENS_PER_MTOK = 1_000_000
 
 /**
  * Cost of one request to a model, in whole micro-USD; half of one rounds up, so that many do not drift.
@@ -14,15 +14,28 @@ const TOKENS_PER_MTOK = 1_000_000n
 export function costMicroUsd(price: Price, usage: Usage): number {
   const rates = ratesFor(price, usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens)
   const scaled =
+    usage.inputTokens * rates.inputMicroUsdPerMTok +
+    (usage.outputTokens + usage.reasoningTokens) * rates.outputMicroUsdPerMTok +
+    usage.cacheReadTokens * rates.cacheReadMicroUsdPerMTok +
+    usage.cacheWriteTokens * rates.cacheWriteMicroUsdPerMTok +
+    TOKENS_PER_MTOK / 2
+  // Below it every step was exact: all of them are whole numbers, and none is negative.
+  if (scaled >= Number.MAX_SAFE_INTEGER) return exactly(rates, usage)
+  return (scaled - (scaled % TOKENS_PER_MTOK)) / TOKENS_PER_MTOK
+}
+
+function exactly(rates: Rates, usage: Usage): number {
+  const perMTok = BigInt(TOKENS_PER_MTOK)
+  const scaled =
     BigInt(usage.inputTokens) * BigInt(rates.inputMicroUsdPerMTok) +
     (BigInt(usage.outputTokens) + BigInt(usage.reasoningTokens)) * BigInt(rates.outputMicroUsdPerMTok) +
     BigInt(usage.cacheReadTokens) * BigInt(rates.cacheReadMicroUsdPerMTok) +
     BigInt(usage.cacheWriteTokens) * BigInt(rates.cacheWriteMicroUsdPerMTok)
-  return Number((scaled + TOKENS_PER_MTOK / 2n) / TOKENS_PER_MTOK)
+  return Number((scaled + perMTok / 2n) / perMTok)
 }
 
 /** The rates of a request whose prompt has so many tokens, cached ones counted. */
-function ratesFor(price: Price, contextTokens: number): Rates {
+export function ratesFor(price: Price, contextTokens: number): Rates {
   return price.bands?.findLast(({ aboveContextTokens }) => contextTokens > aboveContextTokens) ?? price
 }
 

@@ -2,6 +2,9 @@ import { type ModelID, splitModelID } from '../tasks/model-id.ts'
 import type { Caps, RoutingTable } from './table.ts'
 
 const NONE: readonly string[] = []
+/** Of each table what was asked for lately: few models, and few keys. */
+const known = new WeakMap<ReadonlyMap<string, Caps>, Map<string, readonly string[]>>()
+const MOST_KNOWN = 1_000
 
 /** The limits that a turn on this model must keep: of the model, of its provider, of the API key of its task. */
 export function limitsFor(
@@ -10,6 +13,22 @@ export function limitsFor(
   { caps }: Pick<RoutingTable, 'caps'>,
 ): readonly string[] {
   if (caps === undefined || caps.size === 0) return NONE
+  let ofTable = known.get(caps)
+  if (ofTable === undefined) {
+    ofTable = new Map()
+    known.set(caps, ofTable)
+  }
+  const who = `${model}\n${key ?? ''}`
+  let names = ofTable.get(who)
+  if (names === undefined) {
+    names = namesOf(model, key, caps)
+    if (ofTable.size >= MOST_KNOWN) ofTable.clear()
+    ofTable.set(who, names)
+  }
+  return names
+}
+
+function namesOf(model: ModelID, key: string | null, caps: ReadonlyMap<string, Caps>): readonly string[] {
   const names = [`model:${model}`, `provider:${splitModelID(model).providerID}`].filter((name) =>
     caps.has(name),
   )

@@ -1,6 +1,7 @@
 /** The ways a run comes to its end: the task is over, comes again later, or goes to another worker. */
 import { messageIDAt } from '../records/message-id.ts'
 import type { RecordFields } from '../records/record-fields.ts'
+import type { LetGo } from '../records/record-store.ts'
 import type { Checkpoint, TaskRecord } from '../records/task-record.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import { abortSession } from './abort-session.ts'
@@ -24,18 +25,21 @@ export async function finish(
 ): Promise<Disposition> {
   // Before anything is final: what cannot be told now is told at the next attempt.
   const diff = state === 'succeeded' && record.worktree !== null && { diff: await diffOf(record, deps) }
-  // Who hears that the task is over finds it counted. A worker that dies in between leaves a task that is run again, and
-  // counts no more than it has cost.
-  await budget?.settle()
   // Not before: what is in the journal goes out by itself, and this is true only with the end of the task.
   if (last !== undefined) journal.add(last)
   journal.add({ type: 'task-finished', state, ...(error && { error }) })
   const written = await journal.commit(
     { ...progressFields(record), ...diff, ...(error && { error: JSON.stringify(error) }) },
     state,
+    // In the same step: who hears that the task is over finds it counted.
+    letGoOf(record, deps.turns.leaving(record), budget?.remainder()),
   )
   if (written && record.input.isolation === 'worktree') await leaveWorktree(record, deps)
   return written ? { status: 'finished', state, ...(error && { error }) } : { status: 'stale' }
+}
+
+function letGoOf({ id }: TaskRecord, limits: LetGo['limits'], money: LetGo['money']): LetGo | undefined {
+  return limits === undefined && money === undefined ? undefined : { task: id, limits, money }
 }
 
 /** OpenCode is away: the same request again later, since nothing new is paid for. */

@@ -6,7 +6,7 @@
  * text along. What is added while a write is on its way goes out with the next.
  */
 import type { RecordFields } from '../records/record-fields.ts'
-import type { Write, WriteResult } from '../records/record-store.ts'
+import type { LetGo, Write, WriteResult } from '../records/record-store.ts'
 import type { NewEvent } from '../tasks/event.ts'
 import type { Alarm, Alarms } from './alarms.ts'
 import type { Book } from './book.ts'
@@ -47,8 +47,11 @@ export interface JournalOptions {
 export interface Journal {
   /** Takes an event down; it goes out soon, or with the next `commit`. */
   add(event: JournalEvent): void
-  /** Writes all that is pending, with these fields and this state, in one round trip. `false`: stale. */
-  commit(fields?: RecordFields, to?: Write['to']): Promise<boolean>
+  /**
+   * Writes all that is pending, with these fields and this state, in one round trip. `false`: stale. `letGo`: with a
+   * state in which the task is over.
+   */
+  commit(fields?: RecordFields, to?: Write['to'], letGo?: LetGo): Promise<boolean>
   /** Nothing goes out by itself any more; what is pending is lost unless committed. */
   close(): void
 }
@@ -97,13 +100,17 @@ export function createJournal(options: JournalOptions): Journal {
     })
   }
 
-  function commit(fields: RecordFields = {}, to?: Write['to']): Promise<boolean> {
-    const turn = writing.then(() => writePending(fields, to))
+  function commit(fields: RecordFields = {}, to?: Write['to'], letGo?: LetGo): Promise<boolean> {
+    const turn = writing.then(() => writePending(fields, to, letGo))
     writing = turn.catch(() => true)
     return turn
   }
 
-  async function writePending(fields: RecordFields, to: Write['to']): Promise<boolean> {
+  async function writePending(
+    fields: RecordFields,
+    to: Write['to'],
+    letGo: LetGo | undefined,
+  ): Promise<boolean> {
     if (stale) return false
     const events = pending
     if (events.length === 0 && to === undefined && isEmpty(fields)) return true
@@ -126,6 +133,7 @@ export function createJournal(options: JournalOptions): Journal {
         fields: entries === undefined ? all : { ...all, ...entries.fields },
         ...(entries !== undefined && { ledger: entries.ledger }),
         ...(to && { to }),
+        ...(letGo && { letGo }),
       })
       if (result.status === 'stale') {
         stale = true

@@ -44,12 +44,10 @@ export async function runTask(
   const budget = deps.budgetOf(record, limits)
   const aborting = undefined
   const run: TaskRun = { record, deps, limits, deadlineAt, interruption, journal, book, budget, aborting }
-  let disposition: Disposition | undefined
   try {
-    disposition = await tell(run, signals)
-    return disposition
+    return await tell(run, signals)
   } finally {
-    budget?.close(disposition?.status === 'finished')
+    budget?.close()
   }
 }
 

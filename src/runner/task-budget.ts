@@ -1,4 +1,5 @@
 /** What a run asks of whoever watches its money. */
+import type { LetGo } from '../records/record-store.ts'
 import type { TurnCut } from '../records/task-record.ts'
 import type { Spending } from '../sessions/backend.ts'
 import type { ModelID } from '../tasks/model-id.ts'
@@ -22,8 +23,10 @@ export interface TaskBudget {
    * told by who has the task next, or by the maintenance.
    */
   settle(): Promise<void>
-  /** The run is over. `isFinal`: so is the task, and that is written. */
-  close(isFinal: boolean): void
+  /** The same for the last write of the task, which does it in its own step. `undefined`: there is nothing to tell. */
+  remainder(): LetGo['money']
+  /** The run is over. */
+  close(): void
 }
 
 export type BudgetRefusal =

@@ -1,5 +1,5 @@
 /** One run of one task: what all steps of its story share. */
-import type { Write, WriteResult } from '../records/record-store.ts'
+import type { LetGo, Write, WriteResult } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { Spending } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
@@ -67,6 +67,8 @@ export interface TurnLimits {
   begin(record: TaskRecord, model: ModelID): Promise<TurnWait | undefined> | undefined
   /** After each turn: what it has cost. */
   ended(record: TaskRecord, spendings: readonly Spending[]): void
+  /** What the last write of the task lets go of. `undefined`: nothing. */
+  leaving(record: TaskRecord): LetGo['limits']
 }
 
 /** A task that waits for its next turn holds no slot meanwhile. */

@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest'
 import { type BudgetStore, createBudgetStore, type HoldRequest } from '../../src/budget/budget-store.ts'
 import type { BudgetShare } from '../../src/budget/budgets-of.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
+import { createQuotas } from '../../src/redis/quotas.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
 import type { Budget } from '../../src/routing/table.ts'
 import { test as base } from '../setup/redis-test.ts'
@@ -27,10 +28,9 @@ const test = base.extend<{ store: StoreFixture }>({
       client,
       open({ skewMs = 0 } = {}) {
         const told: string[] = []
-        const store = createBudgetStore({
-          ...{ redis: client, scripts, keys, now: () => Date.now() + skewMs },
-          wake: async (ids) => void told.push(...ids),
-        })
+        const wake = async (ids: readonly string[]) => void told.push(...ids)
+        const quotas = createQuotas({ scripts, keys, wake, now: () => Date.now() + skewMs })
+        const store = createBudgetStore({ redis: client, keys, quotas })
         return {
           ...store,
           woken: () => told.splice(0),
@@ -300,19 +300,20 @@ describe('settle()', () => {
   })
 })
 
-describe('forget()', () => {
-  test('does so with what its own claim has settled, and with nothing else', async ({ store }) => {
+describe('end()', () => {
+  test('remembers nothing of what its own claim held, and leaves alone what its successor holds', async ({
+    store,
+  }) => {
     const store1 = store.open()
     const { hold, settle, state } = asking(store1)
     await hold('a', { fence: 1 })
     await settle('a', 30)
     await hold('a', { fence: 2, spentMicroUsd: 30 })
 
-    await store1.forget({ taskID: 'a', fence: 1 })
+    await store1.end(over('a', 1, 30))
     expect(await state()).toMatchObject({ spentMicroUsd: 30, reservedMicroUsd: 100 })
-    await settle('a', 50, [DAY], { fence: 2 })
-    await store1.forget({ taskID: 'a', fence: 2 })
-    await store1.forget({ taskID: 'a', fence: 2 })
+    await store1.end(over('a', 2, 50))
+    await store1.end(over('a', 2, 50))
     expect(await state()).toMatchObject({ spentMicroUsd: 50, reservedMicroUsd: 0 })
     for await (const ids of store1.holders()) expect(ids).toEqual([])
   })
@@ -324,8 +325,7 @@ describe('a worker that was taken over', () => {
     const { hold, topUp, settle, state } = asking(store1)
     await hold('a', { fence: 1 })
     await hold('a', { fence: 2 })
-    await settle('a', 40, [DAY], { fence: 2 })
-    await store1.forget({ taskID: 'a', fence: 2 })
+    await store1.end(over('a', 2, 40))
 
     expect(await topUp('a', { fence: 1, spentMicroUsd: 10 })).toEqual({ status: 'stale' })
     expect((await hold('a', { fence: 1 })).answer).toEqual({ status: 'stale' })
@@ -490,4 +490,8 @@ async function turn(redis: RedisClient, key: string, of: Budget, byMs: number): 
   const name = `${of.scope} per ${of.per}`
   const [window, ...rest] = (await redis.hget(key, name))!.split(' ')
   await redis.hset(key, name, [Number(window) + byMs, ...rest].join(' '))
+}
+
+function over(taskID: string, fence: number, spentMicroUsd: number) {
+  return { taskID, fence, wantMicroUsd: 0, shares: [{ budget: DAY, spentMicroUsd, holds: true }] }
 }

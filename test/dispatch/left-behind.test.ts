@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { createBudgetStore } from '../../src/budget/budget-store.ts'
 import { createLimiter } from '../../src/limits/limiter.ts'
+import { createQuotas } from '../../src/redis/quotas.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
 import type { TaskInput } from '../../src/tasks/input.ts'
 import { budget } from '../budget/budget.ts'
@@ -29,7 +30,13 @@ test('what processes that died have left is freed by the maintenance, and who wa
     budgets: [OF_LINT],
   })
   const orchestrator = await core.startWorking()
-  const parts = { redis: core.redis, scripts: defineScripts(core.redis), keys, wake: async () => {} }
+  const scripts = defineScripts(core.redis)
+  const parts = {
+    redis: core.redis,
+    scripts,
+    keys,
+    quotas: createQuotas({ scripts, keys, wake: async () => {} }),
+  }
   const limiter = createLimiter(parts)
   const cost = { requests: 1, tokens: 1 }
   for (const name of ['nano', 'mini'])

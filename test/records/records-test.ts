@@ -6,6 +6,7 @@ import type { RecordStore, Write } from '../../src/records/record-store.ts'
 import { createRecordStore } from '../../src/records/record-store.ts'
 import type { TaskRecord } from '../../src/records/task-record.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
+import { createQuotas } from '../../src/redis/quotas.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
 import { readLog } from '../../src/stream/read-log.ts'
 import type { NewEvent, TaskEvent } from '../../src/tasks/event.ts'
@@ -45,8 +46,9 @@ export const test = base.extend<{ records: RecordsFixture }>({
   records: async ({ redis: { keys, connect } }, use) => {
     const redis = await connect('fail')
     const scripts = defineScripts(redis)
+    const quotas = createQuotas({ scripts, keys, wake: async () => {} })
     const withLimits: RecordsFixture['withLimits'] = (limits) =>
-      createRecordStore({ ...LIMITS, ...limits, redis, scripts, keys })
+      createRecordStore({ ...LIMITS, ...limits, redis, scripts, keys, quotas })
     const store = withLimits({})
     const queues = createTaskQueues({ redis, keys })
     const creatorFor = (maxWaitingTasks: number) =>

@@ -4,6 +4,7 @@ import { type CreateTask, createTaskCreator } from '../../src/queues/create-task
 import { createTaskQueues } from '../../src/queues/task-queues.ts'
 import { createRecordStore, type RecordStore } from '../../src/records/record-store.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
+import { createQuotas } from '../../src/redis/quotas.ts'
 import { defineScripts } from '../../src/redis/scripts.ts'
 import { readLog } from '../../src/stream/read-log.ts'
 import type { StreamItem, TaskEvent } from '../../src/tasks/event.ts'
@@ -33,7 +34,9 @@ export const test = base.extend<{ core: CoreFixture }>({
     const backend = createMemoryBackend()
     const config = createMemoryConfig()
     const redis = await connect('fail')
-    const records = createRecordStore({ ...MEMORY_LIMITS, redis, scripts: defineScripts(redis), keys })
+    const scripts = defineScripts(redis)
+    const quotas = createQuotas({ scripts, keys, wake: async () => {} })
+    const records = createRecordStore({ ...MEMORY_LIMITS, redis, scripts, keys, quotas })
     const queues = createTaskQueues({ redis, keys })
     const { maxWaitingTasks } = MEMORY_LIMITS
     const started: Orchestrator[] = []

@@ -1,231 +1,464 @@
 -- What the scripts of the limits share; it is put before each of them.
--- All keys are built from the first, and have its hash tag:
+-- All keys are below ROOT:limit: …
 --   holders          hash: task that was let through → what it holds, packed
 --   waiters          hash: task that waits → what for, packed
 --   caps             hash: limit → 'concurrency requests tokens', '-' where there is none; key:* is of any other key
---   LIMIT:holding    set: tasks with a slot
---   LIMIT:lent       hash: task with a slot that waits for others → the task that uses the slot meanwhile
+--   slots            hash: limit → how many slots of it are held; '' → how many of all are lent
+--   lent             hash: limit and task with a slot that waits for others → the task that uses the slot meanwhile
 --   LIMIT:waiting    sorted set: task → its turn; those below a parent come first
 --   LIMIT:turns      hash: the turn that was served last, and the last one given to each key; while anybody waits
---   LIMIT:minute     hash: r<slice> and t<slice> → requests and tokens; a slice is a sixtieth of a minute
--- What a script needs of a limit it reads once; what it counts in a minute is written by `finish`, once for all.
--- KEYS: prefix, live, prefix of the children of a task
--- ARGV: length of a minute in ms, …
-local call, PREFIX, SLICE_MS = redis.call, KEYS[1], tonumber(ARGV[1]) / 60
-local HOLDERS, WAITERS, CAPS = PREFIX .. 'holders', PREFIX .. 'waiters', PREFIX .. 'caps'
--- A turn of a nested task is so much less.
-local NESTED, MOST_LOOKS = 2 ^ 40, 1000
-local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local slice = math.floor(now / SLICE_MS)
-local limits, granted = {}, {}
+--   LIMIT:minute     hash: r<slice> and t<slice> → requests and tokens; a slice is a sixtieth of a minute; r, t: their
+--                    sums as of the slice `at`
+-- What a script needs of tasks and limits it reads once, and writes once: `finish` does.
+-- `ids`, `sets`: the tasks that it is about, and lists of the limits that they may have.
+local function open_limits(root, minute_ms, now, ids, sets)
+  local call, PREFIX, SLICE_MS = redis.call, root .. ':limit:', minute_ms / 60
+  local HOLDERS, WAITERS, CAPS = PREFIX .. 'holders', PREFIX .. 'waiters', PREFIX .. 'caps'
+  local SLOTS, LENT = PREFIX .. 'slots', PREFIX .. 'lent'
+  -- A turn of a nested task is so much less.
+  local NESTED, MOST_LOOKS, PIECE = 2 ^ 40, 1000, 1000
+  local slice = math.floor(now / SLICE_MS)
+  local waiters, lendings, lendings_before = call('HLEN', WAITERS), 0, 0
+  local limits, granted, through, lists, caps, slots = {}, {}, {}, {}, {}, {}
+  -- By task: what it has, or false; where Redis has it; what is to be written.
+  local entries, stored, changed = {}, {}, {}
+  -- By limit and task: who uses its slot. nil: not read yet.
+  local lent
+  local NOBODY = {}
 
-local function key(limit, part) return PREFIX .. limit .. ':' .. part end
+  local function key(limit, part) return PREFIX .. limit .. ':' .. part end
 
-local function pack(entry)
-  local lenders = next(entry.lenders) and entry.lenders or false
-  return cmsgpack.pack({ entry.depth, entry.key, entry.r, entry.t, entry.at or 0, entry.place or false, lenders,
-    unpack(entry.limits) })
-end
+  local function pack(entry)
+    return cmsgpack.pack(entry.depth, entry.key, entry.r, entry.t, entry.at or 0, entry.place or false,
+      next(entry.lenders) and entry.lenders or false, entry.limits.text)
+  end
 
--- What a task holds or waits for, and whether it holds it.
-local function read(id)
-  local held = call('HGET', HOLDERS, id)
-  local text = held or call('HGET', WAITERS, id)
-  if not text then return nil end
-  local part = cmsgpack.unpack(text)
-  return { depth = part[1], key = part[2], r = part[3], t = part[4], at = part[5], place = part[6] or nil,
-    lenders = part[7] or {}, limits = { unpack(part, 8) } }, held and true
-end
-
--- Requests (r) and tokens (t) of the last sixty slices and the present one, by slice and in all.
-local function lastMinute(name)
-  local minute, old = { r = {}, t = {}, sum = { r = 0, t = 0 }, added = { r = {}, t = {} } }, {}
-  local counts = call('HGETALL', key(name, 'minute'))
-  for i = 1, #counts, 2 do
-    local kind, at, count = string.sub(counts[i], 1, 1), tonumber(string.sub(counts[i], 2)), tonumber(counts[i + 1])
-    if at < slice - 60 then
-      old[#old + 1] = counts[i]
-    else
-      minute.sum[kind] = minute.sum[kind] + count
-      minute[kind][at] = count
+  -- A list of limits from its text, which is split once.
+  local function list_of(text)
+    local list = lists[text]
+    if not list then
+      list = { text = text }
+      for name in string.gmatch(text, '[^\n]+') do list[#list + 1] = name end
+      lists[text] = list
     end
+    return list
   end
-  if #old > 0 then call('HDEL', key(name, 'minute'), unpack(old)) end
-  return minute
-end
 
-local function limitOf(name)
-  local limit = limits[name]
-  if limit then return limit end
-  local found = call('HGET', CAPS, name)
-  if not found and string.sub(name, 1, 4) == 'key:' then found = call('HGET', CAPS, 'key:*') end
-  local concurrency, requests, tokens = string.match(found or '- - -', '(%S+) (%S+) (%S+)')
-  limit = { name = name, concurrency = tonumber(concurrency), r = tonumber(requests), t = tonumber(tokens),
-    holding = call('SCARD', key(name, 'holding')), waiting = call('ZCARD', key(name, 'waiting')),
-    lent = call('HLEN', key(name, 'lent')) }
-  limit.minute = (limit.r or limit.t) and lastMinute(name)
-  limits[name] = limit
-  return limit
-end
-
-local function count(limit, kind, at, number)
-  if number == 0 or not limit[kind] then return end
-  local minute = limit.minute
-  minute[kind][at] = (minute[kind][at] or 0) + number
-  minute.sum[kind] = minute.sum[kind] + number
-  minute.added[kind][at] = (minute.added[kind][at] or 0) + number
-end
-
--- Writes what was counted, and gives the tasks that were let through by others than themselves.
-local function finish(answered)
-  for name, limit in pairs(limits) do
-    local isCounted = false
-    for kind, slices in pairs(limit.minute and limit.minute.added or {}) do
-      for at, number in pairs(slices) do
-        isCounted = true
-        call('HINCRBY', key(name, 'minute'), kind .. string.format('%.0f', at), string.format('%.0f', number))
-      end
+  local function remember(id, held, waiting)
+    local text = held or waiting
+    if not text then
+      entries[id] = false
+      return
     end
-    if isCounted then call('PEXPIRE', key(name, 'minute'), math.ceil(120 * SLICE_MS)) end
+    local depth, owner, r, t, at, place, lenders, names = cmsgpack.unpack(text)
+    stored[id] = held and HOLDERS or WAITERS
+    entries[id] = { depth = depth, key = owner, r = r, t = t, at = at, place = place or nil, lenders = lenders or NOBODY,
+      limits = list_of(names), holds = held and true or false }
   end
-  local others = {}
-  for _, id in ipairs(granted) do if not answered[id] then others[#others + 1] = id end end
-  return others
-end
 
--- A turn that is over cost other than was estimated. What was too much is taken back where it was counted.
-local function settle(entry, requests, tokens)
-  for _, name in ipairs(entry.limits) do
-    local limit = limitOf(name)
-    for kind, more in pairs({ r = requests - entry.r, t = tokens - entry.t }) do
-      if more > 0 then count(limit, kind, slice, more)
-      elseif entry.at >= slice - 60 then count(limit, kind, entry.at, more) end
+  -- What a task holds or waits for; false: nothing.
+  local function read(id)
+    if entries[id] == nil then
+      local held = call('HGET', HOLDERS, id)
+      remember(id, held, not held and waiters > 0 and call('HGET', WAITERS, id))
     end
+    return entries[id]
   end
-  entry.r, entry.t = requests, tokens
-end
 
--- A task that has a slot and only waits for tasks below it, as long as none uses the slot meanwhile. It may be of
--- another tree: two parents that hold what the children of the other want would wait for ever.
-local function lenderOf(limit, depth)
-  local lent, busy = call('HGETALL', key(limit.name, 'lent')), {}
-  local holders = call('SMEMBERS', key(limit.name, 'holding'))
-  for i = 1, #lent, 2 do
-    busy[lent[i]] = true
-    holders[#holders + 1] = lent[i + 1]
-  end
-  for _, id in ipairs(holders) do
-    local holder = not busy[id] and read(id)
-    if holder and holder.depth < depth and #call('ZINTER', 2, KEYS[3] .. id, KEYS[2]) > 0 then return id end
-  end
-end
+  local function put(id, entry) entries[id], changed[id] = entry, true end
 
--- What of a limit is used up for a task: concurrency, r or t; nil and who lends it a slot, if anybody must.
-local function lack(limit, entry, hasSlot)
-  local lender
-  if limit.concurrency and not hasSlot and limit.holding >= limit.concurrency then
-    lender = entry.depth > 1 and lenderOf(limit, entry.depth)
-    if not lender then return 'concurrency' end
-  end
-  -- Who wants more than a minute has is let through when nobody else was.
-  local sum = limit.minute and limit.minute.sum
-  if limit.r and sum.r > 0 and sum.r + entry.r > limit.r then return 'r' end
-  if limit.t and sum.t > 0 and sum.t + entry.t > limit.t then return 't' end
-  return nil, lender
-end
-
--- The first limit that refuses the task, and what of it is used up; nil, nil and its lenders when none does.
-local function refusal(entry, hasSlot)
-  local lenders = {}
-  for _, name in ipairs(entry.limits) do
-    local what, lender = lack(limitOf(name), entry, hasSlot)
-    if what then return name, what end
-    lenders[name] = lender
-  end
-  return nil, nil, lenders
-end
-
-local function unwait(id, entry)
-  local limit = limitOf(entry.place)
-  limit.waiting = limit.waiting - call('ZREM', key(limit.name, 'waiting'), id)
-  if limit.waiting == 0 then call('DEL', key(limit.name, 'turns')) end
-  call('HDEL', WAITERS, id)
-  entry.place = nil
-end
-
-local function take(id, entry, lenders)
-  if entry.place then unwait(id, entry) end
-  entry.at, entry.lenders = slice, lenders
-  for _, name in ipairs(entry.limits) do
-    local limit = limitOf(name)
-    if lenders[name] then
-      limit.lent = limit.lent + call('HSET', key(name, 'lent'), lenders[name], id)
-    else
-      limit.holding = limit.holding + call('SADD', key(name, 'holding'), id)
+  -- Requests and tokens of the last sixty slices and the present one: their sums, and what the present one has.
+  local function last_minute(name)
+    local at_key = key(name, 'minute')
+    local found = call('HMGET', at_key, 'at', 'r', 't', 'r' .. slice, 't' .. slice)
+    local minute = { r = tonumber(found[2] or 0), t = tonumber(found[3] or 0), back = {}, isChanged = false,
+      isNew = tonumber(found[1] or -1) ~= slice, present = { r = tonumber(found[4] or 0), t = tonumber(found[5] or 0) } }
+    if not minute.isNew then return minute end
+    minute.r, minute.t = 0, 0
+    local old, counts = {}, call('HGETALL', at_key)
+    for i = 1, #counts, 2 do
+      local kind, at = string.match(counts[i], '^([rt])(%d+)$')
+      if kind and tonumber(at) < slice - 60 then old[#old + 1] = counts[i]
+      elseif kind then minute[kind] = minute[kind] + tonumber(counts[i + 1]) end
     end
+    if #old > 0 then call('HDEL', at_key, unpack(old)) end
+    return minute
+  end
+
+  local function limit_of(name)
+    local limit = limits[name]
+    if limit then return limit end
+    local found, holding = caps[name], slots[name]
+    if found == nil then found, holding = call('HGET', CAPS, name), call('HGET', SLOTS, name) end
+    if not found and string.sub(name, 1, 4) == 'key:' then found = call('HGET', CAPS, 'key:*') end
+    local concurrency, requests, tokens = string.match(found or '- - -', '(%S+) (%S+) (%S+)')
+    holding = tonumber(holding or 0)
+    limit = { name = name, concurrency = tonumber(concurrency), r = tonumber(requests), t = tonumber(tokens),
+      holding = holding, held = holding, waiting = waiters > 0 and call('ZCARD', key(name, 'waiting')) or 0 }
+    limit.minute = (limit.r or limit.t) and last_minute(name)
+    limits[name] = limit
+    return limit
+  end
+
+  local function count(limit, kind, at, number)
+    if number == 0 or not limit[kind] then return end
+    local minute = limit.minute
+    minute[kind], minute.isChanged = minute[kind] + number, true
+    if at == slice then minute.present[kind] = minute.present[kind] + number
+    else minute.back[kind .. at] = (minute.back[kind .. at] or 0) + number end
+  end
+
+  local function count_turn(limit, entry)
     count(limit, 'r', slice, entry.r)
     count(limit, 't', slice, entry.t)
   end
-  call('HSET', HOLDERS, id, pack(entry))
-end
 
--- Puts a task into the line of a limit: after the others of its key, and so that keys take turns.
-local function await(id, entry, name)
-  if entry.place == name then return end
-  if entry.place then unwait(id, entry) end
-  local turns = call('HMGET', key(name, 'turns'), 'served', 'of:' .. entry.key)
-  local turn = math.max(tonumber(turns[1] or 0), tonumber(turns[2] or 0)) + 1
-  call('HSET', key(name, 'turns'), 'of:' .. entry.key, turn)
-  local limit = limitOf(name)
-  limit.waiting = limit.waiting + call('ZADD', key(name, 'waiting'), entry.depth > 1 and turn - NESTED or turn, id)
-  entry.place = name
-  call('HSET', WAITERS, id, pack(entry))
-end
+  -- What is counted in each slice of the last minute.
+  local function slices_of(limit, kind)
+    local counts, found = {}, call('HGETALL', key(limit.name, 'minute'))
+    for i = 1, #found, 2 do
+      local of, at = string.match(found[i], '^([rt])(%d+)$')
+      if of == kind then counts[tonumber(at)] = tonumber(found[i + 1]) end
+    end
+    for field, number in pairs(limit.minute.back) do
+      local at = tonumber(string.sub(field, 2))
+      if string.sub(field, 1, 1) == kind then counts[at] = (counts[at] or 0) + number end
+    end
+    counts[slice] = limit.minute.present[kind]
+    return counts
+  end
 
--- Gives what is free of a limit to those who wait for it, in their order.
-local function serve(name)
-  local limit, waiting, passed = limitOf(name), key(name, 'waiting'), 0
-  for _ = 1, MOST_LOOKS do
-    if limit.waiting == 0 then return end
-    local head = call('ZRANGE', waiting, passed, passed, 'WITHSCORES')
-    local id, turn = head[1], tonumber(head[2])
-    if not id then return end
-    if turn > 0 and limit.concurrency and limit.holding >= limit.concurrency then return end
-    local entry, holds = read(id)
-    if not entry or holds then
-      limit.waiting = limit.waiting - call('ZREM', waiting, id)
+  -- A turn that is over cost other than was estimated. What was too much is taken back where it was counted.
+  local function settle(id, entry, requests, tokens)
+    local r, t = requests - entry.r, tokens - entry.t
+    if r == 0 and t == 0 then return end
+    for _, name in ipairs(entry.limits) do
+      local limit = limit_of(name)
+      if r > 0 then count(limit, 'r', slice, r) elseif entry.at >= slice - 60 then count(limit, 'r', entry.at, r) end
+      if t > 0 then count(limit, 't', slice, t) elseif entry.at >= slice - 60 then count(limit, 't', entry.at, t) end
+    end
+    entry.r, entry.t = requests, tokens
+    put(id, entry)
+  end
+
+  local function read_lent()
+    if lent then return end
+    lent = {}
+    local found = call('HGETALL', LENT)
+    for i = 1, #found, 2 do lent[found[i]] = found[i + 1] end
+  end
+
+  -- nil: it uses the slot itself again.
+  local function lend(limit, lender, user)
+    read_lent()
+    local field = limit .. '\n' .. lender
+    if (lent[field] ~= nil) ~= (user ~= nil) then lendings = lendings + (user and 1 or -1) end
+    lent[field] = user
+    if user then call('HSET', LENT, field, user) else call('HDEL', LENT, field) end
+  end
+
+  -- A task that has a slot and only waits for tasks below it, as long as none uses the slot meanwhile. It may be of
+  -- another tree: two parents that hold what the children of the other want would wait for ever.
+  local isEachRead = false
+  local function lender_of(limit, depth)
+    read_lent()
+    if not isEachRead then
+      local held = call('HGETALL', HOLDERS)
+      for i = 1, #held, 2 do
+        if entries[held[i]] == nil then remember(held[i], held[i + 1]) end
+      end
+      isEachRead = true
+    end
+    for id, entry in pairs(entries) do
+      if entry and entry.holds and entry.depth < depth and not lent[limit.name .. '\n' .. id] then
+        for _, name in ipairs(entry.limits) do
+          if name == limit.name and #call('ZINTER', 2, root .. ':children:' .. id, root .. ':live') > 0 then return id end
+        end
+      end
+    end
+  end
+
+  -- What of a limit is used up for a task: concurrency, r or t; nil and who lends it a slot, if anybody must.
+  local function lack(limit, entry, hasSlot)
+    local lender
+    if limit.concurrency and not hasSlot and limit.holding >= limit.concurrency then
+      lender = entry.depth > 1 and lender_of(limit, entry.depth)
+      if not lender then return 'concurrency' end
+    end
+    -- Who wants more than a minute has is let through when nobody else was.
+    local minute = limit.minute
+    if limit.r and minute.r > 0 and minute.r + entry.r > limit.r then return 'r' end
+    if limit.t and minute.t > 0 and minute.t + entry.t > limit.t then return 't' end
+    return nil, lender
+  end
+
+  -- The first limit that refuses the task, and what of it is used up; nil, nil and its lenders when none does.
+  local function refusal(entry, hasSlot)
+    local lenders
+    for _, name in ipairs(entry.limits) do
+      local what, lender = lack(limit_of(name), entry, hasSlot)
+      if what then return name, what end
+      if lender then
+        lenders = lenders or {}
+        lenders[name] = lender
+      end
+    end
+    return nil, nil, lenders or NOBODY
+  end
+
+  local function unwait(id, entry)
+    local limit = limit_of(entry.place)
+    limit.waiting = limit.waiting - call('ZREM', key(limit.name, 'waiting'), id)
+    if limit.waiting == 0 then call('DEL', key(limit.name, 'turns')) end
+    entry.place = nil
+  end
+
+  local function take(id, entry, lenders)
+    if entry.place then unwait(id, entry) end
+    entry.at, entry.lenders, entry.holds = slice, lenders, true
+    for _, name in ipairs(entry.limits) do
+      local limit = limit_of(name)
+      if lenders[name] then lend(name, lenders[name], id) else limit.holding = limit.holding + 1 end
+      count_turn(limit, entry)
+    end
+    put(id, entry)
+  end
+
+  -- Puts a task into the line of a limit: after the others of its key, and so that keys take turns.
+  local function await(id, entry, name)
+    if entry.place == name then return end
+    if entry.place then unwait(id, entry) end
+    local limit = limit_of(name)
+    local turns = call('HMGET', key(name, 'turns'), 'served', 'of:' .. entry.key)
+    local turn = math.max(tonumber(turns[1] or 0), tonumber(turns[2] or 0)) + 1
+    call('HSET', key(name, 'turns'), 'of:' .. entry.key, turn)
+    limit.waiting = limit.waiting + call('ZADD', key(name, 'waiting'), entry.depth > 1 and turn - NESTED or turn, id)
+    waiters = waiters + 1
+    entry.place, entry.holds = name, false
+    put(id, entry)
+  end
+
+  -- Gives what is free of a limit to those who wait for it, in their order.
+  local function serve(name)
+    local limit, waiting, passed = limit_of(name), key(name, 'waiting'), 0
+    for _ = 1, MOST_LOOKS do
+      if limit.waiting == 0 then return end
+      local head = call('ZRANGE', waiting, passed, passed, 'WITHSCORES')
+      local id, turn = head[1], tonumber(head[2])
+      if not id then return end
+      if turn > 0 and limit.concurrency and limit.holding >= limit.concurrency then return end
+      local entry = read(id)
+      if not entry or entry.holds then
+        limit.waiting = limit.waiting - call('ZREM', waiting, id)
+      else
+        local at, _, lenders = refusal(entry)
+        if not at then
+          call('HSET', key(name, 'turns'), 'served', turn > 0 and turn or turn + NESTED)
+          take(id, entry, lenders)
+          granted[#granted + 1] = id
+        elseif at ~= name then await(id, entry, at)
+        -- No lender for this one, maybe for the next.
+        elseif turn < 0 then passed = passed + 1
+        else return end
+      end
+    end
+  end
+
+  -- Takes back all that a task has, whether slots or a place in line.
+  local function release(id, entry)
+    if entry.holds then
+      for _, name in ipairs(entry.limits) do
+        local limit, lender = limit_of(name), entry.lenders[name]
+        if lendings > 0 then read_lent() end
+        local user = lent and lent[name .. '\n' .. id]
+        local below = user and read(user)
+        if user then lend(name, id, nil) end
+        if not lender then limit.holding = math.max(0, limit.holding - 1)
+        elseif not below then lend(name, lender, nil) end
+        if below then
+          -- Who used its slot meanwhile keeps it.
+          local lenders = { [name] = lender }
+          for other, id_of in pairs(below.lenders) do
+            if other ~= name then lenders[other] = id_of end
+          end
+          below.lenders = lenders
+          put(user, below)
+          if lender then lend(name, lender, user) else limit.holding = limit.holding + 1 end
+        end
+      end
     else
-      local at, _, lenders = refusal(entry)
-      if not at then
-        call('HSET', key(name, 'turns'), 'served', turn > 0 and turn or turn + NESTED)
-        take(id, entry, lenders)
-        granted[#granted + 1] = id
-      elseif at ~= name then await(id, entry, at)
-      -- No lender for this one, maybe for the next.
-      elseif turn < 0 then passed = passed + 1
-      else return end
+      unwait(id, entry)
     end
+    put(id, false)
   end
-end
 
--- Takes back all that a task has, whether slots or a place in line.
-local function release(id, entry, holds)
-  if not holds then return unwait(id, entry) end
-  for _, name in ipairs(entry.limits) do
-    local limit, holding, lent, lender = limitOf(name), key(name, 'holding'), key(name, 'lent'), entry.lenders[name]
-    local user = limit.lent > 0 and call('HGET', lent, id)
-    local below = user and read(user)
-    if user then limit.lent = limit.lent - call('HDEL', lent, id) end
-    if not lender then limit.holding = limit.holding - call('SREM', holding, id)
-    elseif not below then limit.lent = limit.lent - call('HDEL', lent, lender) end
-    if below then
-      -- Who used its slot meanwhile keeps it.
-      below.lenders[name] = lender
-      call('HSET', HOLDERS, user, pack(below))
-      if lender then limit.lent = limit.lent + call('HSET', lent, lender, user)
-      else limit.holding = limit.holding + call('SADD', holding, user) end
+  local function serve_all(names)
+    for _, name in ipairs(names) do
+      if limit_of(name).waiting > 0 then serve(name) end
     end
   end
-  call('HDEL', HOLDERS, id)
+
+  local function refused(id, entry)
+    local limit = limit_of(entry.place)
+    local what = lack(limit, entry) or (limit.concurrency and 'concurrency') or (limit.r and 'r') or 't'
+    local place = call('ZRANK', key(limit.name, 'waiting'), id) + 1
+    if what == 'concurrency' then return { limit.name, what, limit.holding, limit.concurrency, place, -1 } end
+    -- In each minute as many get through as fit, those before it first.
+    local each, used = math.max(entry[what], 1), limit.minute[what]
+    local wanted, full = place * each, math.max(limit[what], each)
+    local minutes = math.floor((wanted - 1) / full)
+    local free, opensAt, at_times, counts = full - used, slice, {}, slices_of(limit, what)
+    wanted = wanted - minutes * full
+    for at in pairs(counts) do at_times[#at_times + 1] = at end
+    table.sort(at_times)
+    for _, at in ipairs(at_times) do
+      if free >= wanted then break end
+      free, opensAt = free + counts[at], at + 61
+    end
+    local opensInMs = math.max(0, math.ceil((opensAt + 60 * minutes) * SLICE_MS - now))
+    return { limit.name, what, used, limit[what], place, opensInMs }
+  end
+
+  local function enter(id, how, requests_before, tokens_before, requests, tokens, names, owner, depth)
+    local entry, left = read(id), nil
+    local isSame = entry and entry.limits.text == names.text
+    if entry and entry.holds then
+      if requests_before >= 0 then settle(id, entry, requests_before, tokens_before) end
+      if isSame and how ~= 'next' then return 1 end
+      if isSame then
+        entry.r, entry.t = requests, tokens
+        if not refusal(entry, true) then
+          entry.at = slice
+          for _, name in ipairs(entry.limits) do count_turn(limit_of(name), entry) end
+          put(id, entry)
+          return 1
+        end
+      end
+    end
+    if entry and (entry.holds or not isSame) then
+      left = entry.limits
+      release(id, entry)
+      entry = nil
+    end
+    entry = entry or { limits = names, key = owner, depth = depth, lenders = NOBODY, at = 0, holds = false }
+    entry.r, entry.t = requests, tokens
+
+    local at
+    if how == 'sent' then
+      entry.r, entry.t = 0, 0
+      take(id, entry, NOBODY)
+    else
+      local _, lenders
+      at, _, lenders = refusal(entry)
+      -- Nobody is overtaken but by a task that runs already.
+      if not at and how == 'start' then
+        for _, name in ipairs(entry.limits) do
+          if not at and limit_of(name).waiting > 0 then at = name end
+        end
+      end
+      if at then await(id, entry, at) else take(id, entry, lenders) end
+    end
+    if left then serve_all(left) end
+    if not at then return 1 end
+    serve_all(entry.limits)
+    entry = read(id)
+    return entry.holds and 1 or refused(id, entry)
+  end
+
+  -- What its last turn has cost; -1: as was estimated.
+  local function leave(id, requests, tokens)
+    local entry = read(id)
+    if not entry then return end
+    if entry.holds and requests >= 0 then settle(id, entry, requests, tokens) end
+    release(id, entry)
+    through[id] = nil
+    serve_all(entry.limits)
+  end
+
+  local function send(command, at, list)
+    for i = 1, #list, PIECE do call(command, at, unpack(list, i, math.min(i + PIECE - 1, #list))) end
+  end
+
+  local function write_entries()
+    local set, gone = { [HOLDERS] = {}, [WAITERS] = {} }, { [HOLDERS] = {}, [WAITERS] = {} }
+    for id in pairs(changed) do
+      local entry, was = entries[id], stored[id]
+      local at = entry and (entry.holds and HOLDERS or WAITERS)
+      if at then
+        local list = set[at]
+        list[#list + 1], list[#list + 2] = id, pack(entry)
+      end
+      if was and was ~= at then gone[was][#gone[was] + 1] = id end
+    end
+    for at, list in pairs(gone) do send('HDEL', at, list) end
+    for at, list in pairs(set) do send('HSET', at, list) end
+  end
+
+  local function write_minute(name, minute)
+    local list = { 'at', slice, 'r', minute.r, 't', minute.t }
+    for kind, number in pairs(minute.present) do
+      if number ~= 0 then list[#list + 1], list[#list + 2] = kind .. slice, number end
+    end
+    call('HSET', key(name, 'minute'), unpack(list))
+    for field, number in pairs(minute.back) do call('HINCRBY', key(name, 'minute'), field, number) end
+    if minute.isNew then call('PEXPIRE', key(name, 'minute'), math.ceil(120 * SLICE_MS)) end
+  end
+
+  local names, isNamed = {}, {}
+  for _, set in ipairs(sets) do
+    set.text = table.concat(set, '\n')
+    lists[set.text] = set
+    for _, name in ipairs(set) do
+      if not isNamed[name] then names[#names + 1], isNamed[name] = name, true end
+    end
+  end
+  local found = #names > 0 and call('HMGET', CAPS, unpack(names))
+  local held = call('HMGET', SLOTS, '', unpack(names))
+  lendings = tonumber(held[1] or 0)
+  lendings_before = lendings
+  if lendings == 0 then lent = {} end
+  for i, name in ipairs(names) do caps[name], slots[name] = found[i], held[i + 1] end
+  if #ids > 0 then
+    local held = call('HMGET', HOLDERS, unpack(ids))
+    local waiting = waiters > 0 and call('HMGET', WAITERS, unpack(ids))
+    for i, id in ipairs(ids) do remember(id, held[i], waiting and waiting[i]) end
+  end
+
+  return {
+    serve = serve,
+    -- how is leave; start; next, for a further turn of a task that runs; or sent, for a turn that was sent already and is
+    -- let through. What it asks are requests and tokens, as `before` what its last turn has cost; -1 where nobody knows.
+    -- Each may be repeated.
+    -- Gives 1, else {limit, what, used, of how many, place in line from 1, in how many ms it may be let through or -1};
+    -- what is concurrency, r or t.
+    perform = function(id, how, requests_before, tokens_before, requests, tokens, set, owner, depth)
+      if how == 'leave' then
+        leave(id, requests_before, tokens_before)
+        return 1
+      end
+      local answer = enter(id, how, requests_before, tokens_before, requests, tokens, sets[set], owner, depth)
+      if answer == 1 then through[id] = true end
+      return answer
+    end,
+    leave = leave,
+    -- Writes what has changed, and gives the tasks that were let through by others than themselves.
+    finish = function()
+      write_entries()
+      local taken, free = {}, {}
+      if lendings ~= lendings_before then taken[1], taken[2] = '', lendings end
+      if lendings == 0 and lendings_before ~= 0 then taken, free[1] = {}, '' end
+      for name, limit in pairs(limits) do
+        if limit.holding ~= limit.held then
+          if limit.holding == 0 then free[#free + 1] = name
+          else taken[#taken + 1], taken[#taken + 2] = name, limit.holding end
+        end
+        if limit.minute and limit.minute.isChanged then write_minute(name, limit.minute) end
+      end
+      send('HSET', SLOTS, taken)
+      send('HDEL', SLOTS, free)
+      local others = {}
+      for _, id in ipairs(granted) do if not through[id] then others[#others + 1] = id end end
+      return others
+    end,
+  }
 end

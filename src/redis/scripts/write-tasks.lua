@@ -1,17 +1,20 @@
 -- The one write of a worker, for all of its tasks that have something to say: fields, events and a change of state
 -- together, or nothing. Atomic. The events of one write are one entry of the stream, a JSON array under the seq of its
 -- last event. Repeating a write whose reply was lost changes nothing, since it names the seq it follows.
--- A task that is over lets go of the line of its session in the same step, and tells the process that waits for it.
+-- A task that is over lets go of the line of its session, of its limits and of its money in the same step, and tells the
+-- process that waits for it.
 -- KEYS: live, finished, ledger of the day, then each task
--- ARGV: root of the keys, log age in ms, most events in a log, when the ledger expires (epoch s), then of each task: how
---       many arguments follow; id, fence, seq before, now, to (or ''), number of events, the events as a JSON array,
---       number of what follows for the ledger, ledger field, increase, …, field, value, …
--- Needs line.lua.
+-- ARGV: root of the keys, log age in ms, most events in a log, when the ledger expires (epoch s), minute of the limits in
+--       ms, a batch of quotas.lua as JSON of what those let go of that are over then, or '', then of each task: how many
+--       arguments follow; id, fence, seq before, now, to (or ''), number of events, the events as a JSON array, number of
+--       what follows for the ledger, ledger field, increase, …, field, value, …
+-- Needs line.lua and quotas.lua.
 -- Returns to each {seq after, 1 when a cancel was requested, the ids of those who may try now}; {-1} for a stale fence;
--- {-2, seq} for another seq.
+-- {-2, seq} for another seq. With a batch one more: {now, tasks that may try now}; {now} alone: other starts of windows
+-- are needed, and nothing was let go of.
 local root, logAgeMs, maxEvents = ARGV[1], ARGV[2], tonumber(ARGV[3])
 -- What is said once for all tasks: ids that are over, the same with the time, increases by field of the ledger.
-local over, overAt, increases = {}, {}, {}
+local over, isOver, overAt, increases = {}, {}, {}, {}
 
 local function write(task, from, last)
   local id, fence, before, now, to, count, events, entries = unpack(ARGV, from, from + 7)
@@ -37,7 +40,7 @@ local function write(task, from, last)
       redis.call('HINCRBY', task, 'deliveries', -1)
     else
       redis.call('HSET', task, 'seq', after, 'state', to, 'finishedAt', now, unpack(ARGV, fields, last))
-      over[#over + 1] = id
+      over[#over + 1], isOver[id] = id, true
       overAt[#overAt + 1], overAt[#overAt + 2] = now, id
       -- Most tasks succeed, so those have no set of their own.
       if to ~= 'succeeded' then redis.call('ZADD', root .. ':ended:' .. to, 0, id) end
@@ -54,7 +57,7 @@ local function write(task, from, last)
   return {after, cancel}
 end
 
-local replies, from = {}, 5
+local replies, from = {}, 7
 for i = 4, #KEYS do
   local last = from + ARGV[from]
   replies[#replies + 1] = write(KEYS[i], from + 1, last)
@@ -71,4 +74,13 @@ for field, increase in pairs(increases) do
   if redis.call('HINCRBY', KEYS[3], field, increase) == increase then isNew = true end
 end
 if isNew then redis.call('EXPIREAT', KEYS[3], ARGV[4]) end
+
+if ARGV[6] ~= '' then
+  local batch = cjson.decode(ARGV[6])
+  local quotas, now = open_quotas(root, tonumber(ARGV[5]), batch)
+  for _, ask in ipairs(quotas and batch.asks or {}) do
+    if isOver[ask[1]] then quotas.perform(ask) end
+  end
+  replies[#replies + 1] = { now, quotas and quotas.finish() or nil }
+end
 return replies
