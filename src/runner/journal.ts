@@ -1,7 +1,7 @@
 /**
  * The one pen of a running task: log entries, record fields and state go out in order, one write at a time.
  *
- * Text is coalesced: the first delta goes out at once, then at most one write per 20 ms while it flows
+ * Text is coalesced: the first delta goes out at once, then one write per 20 ms on the average while it flows
  * (docs/architecture.md "Stream"); what else happens, the end of a part too, goes out at once and takes the
  * text along. What is added while a write is on its way goes out with the next.
  */
@@ -11,7 +11,10 @@ import type { NewEvent } from '../tasks/event.ts'
 import type { Alarm, Alarms } from './alarms.ts'
 import type { Book } from './book.ts'
 
+/** Between two writes of text, on the average. */
 const COALESCE_MS = 20
+/** One that was late may be followed so much sooner: else a stream that was held up once would stay behind for good. */
+const CATCH_UP_MS = 15
 
 /** An event without what the journal knows: `at` and `attempt`. */
 export type JournalEvent = NewEvent extends infer E
@@ -67,8 +70,8 @@ export function createJournal(options: JournalOptions): Journal {
   let stale = false
   let closed = false
   let alarm: Alarm | undefined
-  /** Text that comes before waits until then. */
-  let textDueAt = 0
+  /** When the writes of text so far are over, at `COALESCE_MS` each. */
+  let textUntil = 0
   /** The same for everything, after a write that failed. */
   let allDueAt = 0
 
@@ -91,7 +94,7 @@ export function createJournal(options: JournalOptions): Journal {
 
   function schedule(): void {
     if (busy || stale || closed) return
-    const dueAt = Math.max(allDueAt, pending.every(isDelta) ? textDueAt : 0)
+    const dueAt = Math.max(allDueAt, pending.every(isDelta) ? textUntil - CATCH_UP_MS : 0)
     if (alarm !== undefined && alarm.dueAt <= dueAt) return
     alarm?.cancel()
     alarm = alarms.set(dueAt, now(), () => {
@@ -119,7 +122,7 @@ export function createJournal(options: JournalOptions): Journal {
     alarm?.cancel()
     alarm = undefined
     busy = true
-    if (events.some(isDelta)) textDueAt = now() + COALESCE_MS
+    if (events.some(isDelta)) textUntil = Math.max(now(), textUntil) + COALESCE_MS
     const end = to === 'waiting' || to === 'delayed' ? undefined : to
     const entries =
       events.length > 0 || to !== undefined ? options.book?.due(end, 'checkpoint' in all) : undefined

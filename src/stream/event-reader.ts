@@ -8,9 +8,8 @@ import type { Keys } from '../redis/keys.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
 import type { NewEvent, StreamItem, TaskEvent } from '../tasks/event.ts'
 import { isTerminal } from '../tasks/state.ts'
-import { createInbox, type Inbox } from './inbox.ts'
+import { type EndState, followLog, type LogPage } from './follow-log.ts'
 import type { LiveHub } from './live-hub.ts'
-import { patiently } from './patiently.ts'
 
 const PAGE = 500
 
@@ -34,38 +33,17 @@ export interface ReadOptions {
  * @throws {TierlineError} `task_not_found`, `redis_unavailable`, or `log_expired` when a finished task's log is gone.
  */
 export function createEventReader({ redis, keys, hub }: EventReaderOptions) {
-  return async function* readEvents(id: string, { after, signal }: ReadOptions): AsyncGenerator<StreamItem> {
-    if (signal.aborted) return
-    const inbox = createInbox(signal)
-    let stop: (() => void) | undefined
-    try {
-      stop = await hub.listen(keys.channel(id), inbox.put)
-      let next = after + 1
-      let page: Page | undefined = await look(id, next)
-      while (page !== undefined && !signal.aborted) {
-        const first = page.events[0]
-        if (first !== undefined && first.seq > next) yield { type: 'reset', missing: [next, first.seq - 1] }
-        for (const event of page.events) {
-          if (event.seq < next) continue
-          yield event
-          if (signal.aborted) return
-          next = event.seq + 1
-        }
-        if (page.end !== undefined && next > page.end.seq) {
-          yield { type: 'end', state: page.end.state }
-          return
-        }
-        page =
-          (page.full ? undefined : await live(inbox, next)) ?? (await patiently(signal, () => look(id, next)))
-      }
-    } finally {
-      stop?.()
-      inbox.close()
-    }
+  return function readEvents(id: string, { after, signal }: ReadOptions): AsyncIterableIterator<StreamItem> {
+    return followLog({
+      after,
+      signal,
+      listen: (listener) => hub.listen(keys.channel(id), listener),
+      look: (next) => look(id, next),
+    })
   }
 
   /** Record and the next entries in one round trip; before the first claim the entries come from the record. */
-  async function look(id: string, next: number): Promise<Page> {
+  async function look(id: string, next: number): Promise<LogPage> {
     const [hash, entries] = await Promise.all([
       redis.hgetall(keys.task(id)),
       redis.xrange(keys.log(id), `${next}-0`, '+', 'COUNT', PAGE),
@@ -75,7 +53,7 @@ export function createEventReader({ redis, keys, hub }: EventReaderOptions) {
     const record = parseRecord(id, hash)
     if (record === undefined) throw taskNotFound(id)
     const { state, seq } = record
-    const end = isTerminal(state) ? { state: state as End['state'], seq } : undefined
+    const end = isTerminal(state) ? { state: state as EndState, seq } : undefined
     if (entries.length === 0 && seq === 0) {
       const opening = openingEvents(record).map((event, index) => ({ seq: index + 1, ...event }))
       return { events: opening.slice(next - 1), full: false, end }
@@ -88,26 +66,6 @@ export function createEventReader({ redis, keys, hub }: EventReaderOptions) {
     const events = entries.flatMap(([entryID, fields]) => parseEntry(entryID, fields))
     return { events: events.filter((event) => event.seq >= next), full: entries.length === PAGE, end }
   }
-}
-
-type End = Extract<StreamItem, { type: 'end' }>
-
-interface Page {
-  events: readonly TaskEvent[]
-  /** There may be more. */
-  full: boolean
-  /** The task is over, with this event as its last. */
-  end: { state: End['state']; seq: number } | undefined
-}
-
-/** What was appended next; `undefined` when something may be missing, or at the signal. */
-async function live(inbox: Inbox, next: number): Promise<Page | undefined> {
-  const events = await inbox.take()
-  const [first, last] = [events?.[0], events?.at(-1)]
-  if (events === undefined || first === undefined || first.seq > next) return undefined
-  // One that was read from the log already may have been followed by a retry.
-  const isEnd = last?.type === 'task-finished' && last.seq >= next - 1
-  return { events, full: false, end: isEnd ? { state: last.state, seq: last.seq } : undefined }
 }
 
 /** `['7-0', ['e', '[{"type":…},{…}]']]` → events 6 and 7: an entry has the seq of its last event. */

@@ -13,25 +13,43 @@ export type Inbox = ReturnType<typeof createInbox>
  */
 export function createInbox(signal: AbortSignal) {
   let waiting: Batch[] = []
-  let wake: (() => void) | undefined
-  const onAbort = () => wake?.()
-  signal.addEventListener('abort', onAbort)
+  let isClosed = signal.aborted
+  let woken: PromiseWithResolvers<void> | undefined
+
+  function wake(): void {
+    woken?.resolve()
+    woken = undefined
+  }
+
+  function close(): void {
+    if (isClosed) return
+    signal.removeEventListener('abort', close)
+    isClosed = true
+    waiting = []
+    wake()
+  }
+
+  if (!isClosed) signal.addEventListener('abort', close)
 
   return {
     put(batch: Batch): void {
+      if (isClosed) return
       if (batch === undefined || waiting.length >= MOST_WAITING) waiting = [undefined]
       else if (waiting[0] !== undefined || waiting.length === 0) waiting.push(batch)
-      wake?.()
+      wake()
     },
-    /** The next batch; at an abort of the signal, `undefined`. */
+    /** The next batch; once it is closed or its signal has aborted, `undefined`. */
     async take(): Promise<Batch> {
-      while (waiting.length === 0 && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
+      while (waiting.length === 0 && !isClosed) {
+        woken ??= Promise.withResolvers()
+        await woken.promise
       }
       return waiting.shift()
     },
-    close: () => signal.removeEventListener('abort', onAbort),
+    close,
+    /** Also after an abort of its signal. */
+    get isClosed() {
+      return isClosed
+    },
   }
 }

@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { type ClientRequest, get, type IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { TaskEventSchema } from '../../src/tasks/event.ts'
@@ -121,6 +122,46 @@ describe('a live stream', () => {
 
     expect(stream.pieces() - before).toBeLessThan(5)
     stream.leave()
+  })
+
+  test('is not cut into chunks for a client that speaks HTTP/1.0', async () => {
+    const { id } = await submit()
+    const { hostname, port } = new URL(http.url)
+    const socket = connect(Number(port), hostname)
+    let text = ''
+    socket.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece
+    })
+    socket.write(`GET /v1/tasks/${id}/events?after=2 HTTP/1.0\r\nHost: ${hostname}:${port}\r\n\r\n`)
+    await vi.waitFor(() => expect(text).toContain('retry'))
+    http.ports.push(id, delta('one'))
+    await vi.waitFor(() => expect(text).toContain('"one"'))
+    http.ports.finish(id, 'succeeded')
+    await once(socket, 'end')
+
+    const [, body] = text.split('\r\n\r\n')
+    expect(parse(body!).map(({ event }) => event)).toEqual(['text-delta', 'task-finished', 'end'])
+    expect(body).toMatch(/^retry: \d+\n\nid: 3\n/)
+  })
+
+  test('comes in turn for a client that asks for more before it has an answer', async () => {
+    const { id } = await submit()
+    const { hostname, port } = new URL(http.url)
+    const socket = connect(Number(port), hostname)
+    let text = ''
+    socket.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece
+    })
+    const ask = `GET /v1/tasks/${id}/events?after=2 HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`
+    socket.write(ask + ask)
+    await vi.waitFor(() => expect(http.ports.readers()).toBe(2))
+    http.ports.push(id, delta('é'))
+    http.ports.finish(id, 'succeeded')
+    await vi.waitFor(() => expect(text.match(/\r\n0\r\n\r\n/g)).toHaveLength(2))
+
+    const [first, second] = text.split('HTTP/1.1 200 OK').slice(1)
+    for (const answer of [first!, second!]) expect(answer.match(/event: [a-z-]+/g)).toHaveLength(3)
+    socket.destroy()
   })
 
   test('sends comments while nothing happens', async () => {

@@ -38,6 +38,18 @@ describe('add()', () => {
     }
   })
 
+  test('holds nothing back of a stream that gives a delta each 20 ms, nor after one that was late', async () => {
+    const { journal, writes } = start()
+    const saidAt = [0, 20, 52, 60, 80, 100]
+    for (const [index, at] of saidAt.entries()) {
+      await vi.advanceTimersByTimeAsync(100_000 + at - Date.now())
+      journal.add(text(`${index}`, index))
+    }
+    await vi.advanceTimersByTimeAsync(1)
+
+    expect(writes.map(({ now }) => now - 100_000)).toEqual(saidAt)
+  })
+
   test('sends at once what ends a part, and the text before it', async () => {
     const { journal, writes } = start()
     journal.add(text('a'))

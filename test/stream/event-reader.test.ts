@@ -373,6 +373,38 @@ describe('leaves nothing behind', () => {
   })
 })
 
+describe('asked by hand', () => {
+  test('answers in order to who asks before the last answer is there', async ({
+    stream: { claim, read },
+  }) => {
+    const { id, write } = await claim()
+    await write([started, textDelta('a')])
+    const items = read(id, { after: 0, signal: new AbortController().signal })
+    const answers = Array.from({ length: 5 }, () => items.next())
+    await answers[1]
+    await write([finished], 'succeeded')
+
+    const told = (await Promise.all(answers)).map(({ value }) => value?.type)
+    expect(told).toEqual(['attempt-started', 'text-delta', 'task-finished', 'end', undefined])
+  })
+
+  test('is told that it is over while it waits', async ({
+    stream: { claim, read, listeners, subscriber },
+    redis: { keys },
+  }) => {
+    const { id, write } = await claim()
+    await write([started])
+    const items = read(id, { after: 0, signal: new AbortController().signal })
+    await items.next()
+    const waiting = items.next()
+    await items.return?.()
+
+    expect(await waiting).toEqual({ value: undefined, done: true })
+    await subscriber.ping()
+    expect(await listeners(keys.channel(id))).toBe(0)
+  })
+})
+
 describe('at its signal', () => {
   test('stops while it waits, without an error', async ({ stream: { claim, read } }) => {
     const { id, write } = await claim()
