@@ -99,7 +99,7 @@ export function createTaskCreator({ redis, keys, queues, maxWaitingTasks }: Crea
 }
 
 /** What Redis is given: ours, with BullMQ's inside. */
-function creatingScript(): string {
+export function creatingScript(): string {
   const functions = ADD_SCRIPTS.map(
     (name) => `${name} = function(redis, KEYS, ARGV)\n${BULL_SCRIPTS[name].content}\nend`,
   )

@@ -27,10 +27,10 @@ const SCRIPTS = {
   'ask-quotas': 1,
 } as const
 
-const QUOTAS = ['limits', 'budgets', 'quotas']
+const QUOTAS = ['limits', 'budgets', 'quotas'] as const
 
 /** Scripts that begin with what other files have. */
-const PRELUDES: Partial<Record<string, readonly string[]>> = {
+const PRELUDES: Partial<Record<string, readonly PartName[]>> = {
   'create-tasks': ['line'],
   'claim-task': ['line', 'claim'],
   'write-tasks': ['line', ...QUOTAS],
@@ -40,6 +40,8 @@ const PRELUDES: Partial<Record<string, readonly string[]>> = {
 }
 
 export type ScriptName = keyof typeof SCRIPTS
+/** What other scripts begin with, and what surrounds BullMQ's. */
+type PartName = 'line' | 'claim' | (typeof QUOTAS)[number] | 'create-tasks' | 'deliver'
 
 /** Runs a script: first its keys, then its arguments, in one flat list. `numberOfKeys`: of a script where it varies. */
 export type RunScript = (
@@ -52,7 +54,7 @@ type Commands = Record<ScriptName, (keysAndArgs: readonly Arg[]) => Promise<unkn
 
 /** Defines the scripts on a connection. Call it once per connection. */
 export function defineScripts(redis: Redis): RunScript {
-  for (const [name, numberOfKeys] of Object.entries(SCRIPTS)) {
+  for (const [name, numberOfKeys] of Object.entries(SCRIPTS) as [ScriptName, number][]) {
     redis.defineCommand(name, { lua: scriptSource(name), ...(numberOfKeys > 0 && { numberOfKeys }) })
   }
   const commands = redis as unknown as Commands
@@ -60,8 +62,8 @@ export function defineScripts(redis: Redis): RunScript {
     commands[name](numberOfKeys === undefined ? keysAndArgs : [numberOfKeys, ...keysAndArgs])
 }
 
-/** What Redis is given, and knows by its SHA-1. */
-export function scriptSource(name: string): string {
+/** What Redis is given, and knows by its SHA-1; of those that stand in others, what these begin or end with. */
+export function scriptSource(name: ScriptName | PartName): string {
   return [...(PRELUDES[name] ?? []), name].map(source).join('')
 }
 

@@ -1,12 +1,12 @@
 /** How each commit point looks on the wire. */
 import { createHash } from 'node:crypto'
 import { claimingScript } from '../../src/queues/claiming-backend.ts'
+import { creatingScript } from '../../src/queues/create-tasks.ts'
 import { scriptSource } from '../../src/redis/scripts.ts'
 import type { CommitPoint } from './plan.ts'
 
 export const COMMIT_PATTERNS: Record<CommitPoint, RegExp> = {
-  // A client sends every submit with an idempotency key.
-  create: asked(scriptSource('create-task-once')),
+  create: asked(creatingScript()),
   claim: asked(claimingScript('moveToActive'), claimingScript('moveToFinished')),
   write: asked(scriptSource('write-tasks')),
   session: /POST \/session[? ]/,
