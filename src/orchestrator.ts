@@ -14,7 +14,7 @@ export type { ConfigSource, Limits, OrchestratorOptions, WorkerOptions } from '.
 
 export type Orchestrator = Awaited<ReturnType<typeof createOrchestrator>>
 
-/** Connects twice to Redis. A worker adds two connections, maintenance one. */
+/** Connects twice to Redis. A worker adds one connection, and maintenance does. */
 export async function createOrchestrator(options: OrchestratorOptions) {
   const foundation = await layFoundation(options)
   const { redis, hub, backends, closed, stopWarning } = foundation

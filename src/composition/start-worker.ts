@@ -13,7 +13,7 @@ import { createWorkerHost } from '../dispatch/worker-host.ts'
 import { followCooldowns } from '../limits/cooldowns.ts'
 import type { WorkerOptions } from '../orchestrator-options.ts'
 import { EXTRA_QUEUES } from '../queues/task-queues.ts'
-import { connectAll } from '../redis/connect-all.ts'
+import { connectRedis } from '../redis/connect.ts'
 import { nearestHint, nearestNames } from '../routing/nearest.ts'
 import { DEFAULT_RETRY_POLICY } from '../runner/retry-policy.ts'
 import { runCompare } from '../runner/run-compare.ts'
@@ -26,7 +26,8 @@ import { storesOn } from './stores-on.ts'
 const DEFAULT_WORKER_CONCURRENCY = 10
 
 /**
- * Serves queues in this process until it is closed, over two connections more that wait for Redis.
+ * Serves queues in this process until it is closed, over one connection more that waits for Redis: what it writes
+ * and what becomes of its jobs travel together.
  *
  * @throws {RangeError} for a concurrency that is no whole number of at least 1.
  */
@@ -49,9 +50,8 @@ export async function startWorker(
         {},
         `The worker serves the tier "${tier}", which does not exist now${nearestHint(nearestNames(tier, queueNames))}`,
       )
-  const connections = await connectAll(options.redisUrl, [patient('worker'), patient('records')])
-  const [deliveries, recording] = connections
-  const stores = storesOn(foundation, recording, deliveries, (record) => [
+  const redis = await connectRedis(options.redisUrl, patient('worker'))
+  const stores = storesOn(foundation, redis, (record) => [
     // A comparison sends nothing itself.
     record.compare === null ? cooldownGate(record, gateDeps) : undefined,
     quotaGate(record, gateDeps),
@@ -65,7 +65,7 @@ export async function startWorker(
   const deps = createRunnerDeps({
     ...{ records, asks, worktrees, backends, config, catalog, retry, cooldowns, wake, now },
     bury: tombstones.bury,
-    readLog: (id) => readLog(recording, keys, id),
+    readLog: (id) => readLog(redis, keys, id),
     turns: desk,
     budgetOf: (record, { maxCostMicroUsd }) => createRunBudget(record, maxCostMicroUsd, funds),
   })
@@ -79,8 +79,7 @@ export async function startWorker(
     runVerifier: verifiers.run,
   })
   const host = createWorkerHost({
-    ...{ keys, queues, running, tiers, concurrency, name },
-    redis: deliveries,
+    ...{ redis, keys, queues, running, tiers, concurrency, name },
     defaultConcurrency: options.workerConcurrency ?? DEFAULT_WORKER_CONCURRENCY,
     keepFinished: limits.maxFinishedTasks,
     maxDeliveries: MAX_DELIVERIES,
@@ -109,7 +108,7 @@ export async function startWorker(
   return {
     async close(graceMs = 0) {
       stopListening()
-      await closeConnections(host.close(graceMs), connections, graceMs)
+      await closeConnections(host.close(graceMs), [redis], graceMs)
       running.close()
       cooldowns.close()
     },

@@ -33,15 +33,13 @@ export type Stores = ReturnType<typeof storesOn>
 export function storesOn(
   { options, limits, table, keys, now }: Foundation,
   redis: RedisClient,
-  /** Default: as `redis`. */
-  deliveries: RedisClient = redis,
   moreGates: MoreGates = (record, desk, budgets) => [
     desk.exitOf(record),
     budgetLine(record, { store: budgets, table }),
   ],
 ) {
   const parts = { redis, scripts: defineScripts(redis), keys }
-  const queues = createTaskQueues({ redis: deliveries, keys })
+  const queues = createTaskQueues({ redis, keys })
   const wake = (ids: readonly string[]) => gates.wake(ids)
   const quotas = createQuotas({ ...parts, wake, ...(options.minuteMs && { minuteMs: options.minuteMs }) })
   const records = createRecordStore({ ...limits, ...parts, quotas })

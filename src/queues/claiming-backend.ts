@@ -86,10 +86,13 @@ export function claimingBackend({
 
     /** Each ask is what BullMQ gives its script: its keys, then its arguments. */
     function batcherOf(script: Script) {
-      const command = redis as unknown as Record<string, (given: readonly Arg[]) => Promise<Reply[]>>
+      const command = redis as unknown as Record<string, (given: readonly Arg[]) => Promise<string>>
       const numberOfKeys = BULL_SCRIPTS[script].keys
-      return createBatcher<readonly Arg[], Reply>(
-        (asks) => command[nameOf(script)]!(together(asks, numberOfKeys, [...claimArgs(), hasRoom() ? 1 : 0])),
+      return createBatcher(
+        async (asks: readonly (readonly Arg[])[]) => {
+          const args = together(asks, numberOfKeys, [...claimArgs(), hasRoom() ? 1 : 0])
+          return JSON.parse(await command[nameOf(script)]!(args)) as Reply[]
+        },
         { most: MOST_AT_ONCE },
       )
     }

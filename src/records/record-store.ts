@@ -77,7 +77,7 @@ export function createRecordStore(options: RecordStoreOptions) {
   ): Promise<Claim> {
     const { queue, name, now, maxDeliveries, poison } = options
     const args = [keys.root, id, queue, name, now, maxDeliveries, JSON.stringify(poison)]
-    return parseClaim(id, await scripts('claim-task', [keys.task(id), ...args]))
+    return parseClaim(id, JSON.parse((await scripts('claim-task', [keys.task(id), ...args])) as string))
   }
 
   /** Fields, log entries and a change of state together, or `stale` and nothing. */
@@ -186,7 +186,7 @@ export function createRecordStore(options: RecordStoreOptions) {
 export function parseClaim(id: string, reply: unknown): Claim {
   const [status, fence, attempt, seq, startedAt, before, hasTurn] = reply as ClaimReply
   if (status !== 'claimed') return { status }
-  const record = parseRecord(id, hashOf(before))!
+  const record = parseRecord(id, before)!
   record.state = 'running'
   record.fence = fence
   record.attempt = attempt
@@ -195,14 +195,7 @@ export function parseClaim(id: string, reply: unknown): Claim {
   return { status, record, hasTurn: hasTurn === 1 }
 }
 
-type ClaimReply = [Claim['status'], number, number, number, string, string[], number]
-
-/** `['state', 'waiting', …]` → `{ state: 'waiting', … }` */
-function hashOf(pairs: readonly string[]): Record<string, string> {
-  const hash: Record<string, string> = {}
-  for (let index = 0; index < pairs.length; index += 2) hash[pairs[index]!] = pairs[index + 1]!
-  return hash
-}
+type ClaimReply = [Claim['status'], number, number, number, string, Record<string, string>, number]
 
 function statusOf<Status extends string>(reply: unknown): { status: Status; queue: string } {
   const [status, queue] = reply as [Status, string]

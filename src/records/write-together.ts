@@ -38,7 +38,8 @@ export function writeTogether(options: WriteTogetherOptions): (write: Write) => 
     args.push(quotas.minuteMs, letGo.length === 0 ? '' : quotas.pack(letGo))
     for (const { id, fence, seq, now, events, fields, ledger = NOTHING, to = '' } of writes) {
       const at = args.push(0) - 1
-      args.push(id, fence, seq, now, to, events.length, JSON.stringify(events), ledger.length, ...ledger)
+      args.push(id, fence, seq + 1, seq + events.length, now, to, JSON.stringify(events))
+      args.push(ledger.length, ...ledger)
       for (const field in fields) args.push(field, fields[field]!)
       args[at] = args.length - at - 1
     }

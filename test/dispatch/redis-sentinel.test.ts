@@ -51,7 +51,7 @@ describe('tasks behind Sentinels', () => {
     await sentinels[0]!.client.call('SENTINEL', 'FAILOVER', 'mymaster')
     await eventually(async () => {
       const clients = (await replica.client.client('LIST')) as string
-      for (const role of ['producer', 'subscriber', 'worker', 'records'])
+      for (const role of ['producer', 'subscriber', 'worker'])
         expect(clients).toContain(` name=tierline:${role} `)
     })
     core.backend.holds.release('here')

@@ -12,7 +12,8 @@ import {
 
 describe('claim()', () => {
   test('gives what a worker must know', async ({ records: { store, create } }) => {
-    const input = { type: 'lint', prompt: 'Say hello' }
+    // Whatever is in it comes through two kinds of JSON.
+    const input = { type: 'lint', prompt: 'Say "hello"\\ to \u0000 /é\u2028\u007f😀\n' }
     const id = await create('waiting', { input: JSON.stringify(input), directory: '/project' })
 
     const claim = await store.claim(id, claimOptions())

@@ -2,8 +2,8 @@
 -- It writes no events: the first write of the worker begins with those that say so.
 -- Repeating a claim whose reply was lost changes nothing, since each has a name of its own.
 -- A task of a session passes the line in the same step, if it is its turn.
--- Returns {status, fence, attempt, seq, startedAt, {field, value, …}, 1 if it holds its line}, with the record as it
--- was before; status is gone, finished, moved, poisoned or claimed. Needs line.lua.
+-- Returns {status, fence, attempt, seq, startedAt, {field = value, …}, 1 if it holds its line}, with the record as it
+-- was before, to be given to the worker as JSON; status is gone, finished, moved, poisoned or claimed. Needs line.lua.
 local function claim(root, id, queue, name, now, most, poison)
   local task, log = root .. ':task:' .. id, root .. ':log:' .. id
   local record, head = redis.call('HGETALL', task), {}
@@ -54,5 +54,5 @@ local function claim(root, id, queue, name, now, most, poison)
   redis.call('HSET', task, 'state', 'running', 'deliveries', deliveries, 'worker', name,
     'attempt', attempt, 'fence', fence, 'startedAt', startedAt)
   local passed = head.line and pass_line(root, head.line, id) or 0
-  return {'claimed', fence, attempt, seq, startedAt, record, passed}
+  return {'claimed', fence, attempt, seq, startedAt, head, passed}
 end

@@ -6,8 +6,9 @@
 -- ARGV: root of the keys, queue, name of the claims, now, most deliveries, error if poisoned, 1 where the worker has room
 --       for more, then for each job: twice the number of keys that are others than before, their place, the key, …,
 --       number of BullMQ's arguments, those
--- Returns for each {what BullMQ's gives, the claim or nil}; where there is room for more also how many jobs could be
--- taken now, and while no other waits when the next delayed one is due.
+-- Returns JSON, which a worker reads in a third of the time that ioredis takes for tables: for each {what BullMQ's gives,
+-- the claim or nil}; where there is room for more also how many jobs could be taken now, and while no other waits when
+-- the next delayed one is due.
 local root, queue, name, now, most, poison, has_room = unpack(ARGV, 1, 7)
 local call, events = redis.call, KEYS[4]
 
@@ -18,7 +19,12 @@ end}
 
 local function take(keys, args)
   local reply = deliver(quiet, keys, args)
-  if type(reply) ~= 'table' or type(reply[1]) ~= 'table' then return {reply} end
+  if type(reply) ~= 'table' then return {reply} end
+  if type(reply[1]) ~= 'table' then
+    -- When the next delayed job is due, in whole milliseconds, as Redis would give it.
+    reply[4] = math.floor(reply[4] or 0)
+    return {reply}
+  end
   local claimed = claim(root, reply[2], queue, name, now, most, poison)
   if has_room == '0' then return {reply, claimed} end
   local waiting = call('LLEN', KEYS[1])
@@ -41,4 +47,4 @@ while at <= #ARGV do
   at = args + 1 + ARGV[args]
   replies[#replies + 1] = take(keys, {unpack(ARGV, args + 1, at - 1)})
 end
-return replies
+return cjson.encode(replies)

@@ -6,8 +6,8 @@
 -- KEYS: live, finished, ledger of the day, then each task
 -- ARGV: root of the keys, log age in ms, most events in a log, when the ledger expires (epoch s), minute of the limits in
 --       ms, a batch of quotas.lua as JSON of what those let go of that are over then, or '', then of each task: how many
---       arguments follow; id, fence, seq before, now, to (or ''), number of events, the events as a JSON array, number of
---       what follows for the ledger, ledger field, increase, …, field, value, …
+--       arguments follow; id, fence, seq of the next event, seq after, now, to (or ''), the events as a JSON array, number
+--       of what follows for the ledger, ledger field, increase, …, field, value, …
 -- Needs line.lua and quotas.lua.
 -- Returns to each {seq after, 1 when a cancel was requested, the ids of those who may try now}; {-1} for a stale fence;
 -- {-2, seq} for another seq. With a batch one more: {now, tasks that may try now}; {now} alone: other starts of windows
@@ -17,21 +17,22 @@ local root, logAgeMs, maxEvents = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local over, isOver, overAt, increases = {}, {}, {}, {}
 
 local function write(task, from, last)
-  local id, fence, before, now, to, count, events, entries = unpack(ARGV, from, from + 7)
+  local id, fence, first, after, now, to, events, entries = unpack(ARGV, from, from + 7)
   local head = redis.call('HMGET', task, 'fence', 'seq', 'cancelAt', 'state', 'line', 'waiter')
   if head[1] ~= fence then return {-1} end
-  local seq, after = tonumber(head[2] or '0'), before + count
+  -- As text they go where they came from: Redis takes long to print a number of Lua.
+  local seq, before, last_seq = tonumber(head[2] or '0'), first - 1, tonumber(after)
   local isEnd = to ~= '' and to ~= 'waiting' and to ~= 'delayed'
-  local isRepeat = seq == after and (after > tonumber(before) or head[4] == to)
+  local isRepeat = seq == last_seq and (last_seq > before or head[4] == to)
   if not isRepeat then
-    if seq ~= tonumber(before) then return {-2, seq} end
+    if seq ~= before then return {-2, seq} end
     if head[4] ~= 'running' then return {-1} end
 
     local log, fields = root .. ':log:' .. id, from + 8 + entries
-    if after > seq then
+    if last_seq > before then
       redis.call('XADD', log, after .. '-0', 'e', events)
-      redis.call('PUBLISH', root .. ':channel:' .. id, (seq + 1) .. ' ' .. events)
-      if after > maxEvents then redis.call('XTRIM', log, 'MINID', '~', after - maxEvents) end
+      redis.call('PUBLISH', root .. ':channel:' .. id, first .. ' ' .. events)
+      if last_seq > maxEvents then redis.call('XTRIM', log, 'MINID', '~', last_seq - maxEvents) end
     end
     if to == '' then
       redis.call('HSET', task, 'seq', after, unpack(ARGV, fields, last))
@@ -53,8 +54,8 @@ local function write(task, from, last)
     end
   end
   local cancel = head[3] and 1 or 0
-  if isEnd and head[5] then return {after, cancel, leave_line(root, head[5], id)} end
-  return {after, cancel}
+  if isEnd and head[5] then return {last_seq, cancel, leave_line(root, head[5], id)} end
+  return {last_seq, cancel}
 end
 
 local replies, from = {}, 7
