@@ -44,7 +44,7 @@ export function cooldownGate(record: TaskRecord, deps: CooldownGateDeps): Gate |
       return { status: 'shut', detail: `${model} cools down`, until, wakeInMs }
     },
     // Who waited is woken by the probe that went well, not by one who leaves.
-    leave: async () => [],
+    async leave() {},
     isOpenTo: async (id) => awaited !== undefined && (await cooldowns.ask(awaited, id)).status === 'open',
   }
 }

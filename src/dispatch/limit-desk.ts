@@ -98,10 +98,7 @@ export function createLimitDesk(deps: LimitDeskDeps) {
       reason: 'limit',
       heldFor: 'run',
       enter: async () => ({ status: 'open' }),
-      async leave() {
-        await leave(record)
-        return []
-      },
+      leave: () => leave(record),
       isOpenTo: limiter.isGranted,
     }
   }

@@ -151,10 +151,7 @@ export function quotaGate(record: TaskRecord, deps: QuotaGateDeps): Gate | undef
     heldFor: 'run',
     isLeftWithLastWrite: true,
     enter,
-    async leave() {
-      await desk.leave(record)
-      return []
-    },
+    leave: () => desk.leave(record),
     isOpenTo: async (taskID) => {
       if (awaited === 'limit') return desk.isGranted(taskID)
       return awaited !== undefined && !(await store.isWaiting(taskID, awaited))

@@ -26,8 +26,8 @@ export interface Gate {
    */
   enter(task: TaskRecord): Promise<Entry | Refused | Moved>
 
-  /** Lets go, or waits no longer; safe when it did neither. Gives the ids of tasks that may try now and are not told. */
-  leave(taskID: string): Promise<readonly string[]>
+  /** Lets go, or waits no longer, and wakes who may try then; safe when it did neither. */
+  leave(taskID: string): Promise<void>
 
   /**
    * True when the task may try now, as far as one can tell: asked once its delivery is put off, since a wake

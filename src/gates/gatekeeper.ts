@@ -1,4 +1,4 @@
-/** Who asks the gates of a task, lets it go from them, and wakes those who may try then. */
+/** Who asks the gates of a task, and lets it go from them. */
 import type { TaskRecord } from '../records/task-record.ts'
 import type { WaitingFor } from '../tasks/task.ts'
 import type { Gate, Moved, Refused } from './gate.ts'
@@ -6,8 +6,6 @@ import type { Gate, Moved, Refused } from './gate.ts'
 export interface GatekeeperDeps {
   /** In the order they are asked: the same for all, so that no two tasks hold what the other waits for. */
   gatesOf(record: TaskRecord): readonly Gate[]
-  /** Lets these tasks be delivered now. One that is not put off is left alone. */
-  wake(taskIDs: readonly string[]): Promise<void>
 }
 
 /** It has to wait. */
@@ -21,7 +19,7 @@ export interface Refusal {
 
 export type Gatekeeper = ReturnType<typeof createGatekeeper>
 
-export function createGatekeeper({ gatesOf, wake }: GatekeeperDeps) {
+export function createGatekeeper({ gatesOf }: GatekeeperDeps) {
   /** `undefined`: it may run. One that is refused somewhere holds nothing meanwhile that others could use. */
   async function pass(
     gates: readonly Gate[],
@@ -52,10 +50,7 @@ export function createGatekeeper({ gatesOf, wake }: GatekeeperDeps) {
   }
 
   async function letGo(gates: readonly Gate[], taskID: string): Promise<void> {
-    for (const gate of gates) {
-      const next = await gate.leave(taskID)
-      if (next.length > 0) await wake(next)
-    }
+    for (const gate of gates) await gate.leave(taskID)
   }
 
   return { gatesOf, pass, leave }

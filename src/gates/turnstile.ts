@@ -14,6 +14,8 @@ export interface TurnstileDeps {
     heldFor: Gate['heldFor']
     waiters: readonly string[]
   }): Promise<string[]>
+  /** Lets these tasks be delivered now. One that is not put off is left alone. */
+  wake(taskIDs: readonly string[]): Promise<void>
 }
 
 export interface TurnstileOptions {
@@ -21,26 +23,25 @@ export interface TurnstileOptions {
   name: string
   reason: Gate['reason']
   heldFor: Gate['heldFor']
-  /** How many may hold it at once. */
-  capacity: number
   /**
    * True: strictly one after the other in the order of submit, whoever is delivered first. Tasks get their
-   * place in line when they are submitted (`scripts/line.lua`). False: whoever comes first while there is room; who waits is woken in the order of submit.
+   * place in line when they are submitted (`scripts/line.lua`). False: whoever comes first while nobody holds it; who waits
+   * is woken in the order of submit.
    */
   isStrict: boolean
   isLeftWithLastWrite?: boolean
-  /** What people are told: `place` counts from 1. */
-  detail(place: number): string
+  /** What people are told. */
+  detail(before: number): string
 }
 
 export interface Turnstile extends Gate {
   /** What `enter` says to a task that has so many before it. */
   shutBehind(before: number): Shut
   /**
-   * Lets those go that can neither hold it nor wait for it any more, and gives who may try then: a process that dies says
-   * no word. Three round trips, one more for each that is gone.
+   * Lets those go that can neither hold it nor wait for it any more, and wakes who may try then: a process that dies says
+   * no word. Three round trips, one more for each that is gone or woken.
    */
-  look(): Promise<readonly string[]>
+  look(): Promise<void>
   /** How many wait. One round trip. */
   waits(): Promise<number>
   /** Who holds it, then who waits, in their order. One round trip. */
@@ -53,45 +54,34 @@ const LONGEST_SAFETY_WAKE_MS = 10 * 60_000
 const NOBODY = ''
 const OPEN = { status: 'open' } as const
 
-/** A gate for so many at once. Each method is one round trip, but for `look`. */
+/** A gate for one at a time. Each method is one round trip, but for `look`, and one more where it wakes others. */
 export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions): Turnstile {
-  const { redis, scripts, keys } = deps
-  const { name, reason, heldFor, capacity, isStrict, detail, isLeftWithLastWrite = false } = options
+  const { redis, scripts, keys, wake } = deps
+  const { name, reason, heldFor, isStrict, detail, isLeftWithLastWrite = false } = options
   const { holding, waiting } = keys.gate(name)
-  const line = [holding, waiting, keys.gateOrder, keys.gateLines]
 
   async function enter({ id, createdAt }: TaskRecord): Promise<Entry> {
     const order = isStrict ? '' : createdAt
-    const place = await scripts('enter-gate', [...line, id, capacity, isStrict ? 1 : 0, order, name])
-    return place === 0 ? OPEN : shutAt(place as number)
+    const before = await scripts('enter-gate', [keys.gateOrder, keys.root, name, id, order])
+    return before === 0 ? OPEN : shutBehind(before as number)
   }
 
-  function shutAt(place: number): Shut {
-    const wakeInMs = Math.min(place * SAFETY_WAKE_MS, LONGEST_SAFETY_WAKE_MS)
-    return { status: 'shut', detail: detail(place), until: null, wakeInMs }
+  function shutBehind(before: number): Shut {
+    const wakeInMs = Math.min(before * SAFETY_WAKE_MS, LONGEST_SAFETY_WAKE_MS)
+    return { status: 'shut', detail: detail(before), until: null, wakeInMs }
   }
 
-  async function leave(taskID: string): Promise<readonly string[]> {
-    return (await scripts('leave-gate', [
-      holding,
-      waiting,
-      keys.gateLines,
-      taskID,
-      capacity,
-      name,
-    ])) as string[]
+  /** Gives who may try then. */
+  async function letGo(taskID: string): Promise<readonly string[]> {
+    return (await scripts('leave-gate', [keys.gateOrder, keys.root, name, taskID])) as string[]
   }
 
-  async function look(): Promise<readonly string[]> {
-    const replies = await redis
-      .pipeline()
-      .smembers(holding)
-      .zrange(waiting, '0', String(capacity - 1))
-      .exec()
+  async function look(): Promise<void> {
+    const replies = await redis.pipeline().smembers(holding).zrange(waiting, '0', '0').exec()
     const [holders, waiters] = replies!.map(([, reply]) => reply) as [string[], string[]]
     const gone = await deps.withoutClaim({ holders, heldFor, waiters })
-    for (const id of gone) await leave(id)
-    return leave(NOBODY)
+    for (const id of gone) await letGo(id)
+    await wake(await letGo(NOBODY))
   }
 
   return {
@@ -99,14 +89,14 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
     heldFor,
     isLeftWithLastWrite,
     enter,
-    leave,
+    leave: async (taskID) => wake(await letGo(taskID)),
     look,
     async isOpenTo(taskID) {
       const replies = await redis.pipeline().scard(holding).zrank(waiting, taskID).exec()
       const [held, place] = replies!.map(([, reply]) => reply) as [number, number | null]
-      return place === null || place < capacity - held
+      return place === null || place + held === 0
     },
-    shutBehind: shutAt,
+    shutBehind,
     waits: () => redis.zcard(waiting),
     async tasks() {
       const replies = await redis.pipeline().smembers(holding).zrange(waiting, '0', '-1').exec()

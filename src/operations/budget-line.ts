@@ -13,10 +13,7 @@ export function budgetLine(
     reason: 'budget',
     heldFor: 'run',
     enter: async () => ({ status: 'open' }),
-    async leave(taskID) {
-      await store.leaveLine(taskID, table().budgets)
-      return []
-    },
+    leave: (taskID) => store.leaveLine(taskID, table().budgets),
     isOpenTo: async () => true,
   }
 }

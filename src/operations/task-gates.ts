@@ -38,17 +38,20 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
     const holds = (id: string) => (heldFor === 'run' ? states.get(id) === 'running' : states.has(id))
     return [...holders.filter((id) => !holds(id)), ...waiters.filter((id) => !states.has(id))]
   }
-  const deps = { redis, scripts, keys, withoutClaim }
+  async function wake(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await queues.promoteFirst(await records.liveQueues(ids))
+  }
+
+  const deps = { redis, scripts, keys, withoutClaim, wake }
 
   const turn = (reason: 'session' | 'directory', name: string, subject = '') =>
     createTurnstile(deps, {
       name,
       reason,
       heldFor: 'task',
-      capacity: 1,
       isStrict: reason === 'session',
       isLeftWithLastWrite: reason === 'session',
-      detail: (place) => `${subject}: ${place} before it`,
+      detail: (before) => `${subject}: ${before} before it`,
     })
 
   /** One message of a session at a time, in the order they were sent, a retried one last. */
@@ -80,12 +83,8 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
     return more.length === 0 ? own : [...own, ...more]
   }
 
-  async function wake(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await queues.promoteFirst(await records.liveQueues(ids))
-  }
-
   return {
-    ...createGatekeeper({ gatesOf: allGatesOf, wake }),
+    ...createGatekeeper({ gatesOf: allGatesOf }),
     wake,
     sessionTurn,
     /** The ids of the sessions in whose lines anybody is. One round trip. */
@@ -101,7 +100,7 @@ export function createTaskGates({ redis, scripts, keys, records, queues, moreGat
         const looks = some.map((name) =>
           turn(name.startsWith(SESSION) ? 'session' : 'directory', name).look(),
         )
-        await wake((await Promise.all(looks)).flat())
+        await Promise.all(looks)
       }
     },
   }

@@ -15,10 +15,10 @@ describe('pass()', () => {
   })
 
   test('lets go what others could use when a later gate refuses, and keeps its turn', async () => {
-    const { keeper, gates, said, woken } = setUp({
+    const { keeper, gates, said } = setUp({
       gates: [
         { reason: 'session', heldFor: 'task' },
-        { reason: 'limit', heldFor: 'run', next: ['tsk_2'] },
+        { reason: 'limit', heldFor: 'run' },
         { reason: 'budget', entry: SHUT },
       ],
     })
@@ -30,7 +30,6 @@ describe('pass()', () => {
       wakeInMs: 5,
     })
     expect(said).toEqual(['enter session', 'enter limit', 'enter budget', 'leave limit'])
-    expect(woken).toEqual([['tsk_2']])
     if (refusal?.status !== 'shut') throw new Error('Expected to be refused')
     expect(await refusal.isOpenNow()).toBe(true)
     expect(said.at(-1)).toBe('open? budget')
@@ -41,26 +40,24 @@ describe('leave()', () => {
   test.for([
     [false, ['leave limit']],
     [true, ['leave session', 'leave limit']],
-  ] as const)('of a task that is over or not (%s) wakes who may try then', async ([over, expected]) => {
-    const { keeper, gates, said, woken } = setUp({
+  ] as const)('of a task that is over or not (%s) leaves what was held for it', async ([over, expected]) => {
+    const { keeper, gates, said } = setUp({
       gates: [
         { reason: 'session', heldFor: 'task' },
-        { reason: 'limit', heldFor: 'run', next: ['tsk_2', 'tsk_3'] },
+        { reason: 'limit', heldFor: 'run' },
       ],
     })
 
     await keeper.leave(gates, TASK.id, over)
 
     expect(said).toEqual(expected)
-    expect(woken).toEqual([['tsk_2', 'tsk_3']])
   })
 })
 
-function setUp({ gates: wanted }: { gates: (Partial<Gate> & { entry?: Entry; next?: string[] })[] }) {
+function setUp({ gates: wanted }: { gates: (Partial<Gate> & { entry?: Entry })[] }) {
   const said: string[] = []
-  const woken: (readonly string[])[] = []
   const gates = wanted.map(
-    ({ reason = 'limit', heldFor = 'run', entry = { status: 'open' }, next = [] }): Gate => ({
+    ({ reason = 'limit', heldFor = 'run', entry = { status: 'open' } }): Gate => ({
       reason,
       heldFor,
       async enter() {
@@ -69,7 +66,6 @@ function setUp({ gates: wanted }: { gates: (Partial<Gate> & { entry?: Entry; nex
       },
       async leave() {
         said.push(`leave ${reason}`)
-        return next
       },
       async isOpenTo() {
         said.push(`open? ${reason}`)
@@ -77,9 +73,5 @@ function setUp({ gates: wanted }: { gates: (Partial<Gate> & { entry?: Entry; nex
       },
     }),
   )
-  const keeper = createGatekeeper({
-    gatesOf: () => gates,
-    wake: async (ids) => void woken.push(ids),
-  })
-  return { keeper, gates, said, woken }
+  return { keeper: createGatekeeper({ gatesOf: () => gates }), gates, said }
 }

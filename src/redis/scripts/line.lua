@@ -1,11 +1,12 @@
--- The line of a session: one task at a time, strictly in the order they came. Its keys are those of `keys.gate`.
+-- The line at a gate that lets one task through at a time: of a session strictly in the order they came, of a directory
+-- whoever comes first while nobody holds it. Its keys are those of `keys.gate`.
 
 local function line_keys(root, name)
   local line = root .. ':gate:' .. name
   return line .. ':holding', line .. ':waiting'
 end
 
--- How many must leave before a task that waits may enter; nil: it does not wait.
+-- How many must leave before a task that waits is the first; nil: it does not wait.
 local function place_in_line(root, name, id)
   local holding, waiting = line_keys(root, name)
   local rank = redis.call('ZRANK', waiting, id)
@@ -23,12 +24,13 @@ local function join_line(root, name, id, only_if_free)
 end
 
 -- Lets the task through when it holds the line, or nobody does and nobody is before it: 1. Else 0, and nothing changes.
-local function pass_line(root, name, id)
+-- With may_overtake it does not matter who is before it.
+local function pass_line(root, name, id, may_overtake)
   local holding, waiting = line_keys(root, name)
   local holder = redis.call('SMEMBERS', holding)[1]
   if holder then return holder == id and 1 or 0 end
   local first = redis.call('ZRANGE', waiting, 0, 0)[1]
-  if first and first ~= id then return 0 end
+  if first and first ~= id and not may_overtake then return 0 end
   redis.call('SADD', holding, id)
   -- Where it waited, the line is known already.
   if first then redis.call('ZREM', waiting, id) else redis.call('SADD', root .. ':gate-lines', name) end
