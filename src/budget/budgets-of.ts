@@ -15,26 +15,29 @@ export interface BudgetShare {
 
 const NONE: readonly Budget[] = []
 
-/** Of each table who was asked for lately; most tasks are of few kinds. */
-const known = new WeakMap<readonly Budget[], Map<string, readonly Budget[]>>()
-const MOST_KNOWN = 1_000
+interface Known extends Spender {
+  found: readonly Budget[]
+}
+
+/** Of each table who was asked for lately: most tasks are of few kinds, and to look at those costs less than a key. */
+const known = new WeakMap<readonly Budget[], Known[]>()
+const MOST_KNOWN = 16
 
 /** The budgets that pay for a task, in the order of the file: all of them do. */
 export function budgetsOf(budgets: readonly Budget[], spender: Spender): readonly Budget[] {
   if (budgets.length === 0) return NONE
-  let ofTable = known.get(budgets)
-  if (ofTable === undefined) {
-    ofTable = new Map()
-    known.set(budgets, ofTable)
-  }
   const { type, tier, model, key } = spender
-  const who = `${model}\n${tier ?? ''}\n${key ?? ''}\n${type === null ? '' : `=${type}`}`
-  let found = ofTable.get(who)
-  if (found === undefined) {
-    found = budgets.filter(({ scope }) => isInScope(scope, spender))
-    if (ofTable.size >= MOST_KNOWN) ofTable.clear()
-    ofTable.set(who, found)
+  let kinds = known.get(budgets)
+  if (kinds === undefined) {
+    kinds = []
+    known.set(budgets, kinds)
   }
+  for (const kind of kinds)
+    if (kind.type === type && kind.model === model && kind.tier === tier && kind.key === key)
+      return kind.found
+  const found = budgets.filter(({ scope }) => isInScope(scope, spender))
+  if (kinds.length === MOST_KNOWN) kinds.shift()
+  kinds.push({ type, tier, model, key, found })
   return found
 }
 

@@ -99,24 +99,16 @@ export function createLimiter({ redis, scripts, keys, quotas }: LimiterDeps) {
 
 /** As `quotas.ask` takes it. */
 export function asked({ key, depth, limits, cost, how, before }: LimitRequest): LimitsAsk {
-  return { how, ...costBefore(before), ...cost, limits, key: key ?? '', depth }
+  const { requests, tokens } = cost
+  const requestsBefore = before?.requests ?? -1
+  const tokensBefore = before?.tokens ?? -1
+  return { how, requestsBefore, tokensBefore, requests, tokens, limits, key: key ?? '', depth }
 }
 
 /** The same for a task that leaves what it holds, if that is known. `turn`: what its last one has cost, if that is. */
 export function left(limits: readonly string[] | undefined, turn: TurnCost | undefined): LimitsAsk {
-  return {
-    how: 'leave',
-    ...costBefore(turn),
-    requests: 0,
-    tokens: 0,
-    limits: limits ?? NONE,
-    key: '',
-    depth: 1,
-  }
-}
-
-function costBefore(turn: TurnCost | undefined) {
-  return { requestsBefore: turn?.requests ?? -1, tokensBefore: turn?.tokens ?? -1 }
+  const before = { requestsBefore: turn?.requests ?? -1, tokensBefore: turn?.tokens ?? -1 }
+  return { how: 'leave', ...before, requests: 0, tokens: 0, limits: limits ?? NONE, key: '', depth: 1 }
 }
 
 export function answered(reply: LimitsReply): LimitAnswer {

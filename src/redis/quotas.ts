@@ -119,19 +119,13 @@ export function createQuotas({ scripts, keys, wake, now = Date.now, minuteMs = M
     const packed = asks.map(({ task, limits: ofLimits = NO_LIMITS, money = NO_MONEY }) => {
       const { how, requestsBefore, tokensBefore, requests, tokens, key, depth } = ofLimits
       const { mode, fence, wanted, least, order, shares } = money
+      const list = lists.of(listOf(shares, budgets))
+      const spent = spentOf(shares)
+      const ofTurn = limits.of(ofLimits.limits)
+      // biome-ignore format: as `quotas.lua` says it
       return [
-        ...[
-          task,
-          how,
-          requestsBefore,
-          tokensBefore,
-          requests,
-          tokens,
-          limits.of(ofLimits.limits),
-          key,
-          depth,
-        ],
-        ...[mode, fence, wanted, least, order, lists.of(listOf(shares, budgets)), spentOf(shares)],
+        task, how, requestsBefore, tokensBefore, requests, tokens, ofTurn, key, depth,
+        mode, fence, wanted, least, order, list, spent,
       ]
     })
     const at = now() + aheadMs

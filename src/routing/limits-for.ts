@@ -2,9 +2,15 @@ import { type ModelID, splitModelID } from '../tasks/model-id.ts'
 import type { Caps, RoutingTable } from './table.ts'
 
 const NONE: readonly string[] = []
+interface Known {
+  model: ModelID
+  key: string | null
+  names: readonly string[]
+}
+
 /** Of each table what was asked for lately: few models, and few keys. */
-const known = new WeakMap<ReadonlyMap<string, Caps>, Map<string, readonly string[]>>()
-const MOST_KNOWN = 1_000
+const known = new WeakMap<ReadonlyMap<string, Caps>, Known[]>()
+const MOST_KNOWN = 16
 
 /** The limits that a turn on this model must keep: of the model, of its provider, of the API key of its task. */
 export function limitsFor(
@@ -13,18 +19,15 @@ export function limitsFor(
   { caps }: Pick<RoutingTable, 'caps'>,
 ): readonly string[] {
   if (caps === undefined || caps.size === 0) return NONE
-  let ofTable = known.get(caps)
-  if (ofTable === undefined) {
-    ofTable = new Map()
-    known.set(caps, ofTable)
+  let asked = known.get(caps)
+  if (asked === undefined) {
+    asked = []
+    known.set(caps, asked)
   }
-  const who = `${model}\n${key ?? ''}`
-  let names = ofTable.get(who)
-  if (names === undefined) {
-    names = namesOf(model, key, caps)
-    if (ofTable.size >= MOST_KNOWN) ofTable.clear()
-    ofTable.set(who, names)
-  }
+  for (const one of asked) if (one.model === model && one.key === key) return one.names
+  const names = namesOf(model, key, caps)
+  if (asked.length === MOST_KNOWN) asked.shift()
+  asked.push({ model, key, names })
   return names
 }
 
