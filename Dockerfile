@@ -36,7 +36,8 @@ EXPOSE 4096
 CMD ["opencode", "serve", "--hostname", "0.0.0.0", "--port", "4096"]
 
 FROM node AS tierline
-ENV NODE_ENV=production
+# As `up` starts its roles: src/runtime/child-role.ts.
+ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=8
 COPY --from=packages /app/node_modules /app/node_modules
 COPY package.json LICENSE /app/
 COPY src /app/src

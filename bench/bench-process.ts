@@ -5,6 +5,7 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { ROLE_NODE_ARGS } from '../src/runtime/child-role.ts'
 
 /** What a process can be asked: name → what it does with the question. */
 // biome-ignore lint/suspicious/noExplicitAny: each handler has a question of its own.
@@ -28,10 +29,10 @@ interface Question {
 
 type Answer = { id: number; answer: unknown } | { id: number; error: string }
 
-/** `name` is that of a file in `processes/`. */
+/** `name` is that of a file in `processes/`. Node gets the same arguments as a role of `up`. */
 export function startProcess<H extends Handlers>(name: string): BenchProcess<H> {
   const child = fork(new URL(`./processes/${name}.ts`, import.meta.url), {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ROLE_NODE_ARGS,
   })
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let asked = 0
