@@ -27,7 +27,7 @@ const SCRIPTS = {
   'ask-quotas': 1,
 } as const
 
-const QUOTAS = ['limits', 'budgets', 'quotas'] as const
+const QUOTAS = ['minutes', 'limits', 'budgets', 'quotas'] as const
 
 /** Scripts that begin with what other files have. */
 const PRELUDES: Partial<Record<string, readonly PartName[]>> = {
@@ -38,7 +38,7 @@ const PRELUDES: Partial<Record<string, readonly PartName[]>> = {
   'write-tasks': ['line', ...QUOTAS],
   deliver: ['line', 'claim'],
   'ask-quotas': QUOTAS,
-  'change-limits': ['limits'],
+  'change-limits': ['minutes', 'limits'],
 }
 
 export type ScriptName = keyof typeof SCRIPTS

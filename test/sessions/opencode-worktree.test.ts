@@ -1,7 +1,10 @@
 /** Worktrees of a real OpenCode and a real git. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SessionBackend } from '../../src/sessions/backend.ts'
 import { createOpenCodeBackend } from '../../src/sessions/opencode/backend.ts'
@@ -47,6 +50,40 @@ test('has all files when it is open, at the same place in the copy, and is found
   await backend.removeWorktree(request)
   expect(existsSync(worktree.root)).toBe(false)
   expect(git(repository, 'branch', '--list', 'opencode/*')).toBe('')
+})
+
+test('is made although another is being made at the same time, which git cannot read yet', async () => {
+  const halfMade = join(repository, '.git/worktrees/half-made')
+  mkdirSync(halfMade, { recursive: true })
+  writeFileSync(join(halfMade, 'commondir'), '')
+  writeFileSync(join(halfMade, 'gitdir'), join(server.directory, 'half-made/.git'))
+  writeFileSync(join(halfMade, 'HEAD'), 'ref: refs/heads/half-made')
+  let refusals = 0
+  const proxy = createServer(async (request, response) => {
+    const { method = 'GET', url = '', headers } = request
+    const body = method === 'GET' ? null : await text(request)
+    const answer = await fetch(server.url + url, { method, body, headers: headers as Record<string, string> })
+    if (url.startsWith('/experimental/worktree') && answer.status === 400) {
+      refusals += 1
+      // Now it is made, or gone.
+      rmSync(halfMade, { recursive: true })
+    }
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+  const behind = createOpenCodeBackend({ server: 'local', ...server, url })
+  const request = { name: 'tierline-beside', directory: repository }
+  try {
+    const { root } = await behind.openWorktree(request, signal)
+    expect(refusals).toBe(1)
+    expect(existsSync(join(root, 'kept.txt'))).toBe(true)
+  } finally {
+    await behind.removeWorktree(request)
+    await behind.close()
+    proxy.closeAllConnections()
+    proxy.close()
+  }
 })
 
 test.each([

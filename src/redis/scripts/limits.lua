@@ -1,4 +1,4 @@
--- What the scripts of the limits share; it is put before each of them.
+-- What the scripts of the limits share; it is put before each of them. Needs minutes.lua.
 -- All keys are below ROOT:limit: …
 --   holders          hash: task that was let through → what it holds, packed
 --   waiters          hash: task that waits → what for, packed
@@ -7,17 +7,17 @@
 --   lent             hash: limit and task with a slot that waits for others → the task that uses the slot meanwhile
 --   LIMIT:waiting    sorted set: task → its turn; those below a parent come first
 --   LIMIT:turns      hash: the turn that was served last, and the last one given to each key; while anybody waits
---   LIMIT:minute     hash: r<slice> and t<slice> → requests and tokens; a slice is a sixtieth of a minute; r, t: their
---                    sums as of the slice `at`
+--   LIMIT:minute     hash: what went out in the last minute; see minutes.lua
 -- What a script needs of tasks and limits it reads once, and writes once: `finish` does.
 -- `ids`, `sets`: the tasks that it is about, and lists of the limits that they may have.
 local function open_limits(root, minute_ms, now, ids, sets)
-  local call, PREFIX, SLICE_MS = redis.call, root .. ':limit:', minute_ms / 60
+  local call, PREFIX = redis.call, root .. ':limit:'
   local HOLDERS, WAITERS, CAPS = PREFIX .. 'holders', PREFIX .. 'waiters', PREFIX .. 'caps'
   local SLOTS, LENT = PREFIX .. 'slots', PREFIX .. 'lent'
   -- A turn of a nested task is so much less.
   local NESTED, MOST_LOOKS, PIECE = 2 ^ 40, 1000, 1000
-  local slice = math.floor(now / SLICE_MS)
+  local minutes = open_minutes(PREFIX, minute_ms, now)
+  local slice = minutes.slice
   local waiters, lendings, lendings_before = call('HLEN', WAITERS), 0, 0
   local limits, granted, through, lists, caps, slots = {}, {}, {}, {}, {}, {}
   -- By task: what it has, or false; where Redis has it; what is to be written.
@@ -67,24 +67,6 @@ local function open_limits(root, minute_ms, now, ids, sets)
 
   local function put(id, entry) entries[id], changed[id] = entry, true end
 
-  -- Requests and tokens of the last sixty slices and the present one: their sums, and what the present one has.
-  local function last_minute(name)
-    local at_key = key(name, 'minute')
-    local found = call('HMGET', at_key, 'at', 'r', 't', 'r' .. slice, 't' .. slice)
-    local minute = { r = tonumber(found[2] or 0), t = tonumber(found[3] or 0), back = {}, isChanged = false,
-      isNew = tonumber(found[1] or -1) ~= slice, present = { r = tonumber(found[4] or 0), t = tonumber(found[5] or 0) } }
-    if not minute.isNew then return minute end
-    minute.r, minute.t = 0, 0
-    local old, counts = {}, call('HGETALL', at_key)
-    for i = 1, #counts, 2 do
-      local kind, at = string.match(counts[i], '^([rt])(%d+)$')
-      if kind and tonumber(at) < slice - 60 then old[#old + 1] = counts[i]
-      elseif kind then minute[kind] = minute[kind] + tonumber(counts[i + 1]) end
-    end
-    if #old > 0 then call('HDEL', at_key, unpack(old)) end
-    return minute
-  end
-
   local function limit_of(name)
     local limit = limits[name]
     if limit then return limit end
@@ -95,37 +77,19 @@ local function open_limits(root, minute_ms, now, ids, sets)
     holding = tonumber(holding or 0)
     limit = { name = name, concurrency = tonumber(concurrency), r = tonumber(requests), t = tonumber(tokens),
       holding = holding, held = holding, waiting = waiters > 0 and call('ZCARD', key(name, 'waiting')) or 0 }
-    limit.minute = (limit.r or limit.t) and last_minute(name)
+    limit.minute = (limit.r or limit.t) and minutes.read(name)
     limits[name] = limit
     return limit
   end
 
   local function count(limit, kind, at, number)
     if number == 0 or not limit[kind] then return end
-    local minute = limit.minute
-    minute[kind], minute.isChanged = minute[kind] + number, true
-    if at == slice then minute.present[kind] = minute.present[kind] + number
-    else minute.back[kind .. at] = (minute.back[kind .. at] or 0) + number end
+    minutes.count(limit.minute, kind, at, number)
   end
 
   local function count_turn(limit, entry)
     count(limit, 'r', slice, entry.r)
     count(limit, 't', slice, entry.t)
-  end
-
-  -- What is counted in each slice of the last minute.
-  local function slices_of(limit, kind)
-    local counts, found = {}, call('HGETALL', key(limit.name, 'minute'))
-    for i = 1, #found, 2 do
-      local of, at = string.match(found[i], '^([rt])(%d+)$')
-      if of == kind then counts[tonumber(at)] = tonumber(found[i + 1]) end
-    end
-    for field, number in pairs(limit.minute.back) do
-      local at = tonumber(string.sub(field, 2))
-      if string.sub(field, 1, 1) == kind then counts[at] = (counts[at] or 0) + number end
-    end
-    counts[slice] = limit.minute.present[kind]
-    return counts
   end
 
   -- A turn that is over cost other than was estimated. What was too much is taken back where it was counted.
@@ -303,20 +267,8 @@ local function open_limits(root, minute_ms, now, ids, sets)
     local what = lack(limit, entry) or (limit.concurrency and 'concurrency') or (limit.r and 'r') or 't'
     local place = call('ZRANK', key(limit.name, 'waiting'), id) + 1
     if what == 'concurrency' then return { limit.name, what, limit.holding, limit.concurrency, place, -1 } end
-    -- In each minute as many get through as fit, those before it first.
-    local each, used = math.max(entry[what], 1), limit.minute[what]
-    local wanted, full = place * each, math.max(limit[what], each)
-    local minutes = math.floor((wanted - 1) / full)
-    local free, opensAt, at_times, counts = full - used, slice, {}, slices_of(limit, what)
-    wanted = wanted - minutes * full
-    for at in pairs(counts) do at_times[#at_times + 1] = at end
-    table.sort(at_times)
-    for _, at in ipairs(at_times) do
-      if free >= wanted then break end
-      free, opensAt = free + counts[at], at + 61
-    end
-    local opensInMs = math.max(0, math.ceil((opensAt + 60 * minutes) * SLICE_MS - now))
-    return { limit.name, what, used, limit[what], place, opensInMs }
+    local opensInMs = minutes.opens_in_ms(limit.minute, what, limit[what], place, math.max(entry[what], 1))
+    return { limit.name, what, limit.minute[what], limit[what], place, opensInMs }
   end
 
   local function enter(id, how, requests_before, tokens_before, requests, tokens, names, owner, depth)
@@ -394,16 +346,6 @@ local function open_limits(root, minute_ms, now, ids, sets)
     for at, list in pairs(set) do send('HSET', at, list) end
   end
 
-  local function write_minute(name, minute)
-    local list = { 'at', slice, 'r', minute.r, 't', minute.t }
-    for kind, number in pairs(minute.present) do
-      if number ~= 0 then list[#list + 1], list[#list + 2] = kind .. slice, number end
-    end
-    call('HSET', key(name, 'minute'), unpack(list))
-    for field, number in pairs(minute.back) do call('HINCRBY', key(name, 'minute'), field, number) end
-    if minute.isNew then call('PEXPIRE', key(name, 'minute'), math.ceil(120 * SLICE_MS)) end
-  end
-
   local names, isNamed = {}, {}
   for _, set in ipairs(sets) do
     set.text = table.concat(set, '\n')
@@ -452,7 +394,7 @@ local function open_limits(root, minute_ms, now, ids, sets)
           if limit.holding == 0 then free[#free + 1] = name
           else taken[#taken + 1], taken[#taken + 2] = name, limit.holding end
         end
-        if limit.minute and limit.minute.isChanged then write_minute(name, limit.minute) end
+        if limit.minute then minutes.write(limit.minute) end
       end
       send('HSET', SLOTS, taken)
       send('HDEL', SLOTS, free)

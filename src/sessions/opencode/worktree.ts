@@ -10,6 +10,9 @@ import { commitOf, MOST_DIFF_BYTES, patchSince } from './worktree-git.ts'
 const LOOK_MS = 100
 /** A repository whose files never look unchanged (filters, line ends) is taken as it is then. */
 const MOST_LOOKS = 600
+/** What git says of a copy that somebody else is just making or removing in the same repository. */
+const IN_THE_WAY = /failed to read \S*worktrees\/|\.lock'?: File exists/
+const MOST_TRIES = 50
 
 type Ask = <T>(request: () => Promise<T>) => Promise<T>
 
@@ -24,7 +27,9 @@ export async function openWorktree(
     const root = await ask(async () => {
       // Asked first, also after an answer that was lost: a second one would get another name.
       const found = (await http.worktrees(directory, signal)).find((path) => basename(path) === name)
-      return found ?? (await http.createWorktree(directory, name, signal)).directory
+      return (
+        found ?? (await unlessInTheWay(() => http.createWorktree(directory, name, signal), signal)).directory
+      )
     })
     // The files come after the answer. OpenCode tells when on a stream of all directories only.
     for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
@@ -34,6 +39,19 @@ export async function openWorktree(
     const { worktree, directory: at } = await ask(() => http.paths(directory, signal))
     return { root, directory: join(root, relative(worktree, at)), base: await commitOf(root) }
   })
+}
+
+/** Several copies of a repository that are made at once read each other's half-made files. */
+async function unlessInTheWay<T>(create: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await create()
+    } catch (error) {
+      const passes = error instanceof OpenCodeRefusal && IN_THE_WAY.test(error.message)
+      if (!passes || tries === MOST_TRIES) throw error
+      await sleep(LOOK_MS, undefined, { signal })
+    }
+  }
 }
 
 /** By git where its files are at hand. Elsewhere OpenCode tells, and commits only if the copied branch is the default one. */
