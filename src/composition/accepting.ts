@@ -41,24 +41,24 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
   })
   const create = createTaskCreator({ ...parts, queues, maxWaitingTasks })
   const takeIn = createTakeIn({ create, records, queues, gates, takeTurn, maxWaitingTasks, now })
-  const once = {
+  const acceptOnce = createAcceptOnce({
     takeIn,
     once: createOnceStore(parts),
     ageMs: () => config.limits().idempotencyAgeMs,
-  }
+  })
   const submitting = createSubmit({
     takeIn,
     admit: admitting.admit,
-    submitOnce: createSubmitOnce({ ...once, ...admitting }),
+    submitOnce: createSubmitOnce({ acceptOnce, ...admitting }),
   })
   const comparing = createSubmitCompare({
     admitParsed: admitting.admitParsed,
     submitAdmitted: submitting.submitAdmitted,
-    acceptOnce: createAcceptOnce(once),
+    acceptOnce,
     maxPromptBytes,
     verifiers: verifiers.names,
   })
-  const notices = createSessionNotices({ ...parts, hub })
+  const notices = createSessionNotices({ ...parts, hub, read: records.read })
   const operations = createTaskOperations({
     records,
     queues,
@@ -70,15 +70,14 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
         ?.abort({ sessionID: sessionID!, directory: directory ?? undefined }),
     async leaveGates(record) {
       await gates.leave(gates.gatesOf(record), record.id, true)
-      const { sessionID } = record.input
-      if (sessionID !== undefined) notices.tell({ type: 'withdrawn', sessionID, directory: record.directory })
+      if (record.input.sessionID !== undefined) notices.withdraw(record.id)
     },
     now,
   })
   /** How the end of a task is heard of. */
   const waiting = { hub, keys, record: operations.record }
   return {
-    ...{ admitting, takeIn, once, submitting, comparing, notices, operations, verifiers, waiting },
+    ...{ admitting, takeIn, acceptOnce, submitting, comparing, notices, operations, verifiers, waiting },
     maxPromptBytes,
     waitFor: (id: string, waitMs: number, signal: AbortSignal) =>
       whenFinished(waiting, id, waitMs, AbortSignal.any([signal, closed.signal])),

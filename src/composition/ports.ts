@@ -66,7 +66,7 @@ function taskPort(
 function sessionPort(
   { options, backends, table, catalog, hub, keys, name, closed }: Foundation,
   { records, gates }: Stores,
-  { admitting, takeIn, once, notices, operations, waitFor, maxPromptBytes }: Accepting,
+  { admitting, takeIn, acceptOnce, notices, operations, waitFor, maxPromptBytes }: Accepting,
 ) {
   const { routeFor, admitToSession } = admitting
   return withRedisErrors(
@@ -76,7 +76,7 @@ function sessionPort(
         peekModel(asked, table(), catalog.peek(), { ...NO_FACTS, directory: directory ?? null }),
       checkDirectory: options.checkDirectory,
       checkFile: options.checkFile,
-      acceptMessage: createAcceptMessage({ takeIn, once, gates, admitToSession, maxPromptBytes }),
+      acceptMessage: createAcceptMessage({ takeIn, acceptOnce, gates, admitToSession, maxPromptBytes }),
       ends: createEndNotices({
         ...{ hub, channel: keys.ends(name), closed: closed.signal },
         liveTasks: records.liveQueues,

@@ -13,10 +13,10 @@ export interface AcceptOnceDeps {
   once: OnceStore
   takeIn: TakeIn
   ageMs(): number
-  newID?: () => string
 }
 
-export interface SubmitOnceDeps extends AcceptOnceDeps {
+export interface SubmitOnceDeps {
+  acceptOnce: AcceptOnce
   parse(raw: unknown): ParsedTaskInput
   admitParsed(input: ParsedTaskInput, caller: string | null): Promise<Admitted>
 }
@@ -24,6 +24,8 @@ export interface SubmitOnceDeps extends AcceptOnceDeps {
 /** What is to be accepted once. */
 export interface OnceRequest {
   key: OnceKey
+  /** Of the task, unless this is a repeat. */
+  id?: string
   input: ParsedTaskInput
   /** All that makes it the same request. */
   whole: object
@@ -33,8 +35,7 @@ export interface OnceRequest {
 /** @throws {TierlineError} `idempotency_key_reused`, and all that a submit throws. */
 export type AcceptOnce = (request: OnceRequest) => Promise<Accepted>
 
-export function createSubmitOnce({ parse, admitParsed, ...deps }: SubmitOnceDeps) {
-  const acceptOnce = createAcceptOnce(deps)
+export function createSubmitOnce({ acceptOnce, parse, admitParsed }: SubmitOnceDeps) {
   return (raw: unknown, caller: string | null): Promise<Accepted> => {
     const { idempotencyKey, ...input } = parse(raw)
     const key = { caller, idempotencyKey: idempotencyKey! }
@@ -43,8 +44,8 @@ export function createSubmitOnce({ parse, admitParsed, ...deps }: SubmitOnceDeps
 }
 
 /** One round trip, also for a repeat: the key is taken in the step that takes the task in. */
-export function createAcceptOnce({ once, takeIn, ageMs, newID = createTaskID }: AcceptOnceDeps): AcceptOnce {
-  return async ({ key, input, whole, admit }) => {
+export function createAcceptOnce({ once, takeIn, ageMs }: AcceptOnceDeps): AcceptOnce {
+  return async ({ key, id = createTaskID(), input, whole, admit }) => {
     const fingerprint = fingerprintOf(whole)
     const admitted = await admit().catch(async (refusal) => {
       // What was accepted once stays so, whatever the table and the directories are now.
@@ -54,14 +55,10 @@ export function createAcceptOnce({ once, takeIn, ageMs, newID = createTaskID }: 
     })
     if ('fingerprint' in admitted) return repeated(admitted)
 
-    const taken = await takeIn(
-      newID(),
-      admitted,
-      ({ id, createdAt, route, queue, directory }: TaskRecord) => {
-        const answer: FirstAnswer = { id, fingerprint, createdAt, route, queue, directory }
-        return { key: once.keyOf(key), answer: JSON.stringify(answer), ageMs: ageMs() }
-      },
-    )
+    const taken = await takeIn(id, admitted, ({ createdAt, route, queue, directory }: TaskRecord) => {
+      const answer: FirstAnswer = { id, fingerprint, createdAt, route, queue, directory }
+      return { key: once.keyOf(key), answer: JSON.stringify(answer), ageMs: ageMs() }
+    })
     if (taken.task !== undefined) return { status: 202, task: taken.task }
     return repeated(JSON.parse(taken.answer) as FirstAnswer)
 

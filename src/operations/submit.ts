@@ -12,7 +12,6 @@ export interface SubmitDeps {
   /** Takes over where an idempotency key is given. */
   submitOnce(input: unknown, caller: string | null): Promise<Accepted>
   takeIn: TakeIn
-  newID?: () => string
 }
 
 /** `status` is that of HTTP: 200 gives the first answer to a repeated idempotency key again. */
@@ -24,7 +23,7 @@ export interface Accepted {
 export type Submit = ReturnType<typeof createSubmit>
 
 /** See the functions it returns. */
-export function createSubmit({ admit, submitOnce, takeIn, newID = createTaskID }: SubmitDeps) {
+export function createSubmit({ admit, submitOnce, takeIn }: SubmitDeps) {
   /** Resolves when the task is in Redis, ready for a worker. One round trip; see `TakeIn`. */
   async function submit(raw: unknown, caller: string | null = null): Promise<Task> {
     return (await accept(raw, caller)).task
@@ -37,7 +36,7 @@ export function createSubmit({ admit, submitOnce, takeIn, newID = createTaskID }
   }
 
   /** Repeated with the same id it changes nothing. */
-  async function submitAdmitted(admitted: Admitted, id = newID()): Promise<Task> {
+  async function submitAdmitted(admitted: Admitted, id = createTaskID()): Promise<Task> {
     return (await takeIn(id, admitted)).task
   }
 

@@ -8,12 +8,14 @@ import type { Task } from '../../tasks/task.ts'
 import { createTaskID } from '../../tasks/task-id.ts'
 import type { FoundSession } from '../find-session.ts'
 import type { Admitted } from '../new-record.ts'
-import { createSubmit, type SubmitDeps } from '../submit.ts'
-import { createSubmitOnce, type SubmitOnceDeps } from '../submit-once.ts'
+import type { AcceptOnce } from '../submit-once.ts'
+import type { TakeIn } from '../take-in.ts'
 import type { TaskGates } from '../task-gates.ts'
 
-export interface AcceptMessageDeps extends Omit<SubmitDeps, 'admit' | 'submitOnce'> {
-  once: Omit<SubmitOnceDeps, 'parse' | 'admitParsed'>
+export interface AcceptMessageDeps {
+  takeIn: TakeIn
+  /** For one that has an id of the client's. */
+  acceptOnce: AcceptOnce
   gates: TaskGates
   admitToSession(input: ParsedTaskInput, session: FoundSession, caller: string | null): Promise<Admitted>
   maxPromptBytes(): number
@@ -27,35 +29,27 @@ export interface AcceptOptions {
   waiter?: string | null
 }
 
-export interface AcceptedMessage {
-  task: Task
-  input: ParsedTaskInput
-}
-
 /**
  * Resolves when the message is in Redis, in its place among those of its session.
  *
  * @throws {TierlineError} that names what is wrong with it; `session_busy` where it was not to wait.
  */
 export function createAcceptMessage(deps: AcceptMessageDeps) {
-  const { gates, once, admitToSession, maxPromptBytes } = deps
+  const { takeIn, acceptOnce, gates, admitToSession, maxPromptBytes } = deps
 
-  return async (session: FoundSession, body: unknown, options: AcceptOptions): Promise<AcceptedMessage> => {
+  return async (session: FoundSession, body: unknown, options: AcceptOptions): Promise<Task> => {
     const { sessionID, metadata } = session
     const { id = createTaskID(), caller, waiter = null } = options
     const { busy, messageID, input } = readMessage(session, body)
     checkLength(input, maxPromptBytes())
-    const key = { idempotencyKey: messageID === undefined ? undefined : `${sessionID}/${messageID}` }
     const onlyIfFree = (busy ?? busyOf(metadata)) === 'reject'
     const admit = async (): Promise<Admitted> => {
       const admitted = { ...(await admitToSession(input, session, caller)), waiter, onlyIfFree }
       return (await isOfRunning(session)) ? { ...admitted, queue: NESTED_QUEUE } : admitted
     }
-    const newID = () => id
-    const parse = (raw: unknown) => raw as ParsedTaskInput
-    const submitOnce = createSubmitOnce({ ...once, newID, parse, admitParsed: admit })
-    const { submit } = createSubmit({ ...deps, newID, admit, submitOnce })
-    return { task: await submit({ ...input, ...key }, caller), input }
+    if (messageID === undefined) return (await takeIn(id, await admit())).task
+    const key = { caller, idempotencyKey: `${sessionID}/${messageID}` }
+    return (await acceptOnce({ key, id, input, whole: input, admit })).task
   }
 
   /** A child of a session that runs something: whoever runs there may wait for it. */

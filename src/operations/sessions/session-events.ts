@@ -1,7 +1,9 @@
 /** OpenCode's events of a directory, with what it does not know: messages that were accepted and wait. */
 import type { SessionBackend } from '../../sessions/backend.ts'
+import { isTerminal } from '../../tasks/state.ts'
 import type { TaskGates } from '../task-gates.ts'
 import type { SessionNotice, SessionNotices } from './session-notices.ts'
+import { userMessagesOf } from './waiting-messages.ts'
 
 export interface SessionEventsDeps {
   gates: TaskGates
@@ -43,7 +45,8 @@ export async function* sessionEvents(
   }
   const stop = await notices.listen((notice) => {
     // `null` is a server's own directory, by a name that nobody gave it.
-    if (directory === undefined || notice.directory === null || notice.directory === directory) push(notice)
+    const { record } = notice
+    if (directory === undefined || record.directory === null || record.directory === directory) push(notice)
   })
   follow().then(() => finish(), finish)
   try {
@@ -68,13 +71,13 @@ export async function* sessionEvents(
   }
 
   async function* told(item: WireEvent | SessionNotice): AsyncGenerator<object> {
-    if (item.type === 'accepted') return yield* accepted(item as Extract<SessionNotice, { type: 'accepted' }>)
-    if (item.type === 'withdrawn') {
-      const { sessionID } = item as SessionNotice
-      if ((await gates.sessionTurn(sessionID).tasks()).length === 0) yield* idle(sessionID)
+    if ('record' in item) {
+      const sessionID = item.record.input.sessionID!
+      if (item.type === 'accepted') yield* accepted(sessionID, item.record)
+      else if ((await gates.sessionTurn(sessionID).tasks()).length === 0) yield* idle(sessionID)
       return
     }
-    const event = item as WireEvent
+    const event = item
     const { sessionID, status, info } = event.properties ?? {}
     const saysIdle =
       event.type === 'session.idle' || (event.type === 'session.status' && status?.type === 'idle')
@@ -85,7 +88,10 @@ export async function* sessionEvents(
   }
 }
 
-function* accepted({ sessionID, messages }: Extract<SessionNotice, { type: 'accepted' }>): Generator<object> {
+function* accepted(sessionID: string, record: SessionNotice['record']): Generator<object> {
+  const messages = isTerminal(record.state) ? [] : userMessagesOf(record)
+  // Of what was sent since then OpenCode tells itself.
+  if (messages.length === 0) return
   yield event('session.status', { sessionID, status: { type: 'busy' } })
   for (const { info, parts } of messages) {
     yield event('message.updated', { sessionID, info })

@@ -16,7 +16,7 @@ import type { Task } from '../../tasks/task.ts'
 import { createTaskID } from '../../tasks/task-id.ts'
 import { type FoundSession, findSession } from '../find-session.ts'
 import type { TaskGates } from '../task-gates.ts'
-import type { AcceptedMessage, AcceptOptions } from './accept-message.ts'
+import type { AcceptOptions } from './accept-message.ts'
 import { createLocateSession } from './locate-session.ts'
 import { messageAnswer } from './message-answer.ts'
 import { serverOfDirectory } from './server-of-directory.ts'
@@ -24,7 +24,7 @@ import { sessionEvents } from './session-events.ts'
 import type { SessionNotices } from './session-notices.ts'
 import { titleOfSession } from './session-title.ts'
 import { viewSession } from './session-view.ts'
-import { userMessagesOf, waitingMessages } from './waiting-messages.ts'
+import { waitingMessages } from './waiting-messages.ts'
 
 export interface SessionOperationsDeps {
   backends: readonly SessionBackend[]
@@ -37,7 +37,7 @@ export interface SessionOperationsDeps {
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>
   notices: SessionNotices
-  acceptMessage(session: FoundSession, body: unknown, options: AcceptOptions): Promise<AcceptedMessage>
+  acceptMessage(session: FoundSession, body: unknown, options: AcceptOptions): Promise<Task>
   ends: EndNotices
   /** Name of this process, under which it is told the ends of tasks. */
   name: string
@@ -140,19 +140,7 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
   }
 
   async function accept(sessionID: string, body: unknown, options: AcceptOptions): Promise<Task> {
-    const { task, input } = await acceptMessage(await findSession(backends, sessionID), body, options)
-    const { id, createdAt, directory } = task
-    const source = {
-      id,
-      input,
-      model: task.model as ModelID,
-      createdAt,
-      retries: 0,
-      checkpoint: null,
-      done: [],
-    }
-    notices.tell({ type: 'accepted', sessionID, directory, messages: userMessagesOf(source) })
-    return task
+    return acceptMessage(await findSession(backends, sessionID), body, options)
   }
 
   /** OpenCode's answer to the message of a task, once it is over; `undefined` when `signal` aborts before. */

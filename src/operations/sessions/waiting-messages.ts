@@ -22,14 +22,8 @@ export async function waitingMessages(
   return found.flatMap((record) => (record === undefined ? [] : userMessagesOf(record)))
 }
 
-/** Of a record, what is shown of its messages; a task that was just accepted has it too. */
-export type MessageSource = Pick<
-  TaskRecord,
-  'id' | 'input' | 'model' | 'createdAt' | 'retries' | 'checkpoint' | 'done'
->
-
 /** The messages of a task that OpenCode does not have yet. */
-export function userMessagesOf(record: MessageSource): UserMessage[] {
+export function userMessagesOf(record: TaskRecord): UserMessage[] {
   const sent = record.checkpoint === null ? record.done.length : record.checkpoint.index + 1
   return messagesOf(record.input)
     .map((message, index) => ({ message, index }))

@@ -1,6 +1,7 @@
--- Takes new tasks in: writes the record of each and indexes it, gives it its place in the line of its session, and adds
--- its job. Each of them wholly or not at all, whatever becomes of the others; repeating it after a lost reply changes
--- nothing. A task that is not the first in its line gets no job: that is put off by what depends on its place.
+-- Takes new tasks in: writes the record of each and indexes it, gives it its place in the line of its session, adds its
+-- job, and tells those who follow the events of its session. Each of them wholly or not at all, whatever becomes of the
+-- others; repeating it after a lost reply changes nothing. A task that is not the first in its line gets no job: that is
+-- put off by what depends on its place.
 -- Needs line.lua, and `add`: BullMQ's scripts that add a job, by name, as functions of Redis, their keys and arguments.
 -- KEYS: tasks, live, then for each way to add a job (a script and a queue) those of BullMQ
 -- ARGV: root of the keys, most tasks that may be live, deepest level, how many ways; of each its script and how many
@@ -69,6 +70,7 @@ local function create(from, last)
     end
   end
   if before == 0 then deliver() end
+  if line then redis.call('PUBLISH', root .. ':session-notices', 'accepted ' .. id) end
   return before
 end
 

@@ -45,6 +45,23 @@ describe('GET /event', () => {
     stop()
   })
 
+  test('tells of a task of the session that came another way', async ({ api, core: { backend } }) => {
+    const { url, call, open, orchestrator } = await api.start()
+    const id = await open()
+    const { heard, stop } = await follow(url)
+    await call('POST', `/session/${id}/prompt_async`, say('@hold:here'))
+    await backend.holds.held('here')
+
+    await orchestrator.tasks.submit({ sessionID: id, prompt: 'Waits' })
+
+    await eventually(() => {
+      const part = heard.findLast(({ type }) => type === 'message.part.updated')
+      expect(part!.properties.part).toMatchObject({ type: 'text', text: 'Waits' })
+    })
+    backend.holds.release('here')
+    stop()
+  })
+
   test('leaves the idle out that is between two messages', async ({ api, core: { backend } }) => {
     const { url, call, open } = await api.start()
     const id = await open()
