@@ -126,40 +126,27 @@ describe('a live stream', () => {
 
   test('is not cut into chunks for a client that speaks HTTP/1.0', async () => {
     const { id } = await submit()
-    const { hostname, port } = new URL(http.url)
-    const socket = connect(Number(port), hostname)
-    let text = ''
-    socket.setEncoding('utf8').on('data', (piece: string) => {
-      text += piece
-    })
-    socket.write(`GET /v1/tasks/${id}/events?after=2 HTTP/1.0\r\nHost: ${hostname}:${port}\r\n\r\n`)
-    await vi.waitFor(() => expect(text).toContain('retry'))
+    const { socket, text } = askRaw(`/v1/tasks/${id}/events?after=2`, 'HTTP/1.0')
+    await vi.waitFor(() => expect(text()).toContain('retry'))
     http.ports.push(id, delta('one'))
-    await vi.waitFor(() => expect(text).toContain('"one"'))
+    await vi.waitFor(() => expect(text()).toContain('"one"'))
     http.ports.finish(id, 'succeeded')
     await once(socket, 'end')
 
-    const [, body] = text.split('\r\n\r\n')
+    const [, body] = text().split('\r\n\r\n')
     expect(parse(body!).map(({ event }) => event)).toEqual(['text-delta', 'task-finished', 'end'])
     expect(body).toMatch(/^retry: \d+\n\nid: 3\n/)
   })
 
   test('comes in turn for a client that asks for more before it has an answer', async () => {
     const { id } = await submit()
-    const { hostname, port } = new URL(http.url)
-    const socket = connect(Number(port), hostname)
-    let text = ''
-    socket.setEncoding('utf8').on('data', (piece: string) => {
-      text += piece
-    })
-    const ask = `GET /v1/tasks/${id}/events?after=2 HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`
-    socket.write(ask + ask)
+    const { socket, text } = askRaw(`/v1/tasks/${id}/events?after=2`, 'HTTP/1.1', 2)
     await vi.waitFor(() => expect(http.ports.readers()).toBe(2))
     http.ports.push(id, delta('é'))
     http.ports.finish(id, 'succeeded')
-    await vi.waitFor(() => expect(text.match(/\r\n0\r\n\r\n/g)).toHaveLength(2))
+    await vi.waitFor(() => expect(text().match(/\r\n0\r\n\r\n/g)).toHaveLength(2))
 
-    const [first, second] = text.split('HTTP/1.1 200 OK').slice(1)
+    const [first, second] = text().split('HTTP/1.1 200 OK').slice(1)
     for (const answer of [first!, second!]) expect(answer.match(/event: [a-z-]+/g)).toHaveLength(3)
     socket.destroy()
   })
@@ -272,6 +259,16 @@ function parse(text: string): EventSourceMessage[] {
   const events: EventSourceMessage[] = []
   createParser({ onEvent: (event) => events.push(event) }).feed(text)
   return events
+}
+
+/** The same request so many times at once, over one connection; `text` is all that came back, with its headers. */
+function askRaw(path: string, version: 'HTTP/1.0' | 'HTTP/1.1', times = 1) {
+  const { hostname, port, host } = new URL(http.url)
+  const socket = connect(Number(port), hostname)
+  const pieces: string[] = []
+  socket.setEncoding('utf8').on('data', (piece: string) => pieces.push(piece))
+  socket.write(`GET ${path} ${version}\r\nHost: ${host}\r\n\r\n`.repeat(times))
+  return { socket, text: () => pieces.join('') }
 }
 
 interface OpenStream {
