@@ -109,7 +109,11 @@ export async function startLink(targetPort: number): Promise<Link> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const reset = (): void => {
-    for (const socket of [...sockets]) socket.resetAndDestroy()
+    for (const socket of [...sockets]) {
+      // A reset fails while a shutdown is under way, and Node 24 then spins for ever at the exit of the process.
+      if (socket.writableEnded) socket.destroy()
+      else socket.resetAndDestroy()
+    }
   }
   return {
     port: (server.address() as AddressInfo).port,
