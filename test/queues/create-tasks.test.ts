@@ -1,9 +1,10 @@
 import { Queue } from 'bullmq'
+import { unpack } from 'msgpackr/unpack'
 import { describe, expect } from 'vitest'
 import { BULL_SCRIPTS } from '../../src/queues/bullmq-scripts.ts'
 import type { NewTask } from '../../src/queues/create-tasks.ts'
 import type { Delivery } from '../../src/queues/delivery.ts'
-import { jobCall } from '../../src/queues/job-call.ts'
+import { jobArguments, jobCall } from '../../src/queues/job-call.ts'
 import { createTaskQueues } from '../../src/queues/task-queues.ts'
 import { CANCELLED, claimOptions, newTask, recordFields, test } from '../records/records-test.ts'
 
@@ -224,10 +225,16 @@ test('what of BullMQ stands in the script is there, and takes what we give it', 
     const { keys, args, ...found } = call(delivery)
     expect(found.script).toBe(script)
     expect(keys).toHaveLength(BULL_SCRIPTS[script].keys)
-    expect(args).toHaveLength(3)
-    expect(BULL_SCRIPTS[script].content).toMatch(
-      /ARGV\[1\] msgpacked arguments array[\s\S]+ARGV\[2\] Json stringified job data[\s\S]+ARGV\[3\] msgpacked options/,
-    )
+    const [about, data, options] = args as [Buffer, string, Buffer]
+    const [prefix, id, name, timestamp, ...rest] = unpack(about)
+    const own = jobArguments(queue, { ...delivered('tsk_1').delivery!, ...delivery })
+    expect(own).toEqual([[prefix, id, name, expect.any(Number)], data, unpack(options)])
+    expect([timestamp, ...rest]).toEqual([expect.any(Number), null, null, null, null, null, null])
+    // Where it would unpack more than that, or pack something, it would meet what stands for its cmsgpack.
+    expect(BULL_SCRIPTS[script].content.match(/cmsgpack.*/g)).toEqual([
+      'cmsgpack.unpack(ARGV[1])',
+      'cmsgpack.unpack(ARGV[3])',
+    ])
   }
   void queue.disconnect()
 })

@@ -2,15 +2,16 @@
 -- job, and tells those who follow the events of its session. Each of them wholly or not at all, whatever becomes of the
 -- others; repeating it after a lost reply changes nothing. A task that is not the first in its line gets no job: that is
 -- put off by what depends on its place.
--- Needs line.lua, and `add`: BullMQ's scripts that add a job, by name, as functions of Redis, their keys and arguments.
+-- Needs line.lua, and `add`: BullMQ's scripts that add a job, by name, as functions of Redis, cmsgpack, their keys and
+-- arguments.
 -- KEYS: tasks, live, then for each way to add a job (a script and a queue) those of BullMQ
--- ARGV: root of the keys, most tasks that may be live, deepest level, how many ways; of each its script and how many
---       keys; then of each task: how many arguments follow; id, way its job is added or 0, BullMQ's three arguments for
---       it, what else it asks for as JSON or '', field, value, …
---       What else: {line, onlyIfFree: true where it shall not wait there, parent, once: {key, answer, ageMs}}
+-- ARGV: packed: root of the keys, most tasks that may be live, deepest level; for each way its script and how many keys;
+--       for each task its id, {way, BullMQ's three arguments} or nil for no job, what else it asks for or nil, and
+--       {field, value, …}. What else: {line, onlyIfFree: true where it shall not wait there, parent, once: {key, answer,
+--       ageMs}}
 -- Returns to each how many must leave its line before it may start; or {status, the answer that was kept}, and then
 -- nothing was written: repeated, full, occupied, unknown_parent, parent_finished or nested_too_deep.
-local root, most, deepest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local root, most, deepest, scripts, tasks = unpack(cmsgpack.unpack(ARGV[1]))
 local live, nothing, index = redis.call('ZCARD', KEYS[2]), {}, {}
 
 -- The Redis of BullMQ's scripts: nobody listens to their events, since each task has a log of its own.
@@ -18,11 +19,14 @@ local quiet = {call = function(command, ...)
   if command ~= 'XADD' then return redis.call(command, ...) end
 end}
 
-local ways, key, arg = {}, 3, 5
-for way = 1, tonumber(ARGV[4]) do
-  local next = key + tonumber(ARGV[arg + 1])
-  ways[way] = {add[ARGV[arg]], {unpack(KEYS, key, next - 1)}}
-  key, arg = next, arg + 2
+-- And their cmsgpack: what they are given is unpacked already.
+local plain = {unpack = function(given) return given end}
+
+local ways, key = {}, 3
+for way, wanted in ipairs(scripts) do
+  local script, keys = unpack(wanted)
+  ways[way] = {add[script], {unpack(KEYS, key, key + keys - 1)}}
+  key = key + keys
 end
 
 -- Why the parent takes no child; nil, and the level of the child.
@@ -37,11 +41,14 @@ local function refusal_of(parent)
   return nil, depth
 end
 
-local function create(from, last)
-  local id, way = ARGV[from], ways[tonumber(ARGV[from + 1])]
-  local task, more = root .. ':task:' .. id, ARGV[from + 5] == '' and nothing or cjson.decode(ARGV[from + 5])
+local function create(id, job, more, fields)
+  local task = root .. ':task:' .. id
   local parent, line, once = more.parent, more.line, more.once
-  local function deliver() if way then way[1](quiet, way[2], {ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]}) end end
+  local function deliver()
+    if not job then return end
+    local add_job, keys = unpack(ways[job[1]])
+    add_job(quiet, plain, keys, job[2])
+  end
 
   if redis.call('EXISTS', task) == 1 then
     local before = line and place_in_line(root, line, id)
@@ -58,7 +65,7 @@ local function create(from, last)
   local before = line and join_line(root, line, id, more.onlyIfFree) or 0
   if before < 0 then return {'occupied'} end
 
-  redis.call('HSET', task, unpack(ARGV, from + 6, last))
+  redis.call('HSET', task, unpack(fields))
   live = live + 1
   index[#index + 1], index[#index + 2] = 0, id
   if once then redis.call('SET', once.key, once.answer, 'PX', once.ageMs) end
@@ -75,10 +82,9 @@ local function create(from, last)
 end
 
 local replies = {}
-while arg <= #ARGV do
-  local last = arg + tonumber(ARGV[arg])
-  replies[#replies + 1] = create(arg + 1, last)
-  arg = last + 1
+for i, new in ipairs(tasks) do
+  local id, job, more, fields = unpack(new, 1, 4)
+  replies[i] = create(id, job, more or nothing, fields)
 end
 if #index > 0 then
   redis.call('ZADD', KEYS[1], unpack(index))
