@@ -65,6 +65,17 @@ async function createWriter({ store, claimed }: RecordsFixture, id: string): Pro
   }
 }
 
+/** How the log of a task begins. */
+export const OPENING: NewEvent[] = [
+  { type: 'task-queued', at: 1_000, attempt: 0, queue: 'fast' },
+  {
+    type: 'task-routed',
+    at: 1_000,
+    attempt: 0,
+    route: { generation: 1, requested: {}, tier: 'fast', model: 'acme/nano', chain: [], steps: [] },
+  },
+]
+
 export interface Reading {
   items: StreamItem[]
   /** Resolves when the iteration ends; rejects with what it throws. */
