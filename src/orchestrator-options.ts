@@ -54,6 +54,8 @@ export interface OrchestratorOptions {
   workerConcurrency?: number
   /** API keys take turns in the queues. Default false: costs a little, and is for where there are several. */
   takesTurns?: boolean
+  /** Logs what the catalog tells of the table. Default true. */
+  warns?: boolean
   /** For tests: how long the minute of the limits is. */
   minuteMs?: number
   log: { info(data: object, message: string): void; warn(data: object, message: string): void }

@@ -4,9 +4,12 @@ import { receiveRoleSettings } from '../src/runtime/child-role.ts'
 import { runRole } from '../src/runtime/run-role.ts'
 import { startTasks } from '../src/runtime/start-tasks.ts'
 
-const { settings, concurrency } = (await receiveRoleSettings()) ?? { settings: readSettings() }
+const given = await receiveRoleSettings()
+const { settings, concurrency } = given ?? { settings: readSettings() }
+// The API of the same `up` says what is odd about them.
+const warns = given === undefined
 await runRole(
   settings,
-  (logger) => startTasks(settings, logger, concurrency === undefined ? {} : { concurrency }),
+  (logger) => startTasks(settings, logger, { warns, ...(concurrency !== undefined && { concurrency }) }),
   () => {},
 )

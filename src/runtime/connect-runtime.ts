@@ -32,6 +32,8 @@ export interface RuntimeOptions {
   backends?: readonly SessionBackend[]
   /** It will listen for requests, so it must not be open to strangers. */
   listens?: boolean
+  /** Logs what is odd about settings and table. Default true; of several processes of one `up` one does so. */
+  warns?: boolean
 }
 
 /**
@@ -44,6 +46,7 @@ export async function connectRuntime({
   logger,
   backends: given,
   listens = false,
+  warns = true,
 }: RuntimeOptions): Promise<Runtime> {
   const services = findServices(settings, { openCodeGiven: given !== undefined })
   const backends =
@@ -66,10 +69,13 @@ export async function connectRuntime({
     onError: (error) => reportConfigError(logger, error),
   })
   const roots = () => allowedRoots(settings, config.current())
-  for (const warning of [...settings.warnings, ...config.current().table.warnings]) logger.warn({}, warning)
+  const warn = (warnings: readonly string[]) => {
+    if (warns) for (const warning of warnings) logger.warn({}, warning)
+  }
+  warn([...settings.warnings, ...config.current().table.warnings])
   const stopListening = config.onChange(({ table }) => {
     logger.info({ generation: table.generation }, 'a new routing table is in force')
-    for (const warning of table.warnings) logger.warn({}, warning)
+    warn(table.warnings)
   })
   try {
     const orchestrator = await createOrchestrator({
@@ -91,6 +97,7 @@ export async function connectRuntime({
       retry: config.current().retry,
       workerConcurrency: config.current().workerConcurrency,
       takesTurns: settings.apiKeys.length > 1,
+      warns,
       log: logger,
     })
     const close = async () => {

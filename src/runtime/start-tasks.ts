@@ -5,13 +5,18 @@ import { connectRuntime } from './connect-runtime.ts'
 import { reloadOnSighup } from './reload-on-sighup.ts'
 import type { Running } from './running.ts'
 
+export interface TasksOptions extends WorkerOptions {
+  /** As in `RuntimeOptions`. */
+  warns?: boolean
+}
+
 /** Workers for the tiers, in this process; it also takes part in the election for maintenance. */
 export async function startTasks(
   settings: Settings,
   logger: Logger,
-  options: WorkerOptions,
+  { warns = true, ...options }: TasksOptions,
 ): Promise<Running> {
-  const runtime = await connectRuntime({ settings, logger })
+  const runtime = await connectRuntime({ settings, logger, warns })
   const stopReloading = reloadOnSighup(runtime.config)
   try {
     const worker = await runtime.orchestrator.startWorker(options)

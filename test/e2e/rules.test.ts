@@ -24,6 +24,7 @@ const system = startUp(fileWith(''), (home) => {
       .map((key) => key.join(':'))
       .join(','),
     TIERLINE_DIRECTORIES: home.dir,
+    TIERLINE_DIRECTORY: home.dir,
   }
 })
 
@@ -58,18 +59,22 @@ test('tasks go where the first rule that matches sends them', { timeout: 240_000
   expect((await explain('--type', 'lint')).stdout).toContain('→ fast → globex/tiny')
 
   const warning = 'tierline.yaml:10:5: rules.3: can never match: rules.2 before it matches all of it'
-  expect((await web.routes()).warnings).toEqual([warning])
-  expect(up.chatter()).toContain(warning)
+  expect((await web.routes()).warnings).toEqual([warning, expect.stringContaining('"acme/bigg"')])
 
   writeFileSync(home.configFile, fileWith('\n  - { when: { key: ci }, model: acme/mini }'))
   await expect.poll(async () => (await web.routes()).generation, { timeout: 60_000 }).toBe(2)
   expect(await asked('reloaded', ci, { type: 'lint' })).toEqual(['acme/mini'])
+
+  // By API and workers together, and by the next version only what is new.
+  const said = up.chatter().split('\n')
+  for (const once of [warning, 'acme/bigg', 'TIERLINE_DIRECTORY is not'])
+    expect(said.filter((line) => line.includes(once))).toHaveLength(1)
 })
 
 function fileWith(rules: string): string {
   return `tiers:
   fast: { models: [globex/tiny, acme/nano] }
-  powerful: { models: [acme/big] }
+  powerful: { models: [acme/big, acme/bigg] }
 routes: { lint: fast }
 default: fast
 rules:${rules}
