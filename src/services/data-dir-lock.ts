@@ -11,9 +11,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { TierlineError } from '../errors.ts'
 import { identifyProcess, isAlive, ProcessIdentity } from './process-identity.ts'
+import { withRoom } from './with-room.ts'
 
 export interface DataDirLock {
-  /** Adds a process that uses the directory; in a restarted service's name it takes the old one's place. */
+  /**
+   * Adds a process that uses the directory; in a restarted service's name it takes the old one's place.
+   * @throws {TierlineError} `invalid_config` when the disk is full.
+   */
   hold(name: string, pid: number): void
   /** When all holders but this process are gone. May be called twice. */
   release(): void
@@ -40,7 +44,7 @@ export async function lockDataDir(dataDir: string, waitMs = 10_000, holder = 'up
   const lock: Lock = { token: randomUUID(), holders: [{ name: holder, ...identifyProcess(process.pid) }] }
   const giveUpAt = Date.now() + waitMs
   for (;;) {
-    const rival = tryLockOrSayWhy(path, lock)
+    const rival = withRoom(dataDir, 'its lock', () => tryLock(path, lock))
     if (rival === undefined) break
     if (Date.now() >= giveUpAt) throw locked(dataDir, rival)
     await delay(RETRY_MS)
@@ -51,26 +55,11 @@ export async function lockDataDir(dataDir: string, waitMs = 10_000, holder = 'up
         ...lock.holders.filter((holder) => holder.name !== name),
         { name, ...identifyProcess(pid) },
       ]
-      replace(path, lock)
+      withRoom(dataDir, 'its lock', () => replace(path, lock))
     },
     release() {
       if (readLock(path)?.token === lock.token) rmSync(path, { force: true })
     },
-  }
-}
-
-function tryLockOrSayWhy(path: string, lock: Lock): Holder | undefined {
-  try {
-    return tryLock(path, lock)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
-    const given = dirname(path)
-    const message = `must have room for its lock, and its disk is full (${code}); a megabyte is enough to read what is there`
-    throw new TierlineError('invalid_config', `Cannot use the data directory "${given}": it ${message}`, {
-      errors: [{ field: 'TIERLINE_DATA_DIR', message, given }],
-      cause: error,
-    })
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { identifyProcess, isAlive, ProcessIdentity } from './process-identity.ts'
+import { withRoom } from './with-room.ts'
 
 const OpenCodeServer = z.strictObject({
   /** Stable name, the one a checkpoint holds: `local`. */
@@ -31,12 +32,23 @@ const File = z.strictObject({
   ...Services.shape,
 })
 
-/** Tells other processes of this data directory about them, readable by the owner only. Replaces what was there. */
+/**
+ * Tells other processes of this data directory about them, readable by the owner only. Replaces what was there.
+ *
+ * @throws {TierlineError} `invalid_config` when the disk is full; what was there stays then.
+ */
 export function writeServices(dataDir: string, services: Services): void {
   const path = pathIn(dataDir)
   const draft = `${path}.${randomUUID()}`
   const file: z.infer<typeof File> = { version: 1, up: identifyProcess(process.pid), ...services }
-  writeFileSync(draft, `${JSON.stringify(file, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' })
+  try {
+    withRoom(dataDir, 'services.json', () =>
+      writeFileSync(draft, `${JSON.stringify(file, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' }),
+    )
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
   renameSync(draft, path)
 }
 

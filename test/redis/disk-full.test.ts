@@ -1,24 +1,10 @@
-/** A disk that is full, for real: a small file system in memory, which only root may mount. */
-import { execFileSync } from 'node:child_process'
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { FSYNC_POLICIES } from '../../src/redis/embedded/write-ahead-log.ts'
 import { eventually } from '../setup/eventually.ts'
+import { fill, mountSmallDisk, PAGE_BYTES } from '../setup/small-disk.ts'
 import { createTestValkey } from './test-valkey.ts'
-
-/** Of the small disk. */
-const PAGE_BYTES = 4_096
 
 const VALUE = 'x'.repeat(100_000)
 
@@ -109,32 +95,3 @@ describe('on a full disk the embedded Valkey', () => {
     expect(readdirSync(valkey.directory)).toEqual(before)
   })
 })
-
-/** Until nothing more goes in; gives the bytes. */
-function fill(path: string): number {
-  const file = openSync(path, 'w')
-  const page = Buffer.alloc(PAGE_BYTES)
-  let bytes = 0
-  try {
-    for (;;) bytes += writeSync(file, page)
-  } catch (error) {
-    expect(error).toMatchObject({ code: 'ENOSPC' })
-    return bytes
-  } finally {
-    closeSync(file)
-  }
-}
-
-/** Undefined where that is not allowed. Gone after the test. */
-function mountSmallDisk(size: string): string | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  const directory = mkdtempSync(join(tmpdir(), 'tierline-disk-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', directory], { stdio: 'pipe' })
-  } catch {
-    return undefined
-  }
-  onTestFinished(() => void execFileSync('umount', ['-l', directory]))
-  return directory
-}

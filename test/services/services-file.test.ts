@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import {
@@ -7,6 +7,7 @@ import {
   type Services,
   writeServices,
 } from '../../src/services/services-file.ts'
+import { fill, mountSmallDisk } from '../setup/small-disk.ts'
 import { test } from './service-test.ts'
 
 const SERVICES: Services = {
@@ -14,6 +15,26 @@ const SERVICES: Services = {
   redis: { url: 'redis://:secret@127.0.0.1:7000' },
   opencode: [{ name: 'local', url: 'http://127.0.0.1:7001', username: 'opencode', password: 'secret' }],
 }
+
+describe('writeServices()', () => {
+  test('says so when the disk is full, and leaves what was there', ({ skip }) => {
+    const disk = mountSmallDisk('64k')
+    if (disk === undefined) return skip('only root may mount the small disk that this needs')
+    writeServices(disk, SERVICES)
+    fill(join(disk, 'ballast'))
+    const before = readdirSync(disk)
+
+    expect(() => writeServices(disk, { ...SERVICES, opencode: [] })).toThrow(
+      expect.objectContaining({
+        code: 'invalid_config',
+        message: `Cannot use the data directory "${disk}": it must have room for services.json, and its disk is full (ENOSPC); a megabyte is enough to read what is there`,
+        errors: [expect.objectContaining({ field: 'TIERLINE_DATA_DIR', given: disk })],
+      }),
+    )
+    expect(readdirSync(disk)).toEqual(before)
+    expect(readServices(disk)).toEqual(SERVICES)
+  })
+})
 
 describe('readServices()', () => {
   test('gives what a living process wrote', ({ directory }) => {
