@@ -31,7 +31,7 @@ export type Stores = ReturnType<typeof storesOn>
  * by default they only let go of limits and budgets, which is all that others do with them.
  */
 export function storesOn(
-  { options, limits, table, keys, now }: Foundation,
+  { options, config, limits, table, keys, now }: Foundation,
   redis: RedisClient,
   moreGates: MoreGates = (record, desk, budgets) => [
     desk.exitOf(record),
@@ -42,7 +42,10 @@ export function storesOn(
   const queues = createTaskQueues({ redis, keys })
   const wake = (ids: readonly string[]) => gates.wake(ids)
   const quotas = createQuotas({ ...parts, wake, ...(options.minuteMs && { minuteMs: options.minuteMs }) })
-  const records = createRecordStore({ ...limits, ...parts, quotas })
+  const records = createRecordStore({
+    ...{ ...limits, ...parts, quotas },
+    ledgerDays: () => config.limits().ledgerDays,
+  })
   const desk = createLimitDesk({
     limiter: createLimiter({ ...parts, quotas }),
     ...{ table, wake },

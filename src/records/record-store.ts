@@ -25,8 +25,8 @@ export interface RecordStoreOptions {
   logAgeMs: number
   /** About the most events of one log; the oldest go, and readers are told by `reset`. */
   maxLogEvents: number
-  /** How many days the ledger of a day is kept after it. */
-  ledgerDays: number
+  /** How many days the ledger of a day is kept after it; asked when a day begins. */
+  ledgerDays(): number
   quotas: Quotas
 }
 

@@ -17,7 +17,7 @@ export interface WriteTogetherOptions {
   keys: Keys
   logAgeMs: number
   maxLogEvents: number
-  ledgerDays: number
+  ledgerDays(): number
   quotas: Quotas
 }
 
@@ -34,7 +34,7 @@ export function writeTogether(options: WriteTogetherOptions): (write: Write) => 
     const args: (string | number)[] = [keys.live, keys.finished, keys.ledger(ledgerDayOf(today))]
     for (const { id } of writes) args.push(keys.task(id))
     const letGo = writes.flatMap((write) => write.letGo ?? NONE)
-    args.push(keys.root, logAgeMs, maxLogEvents, ledgerExpiresAt(today, ledgerDays))
+    args.push(keys.root, logAgeMs, maxLogEvents, ledgerExpiresAt(today, ledgerDays()))
     args.push(quotas.minuteMs, letGo.length === 0 ? '' : quotas.pack(letGo))
     for (const { id, fence, seq, now, events, fields, ledger = NOTHING, to = '' } of writes) {
       const at = args.push(0) - 1

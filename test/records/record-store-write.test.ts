@@ -175,11 +175,14 @@ describe('write(), with entries of the ledger', () => {
     records: { withLimits, create, claimed, redis },
     redis: { keys },
   }) => {
-    const store = withLimits({ ledgerDays: 30 })
+    let ledgerDays = 30
+    const store = withLimits({ ledgerDays: () => ledgerDays })
     const now = LEDGER_AT
     const record = await claimed(await create())
     await store.write(writeOf(record, { now, events: [started], ledger: ['a', 2, 'b', 3] }))
     await store.write(writeOf({ ...record, seq: 1 }, { now, events: [started], ledger: ['a', 5] }))
+    // A new table is in force, for the days that begin from now on.
+    ledgerDays = 10
     await store.write(
       writeOf(
         { ...record, seq: 2 },
@@ -190,6 +193,7 @@ describe('write(), with entries of the ledger', () => {
     expect(await redis.hgetall(keys.ledger('2126-11-23'))).toEqual({ a: '7', b: '3' })
     expect(await redis.hgetall(keys.ledger('2126-11-24'))).toEqual({ a: '1' })
     expect(await redis.expiretime(keys.ledger('2126-11-23'))).toBe(Date.UTC(2126, 11, 24) / 1000)
+    expect(await redis.expiretime(keys.ledger('2126-11-24'))).toBe(Date.UTC(2126, 11, 5) / 1000)
   })
 
   test('leaves it alone when the worker has lost the task', async ({

@@ -29,7 +29,7 @@ export interface RecordsFixture {
   log(id: string): Promise<TaskEvent[]>
 }
 
-export const LIMITS = { logAgeMs: 60_000, maxLogEvents: 10_000, ledgerDays: 400 }
+export const LIMITS = { logAgeMs: 60_000, maxLogEvents: 10_000, ledgerDays: () => 400 }
 export const MAX_DELIVERIES = 5
 export const CANCELLED: TaskFailure = { code: 'cancelled', message: 'cancelled', retryable: false }
 export const POISON: TaskFailure = { code: 'too_many_deliveries', message: 'it breaks', retryable: false }

@@ -36,7 +36,14 @@ export const test = base.extend<{ core: CoreFixture }>({
     const redis = await connect('fail')
     const scripts = defineScripts(redis)
     const quotas = createQuotas({ scripts, keys, wake: async () => {} })
-    const records = createRecordStore({ ...MEMORY_LIMITS, redis, scripts, keys, quotas })
+    const records = createRecordStore({
+      ...MEMORY_LIMITS,
+      ledgerDays: () => 400,
+      redis,
+      scripts,
+      keys,
+      quotas,
+    })
     const queues = createTaskQueues({ redis, keys })
     const { maxWaitingTasks } = MEMORY_LIMITS
     const started: Orchestrator[] = []
