@@ -80,6 +80,7 @@ export async function startWorker(
   })
   const host = createWorkerHost({
     ...{ redis, keys, queues, running, tiers, concurrency, name },
+    writes: records.writes,
     defaultConcurrency: options.workerConcurrency ?? DEFAULT_WORKER_CONCURRENCY,
     keepFinished: limits.maxFinishedTasks,
     maxDeliveries: MAX_DELIVERIES,

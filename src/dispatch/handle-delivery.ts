@@ -1,11 +1,12 @@
 /** One delivery, from the claim to the move that BullMQ is told. */
 import type { Gate } from '../gates/gate.ts'
 import type { Gatekeeper } from '../gates/gatekeeper.ts'
-import type { DeliveryOutcome } from '../queues/task-worker.ts'
-import type { Claim, RecordStore } from '../records/record-store.ts'
+import type { DeliveryOutcome, EndOfJob, EndTogether } from '../queues/task-worker.ts'
+import type { Claim, RecordStore, Write } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { RunSignals } from '../runner/interruption.ts'
 import type { Disposition } from '../runner/task-run.ts'
+import type { NewEvent } from '../tasks/event.ts'
 import type { TaskFailure } from '../tasks/task.ts'
 import { type MoveTaskDeps, moveTask } from './move-task.ts'
 import { parkTask } from './park-task.ts'
@@ -20,6 +21,8 @@ export const POISON: TaskFailure = {
   message: `The worker that ran this task died, ${MAX_DELIVERIES} times in a row; it is not tried again by itself`,
   retryable: false,
 }
+
+type FinishedEvent = Extract<NewEvent, { type: 'task-finished' }>
 
 export interface HandleDeliveryDeps extends MoveTaskDeps {
   records: RecordStore
@@ -45,7 +48,7 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
     if (left.length > 0) await gates.leave(left, id, isOver)
   }
 
-  return async (id: string, claim: Claim): Promise<DeliveryOutcome> => {
+  return async (id: string, claim: Claim, endTogether: EndTogether): Promise<DeliveryOutcome> => {
     if (claim.status === 'poisoned') {
       const broken = await records.read(id)
       if (broken !== undefined) await gates.leave(gates.gatesOf(broken), id, true)
@@ -67,7 +70,11 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
         if (outcome.status === 'failed') await gates.leave(toPass, id, true)
         return outcome
       }
-      const disposition = await run(record, signals)
+      const isOverWithLastWrite =
+        toPass.every(({ isLeftWithLastWrite }) => isLeftWithLastWrite) &&
+        record.input.isolation !== 'worktree'
+      const end = (write: Write) => endTogether(write, endOf(write))
+      const disposition = await run(record, isOverWithLastWrite ? { ...signals, end } : signals)
       if (disposition.status === 'stale') await onStale(record)
       if (toPass.length > 0) await letGo(toPass, id, disposition)
       return outcomeOf(disposition)
@@ -77,14 +84,23 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
   }
 }
 
+/** The last event of a task says how it ended. */
+function endOf({ events }: Write): EndOfJob {
+  const last = events.at(-1)
+  if (last?.type !== 'task-finished') throw new Error('The last write of a task does not say how it ended')
+  return endIn(last)
+}
+
+function endIn({ state, error }: Pick<FinishedEvent, 'state' | 'error'>): EndOfJob {
+  return state === 'succeeded'
+    ? { status: 'completed', note: state }
+    : { status: 'failed', reason: `${error!.code}: ${error!.message}` }
+}
+
 function outcomeOf(disposition: Disposition): DeliveryOutcome {
   switch (disposition.status) {
-    case 'finished': {
-      const { state, error } = disposition
-      return state === 'succeeded'
-        ? { status: 'completed', note: state }
-        : { status: 'failed', reason: `${error!.code}: ${error!.message}` }
-    }
+    case 'finished':
+      return endIn(disposition)
     case 'backoff':
       return { status: 'delayed', delayMs: disposition.delayMs }
     case 'parked': {

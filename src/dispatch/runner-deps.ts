@@ -13,6 +13,7 @@ import type { RunnerDeps } from '../runner/task-run.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
+import { isTerminal } from '../tasks/state.ts'
 import type { Usage } from '../tasks/usage.ts'
 import { type AskConfig, asksOf, policyOf } from './asks-of.ts'
 import { chooseModel, modelsLeft } from './choose-model.ts'
@@ -103,8 +104,9 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     budgetOf: options.budgetOf,
     rulesOf: (record) => policyOf(record, config),
     asksOf: (record) => asksOf(record, config, options.asks, now),
-    async write(write) {
-      const result = await records.write(write)
+    async write(write, end) {
+      const isLast = write.to !== undefined && isTerminal(write.to)
+      const result = await (isLast && end !== undefined ? end(write) : records.write(write))
       // Those who waited for what it had. The write is done whatever becomes of that; the maintenance looks for them too.
       if (result.status === 'written' && result.next.length > 0) await wake(result.next).catch(() => {})
       return result

@@ -5,7 +5,7 @@ import type { LiveHub } from '../stream/live-hub.ts'
 
 export interface RunningTasks {
   /** Call `leave` when it runs no more. `isParent`: it has children already, from a run before this one. */
-  enter(id: string, isParent: boolean): Required<RunSignals> & { leave(): void }
+  enter(id: string, isParent: boolean): Required<Omit<RunSignals, 'end'>> & { leave(): void }
   /** The process shuts down: what runs is to be handed over, and whatever comes yet. */
   stop(): void
   readonly size: number

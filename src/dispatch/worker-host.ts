@@ -22,6 +22,7 @@ const WATCH_MS = 5_000
 export interface WorkerHostOptions {
   redis: RedisClient
   keys: Keys
+  writes: TaskWorkerOptions['writes']
   queues: TaskQueues
   running: RunningTasks
   /** Serves only these queues, and `nested`; all when `undefined`. */

@@ -21,7 +21,7 @@ export interface LedgerLine extends LedgerGroup, SpentTotal {
   others: number
 }
 
-/** Field and amount in turn, as `write-tasks.lua` takes them. */
+/** Field and amount in turn, as `write.lua` takes them. */
 export type LedgerEntries = readonly (string | number)[]
 
 /** Of the figures of `figuresOf`, in their order. */

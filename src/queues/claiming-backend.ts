@@ -1,11 +1,14 @@
 /**
  * BullMQ's backend for workers, which claims the task of each job in the step that gives the job out: a job is only
- * a delivery, so nothing is known of a task, nor may be done with it, before it is claimed.
+ * a delivery, so nothing is known of a task, nor may be done with it, before it is claimed. The last write of a task
+ * goes along with the move of its job.
  *
  * BullMQ's own scripts stay what they are, and run inside ours; only their events go nowhere
  * (docs/decisions/0020-claim-with-the-delivery.md).
  */
 import { type BackendFactory, createRedisBackend, type RedisQueueBackend } from 'bullmq'
+import type { Write } from '../records/record-store.ts'
+import type { TaskWrites, WriteReply } from '../records/task-writes.ts'
 import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { scriptSource } from '../redis/scripts.ts'
@@ -14,17 +17,37 @@ import { BULL_SCRIPTS } from './bullmq-scripts.ts'
 type Arg = string | number
 type Script = 'moveToActive' | 'moveToFinished'
 
-/** What `deliver.lua` gives: BullMQ's own reply, the claim, how many jobs could be taken, and when a delayed one is due. */
-type Reply = [bull: unknown, claim?: unknown, waiting?: number, nextDelayedAt?: number]
+/** What BullMQ gives its script, its keys and then its arguments; and the write that goes before it. */
+interface Ask {
+  given: readonly Arg[]
+  write?: Write | undefined
+}
+
+/**
+ * What `deliver.lua` gives: BullMQ's own reply, `false` where the job stays; the claim, how many jobs could be taken, and
+ * when a delayed one is due.
+ */
+type Delivered = [bull: unknown, claim?: unknown, waiting?: number, nextDelayedAt?: number]
+
+interface Answer {
+  delivered: Delivered
+  written?: WriteReply | undefined
+}
+
+type Command<Reply> = (args: readonly Arg[]) => Promise<Reply>
 
 const NO_JOB = [0, 0, 0] as const
 /** Each job keeps Redis busy for three times as long as another ask. */
 const MOST_AT_ONCE = 8
+const SURROUNDING = { moveToActive: 'next-tasks', moveToFinished: 'end-tasks' } as const
 
 export interface ClaimingOptions {
   redis: RedisClient
+  writes: Pick<TaskWrites, 'callOf' | 'repliesOf'>
   /** What tells of the claims, for all of one script: see `deliver.lua`. */
   claimArgs(): readonly Arg[]
+  /** What is to be written in the step that moves this job; asked for once. `undefined`: nothing. */
+  lastWriteOf(jobId: string): LastWrite | undefined
   /** Hears of each claim before BullMQ gives the job to the processor. */
   onClaim(id: string, reply: unknown): void
   /** Whether the worker could take more than the jobs it asks for: if not, nobody counts what waits. */
@@ -33,24 +56,46 @@ export interface ClaimingOptions {
   onWaiting(jobs: number): void
 }
 
+/** A write, and who waits for its reply. Where it is refused, the move of the job rejects. */
+export interface LastWrite extends PromiseWithResolvers<WriteReply> {
+  write: Write
+}
+
 /** What Redis is given instead of BullMQ's script of this name. */
 export function claimingScript(script: Script): string {
-  return `local function deliver(redis, KEYS, ARGV)\n${BULL_SCRIPTS[script].content}\nend\n${scriptSource('deliver')}`
+  return `local function deliver(redis, KEYS, ARGV)\n${BULL_SCRIPTS[script].content}\nend\n${scriptSource(SURROUNDING[script])}`
 }
 
 /** On the connection that the worker is given. */
-export function claimingBackend({
-  redis,
-  claimArgs,
-  onClaim,
-  hasRoom,
-  onWaiting,
-}: ClaimingOptions): BackendFactory<RedisQueueBackend> {
+export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQueueBackend> {
+  const { redis, writes, claimArgs, lastWriteOf, onClaim, hasRoom, onWaiting } = options
   for (const script of ['moveToActive', 'moveToFinished'] as const)
-    redis.defineCommand(nameOf(script), {
-      lua: claimingScript(script),
-      numberOfKeys: BULL_SCRIPTS[script].keys,
-    })
+    redis.defineCommand(SURROUNDING[script], { lua: claimingScript(script) })
+  const commands = redis as unknown as {
+    'next-tasks': Command<string>
+    'end-tasks': Command<[WriteReply[], string]>
+  }
+  const bullKeys = { active: BULL_SCRIPTS.moveToActive.keys, finished: BULL_SCRIPTS.moveToFinished.keys }
+  const argsOfClaims = () => [...claimArgs(), hasRoom() ? 1 : 0]
+
+  async function next(asks: readonly Ask[]): Promise<Answer[]> {
+    const { keys, args } = together(asks, bullKeys.active)
+    const said = await commands['next-tasks']([keys.length, ...keys, ...argsOfClaims(), ...args])
+    return (JSON.parse(said) as Delivered[]).map((delivered) => ({ delivered }))
+  }
+
+  async function end(asks: readonly Ask[]): Promise<Answer[]> {
+    const { keys, args } = together(asks, bullKeys.finished)
+    const written = asks.flatMap(({ write }) => write ?? [])
+    const call = written.length > 0 ? writes.callOf(written) : NO_WRITES
+    const head = [keys.length + call.keys.length, ...keys, ...call.keys, keys.length, call.args.length]
+    const said = await commands['end-tasks']([...head, ...call.args, ...argsOfClaims(), ...args])
+    const replies = [...(await writes.repliesOf(said[0], written))]
+    return (JSON.parse(said[1]) as Delivered[]).map((delivered, index) => ({
+      delivered,
+      written: asks[index]!.write && replies.shift(),
+    }))
+  }
 
   return (...args) => {
     const backend = createRedisBackend(...args)
@@ -60,21 +105,35 @@ export function claimingBackend({
     const forget = () => {
       emptyUntil = undefined
     }
-    const scripts = { moveToActive: batcherOf('moveToActive'), moveToFinished: batcherOf('moveToFinished') }
-
-    backend.execCommand = (client, name, given) => {
-      if (name !== 'moveToActive' && name !== 'moveToFinished') return execute(client, name, given)
-      // A worker with free slots asks again as soon as it has a job, and would begin with that only then.
-      if (name === 'moveToActive' && emptyUntil !== undefined) {
-        const reply = [...NO_JOB, emptyUntil]
-        forget()
-        return Promise.resolve(reply)
-      }
-      return take(name, given)
+    const asking = {
+      moveToActive: createBatcher(next, { most: MOST_AT_ONCE }),
+      moveToFinished: createBatcher(end, { most: MOST_AT_ONCE }),
     }
 
-    async function take(script: Script, given: readonly Arg[]): Promise<unknown> {
-      const [reply, claim, waiting, nextDelayedAt] = await scripts[script](given)
+    backend.execCommand = (client, name, given) => {
+      if (name === 'moveToFinished') return finish(given)
+      if (name !== 'moveToActive') return execute(client, name, given)
+      // A worker with free slots asks again as soon as it has a job, and would begin with that only then.
+      if (emptyUntil === undefined) return take(name, { given })
+      const reply = [...NO_JOB, emptyUntil]
+      forget()
+      return Promise.resolve(reply)
+    }
+
+    /** The first argument of BullMQ's script is the id of the job. */
+    async function finish(given: readonly Arg[]): Promise<unknown> {
+      const last = lastWriteOf(given[bullKeys.finished] as string)
+      return take('moveToFinished', { given, write: last?.write }, last).catch((error) => {
+        last?.reject(error)
+        throw error
+      })
+    }
+
+    async function take(script: Script, ask: Ask, last?: LastWrite): Promise<unknown> {
+      const { delivered, written } = await asking[script](ask)
+      if (written !== undefined) last?.resolve(written)
+      const [reply, claim, waiting, nextDelayedAt] = delivered
+      if (reply === false) throw new Error(`The job "${ask.write?.id}" stays: its task took no write`)
       onWaiting(waiting ?? 0)
       if (nextDelayedAt !== undefined) {
         emptyUntil = nextDelayedAt
@@ -83,39 +142,27 @@ export function claimingBackend({
       if (claim != null) onClaim((reply as [unknown, string])[1], claim)
       return reply
     }
-
-    /** Each ask is what BullMQ gives its script: its keys, then its arguments. */
-    function batcherOf(script: Script) {
-      const command = redis as unknown as Record<string, (given: readonly Arg[]) => Promise<string>>
-      const numberOfKeys = BULL_SCRIPTS[script].keys
-      return createBatcher(
-        async (asks: readonly (readonly Arg[])[]) => {
-          const args = together(asks, numberOfKeys, [...claimArgs(), hasRoom() ? 1 : 0])
-          return JSON.parse(await command[nameOf(script)]!(args)) as Reply[]
-        },
-        { most: MOST_AT_ONCE },
-      )
-    }
     return backend
   }
 }
 
+const NO_WRITES: { keys: readonly string[]; args: readonly Arg[] } = { keys: [], args: [] }
+
 /** As `deliver.lua` takes them: keys that are those of the ask before are not said again. */
-function together(asks: readonly (readonly Arg[])[], numberOfKeys: number, shared: readonly Arg[]): Arg[] {
-  let before = asks[0]!
-  const args = [...before.slice(0, numberOfKeys), ...shared]
-  for (const ask of asks) {
+function together(asks: readonly Ask[], numberOfKeys: number): { keys: Arg[]; args: Arg[] } {
+  let before = asks[0]!.given
+  const keys = before.slice(0, numberOfKeys)
+  const args: Arg[] = []
+  let writes = 0
+  for (const { given, write } of asks) {
+    args.push(write === undefined ? 0 : ++writes)
     const others = args.push(0) - 1
     for (let key = 0; key < numberOfKeys; key += 1)
-      if (ask[key] !== before[key]) args.push(key + 1, ask[key]!)
+      if (given[key] !== before[key]) args.push(key + 1, given[key]!)
     args[others] = args.length - others - 1
-    args.push(ask.length - numberOfKeys)
-    for (let arg = numberOfKeys; arg < ask.length; arg += 1) args.push(ask[arg]!)
-    before = ask
+    args.push(given.length - numberOfKeys)
+    for (let arg = numberOfKeys; arg < given.length; arg += 1) args.push(given[arg]!)
+    before = given
   }
-  return args
-}
-
-function nameOf(script: Script): string {
-  return `${script}:claiming`
+  return { keys, args }
 }

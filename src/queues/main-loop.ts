@@ -25,6 +25,8 @@ export interface MainLoop {
   drive(worker: Worker): void
   /** Whether it could take more than what is under way, or asked for. */
   hasRoom(): boolean
+  /** Whether a job that is over may be followed by another. */
+  mayGoOn(): boolean
   /** So many more could be taken when the last one was given out. */
   wait(jobs: number): void
 }
@@ -35,12 +37,15 @@ export function createMainLoop(): MainLoop {
   /** Jobs that wait, and that nobody here has asked for. */
   let known = 0
   let hasRoom = () => true
+  let mayGoOn = () => true
 
   async function loop(worker: LoopingWorker): Promise<void> {
     const underWay = new AsyncFifoQueue<Fetched>()
     worker.mainLoopQueue = underWay
     const isOpen = () => !worker.closing && !worker.paused
     hasRoom = () => underWay.numTotal() < worker.concurrency
+    const hasSlot = () => underWay.numTotal() <= worker.concurrency
+    mayGoOn = () => isOpen() && hasSlot()
     const mayAsk = () =>
       isOpen() &&
       worker.waiting === null &&
@@ -67,8 +72,7 @@ export function createMainLoop(): MainLoop {
       // A job that was asked for, or the next one of a job that is over.
       const job = await underWay.fetch()
       if (job !== undefined) {
-        const mayGoOn = () => underWay.numTotal() <= worker.concurrency
-        underWay.add(worker.processJob(job, job.token!, mayGoOn) as Promise<Fetched>)
+        underWay.add(worker.processJob(job, job.token!, hasSlot) as Promise<Fetched>)
       } else if (underWay.numTotal() === 0) await worker.waitForRateLimit()
     }
     if (worker.mainLoopQueue === underWay) worker.mainLoopQueue = null
@@ -80,6 +84,7 @@ export function createMainLoop(): MainLoop {
       looping.mainLoop = () => loop(looping)
     },
     hasRoom: () => hasRoom(),
+    mayGoOn: () => mayGoOn(),
     wait(jobs) {
       known = Math.max(0, jobs - asking)
     },

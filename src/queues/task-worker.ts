@@ -1,11 +1,12 @@
 /** The consumer's side of BullMQ: takes deliveries of one queue and turns what became of them into moves. */
 import { randomUUID } from 'node:crypto'
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
-import { type Claim, parseClaim } from '../records/record-store.ts'
+import { type Claim, parseClaim, type Write, type WriteResult } from '../records/record-store.ts'
+import { resultOf, type TaskWrites, type WriteReply } from '../records/task-writes.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { TaskFailure } from '../tasks/task.ts'
-import { claimingBackend } from './claiming-backend.ts'
+import { claimingBackend, type LastWrite } from './claiming-backend.ts'
 import { turnOf } from './delivery.ts'
 import type { Turn } from './fair-turns.ts'
 import { createMainLoop } from './main-loop.ts'
@@ -18,11 +19,18 @@ const TRIM_EVERY = 100
 /** The claim counts deliveries; BullMQ would fail the job behind our back at the second crash. */
 const NEVER = 1_000_000_000
 
+/** `failed`: over, and not well; shown in the failed set. */
+export type EndOfJob = { status: 'completed'; note: string } | { status: 'failed'; reason: string }
+
+/**
+ * Ends the job in the step that writes the end of its task, where that is not stale: then the delivery has this end,
+ * and nothing may be left to do. One round trip less than one after the other.
+ */
+export type EndTogether = (write: Write, end: EndOfJob) => Promise<WriteResult>
+
 /** What the world outside BullMQ made of a delivery. */
 export type DeliveryOutcome =
-  | { status: 'completed'; note: string }
-  /** Over, and not well: shown in the failed set. */
-  | { status: 'failed'; reason: string }
+  | EndOfJob
   | { status: 'delayed'; delayMs: number }
   | { status: 'returned' }
   /** Put off until somebody promotes it, or `wakeInMs` is over. `isOpenNow`: a wake may have come too early. */
@@ -33,6 +41,7 @@ export interface TaskWorkerOptions {
   /** Waits while Redis is away. Stays the caller's. */
   redis: RedisClient
   keys: Keys
+  writes: Pick<TaskWrites, 'callOf' | 'repliesOf'>
   /** Deliveries at once in this process. */
   concurrency: number
   /** How many finished jobs to keep for the board. Retention takes each with its record, sooner or later. */
@@ -43,7 +52,7 @@ export interface TaskWorkerOptions {
   maxDeliveries: number
   /** With which a task fails that did. */
   poison: TaskFailure
-  handle(taskID: string, claim: Claim): Promise<DeliveryOutcome>
+  handle(taskID: string, claim: Claim, endTogether: EndTogether): Promise<DeliveryOutcome>
   /** A task was taken that had a turn among those of other API keys. */
   onTurn(queue: string, turn: Turn): void
   onError(error: Error): void
@@ -66,12 +75,19 @@ export interface TaskWorker {
 export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   // By count alone: BullMQ would look for each that is too old.
   const keep = { count: options.keepFinished }
-  const { queue, redis, keys, name, maxDeliveries } = options
+  const { queue, redis, keys, writes, name, maxDeliveries } = options
   const poison = JSON.stringify(options.poison)
   const claims = new Map<string, Claim>()
+  const lastWrites = new Map<string, LastWrite>()
   const mainLoop = createMainLoop()
   const backend = claimingBackend({
     redis,
+    writes,
+    lastWriteOf(id) {
+      const last = lastWrites.get(id)
+      lastWrites.delete(id)
+      return last
+    },
     hasRoom: mainLoop.hasRoom,
     onWaiting: mainLoop.wait,
     claimArgs: () => [keys.root, queue, `${name}/${randomUUID()}`, Date.now(), maxDeliveries, poison],
@@ -112,11 +128,33 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     }
   }
 
+  /** BullMQ moves the job when its processor is over, and finds that it is moved already. */
+  async function endWith(job: Job, token: string, write: Write, end: EndOfJob): Promise<WriteResult> {
+    const last: LastWrite = { write, ...Promise.withResolvers<WriteReply>() }
+    lastWrites.set(job.id!, last)
+    const goesOn = mainLoop.mayGoOn()
+    const moved =
+      end.status === 'completed'
+        ? job.moveToCompleted(end.note, token, goesOn)
+        : job.moveToFailed(new UnrecoverableError(end.reason), token, goesOn)
+    const asked: Partial<Pick<Job, 'moveToCompleted' | 'moveToFailed'>> = job
+    asked.moveToCompleted = asked.moveToFailed = () => moved
+    moved.catch((error) => {
+      // It is to be moved like any other.
+      delete asked.moveToCompleted
+      delete asked.moveToFailed
+      lastWrites.delete(job.id!)
+      last.reject(error)
+    })
+    return resultOf(write, await last.promise)
+  }
+
   async function deliver(job: Job, token: string): Promise<string> {
     const id = job.id!
     const claim = claims.get(id)!
     claims.delete(id)
-    const outcome = await options.handle(id, claim).catch((error) => {
+    const endTogether: EndTogether = (write, end) => endWith(job, token, write, end)
+    const outcome = await options.handle(id, claim, endTogether).catch((error) => {
       // BullMQ keeps it with the job, where nobody is woken by it.
       options.onError(error)
       throw error

@@ -15,7 +15,7 @@ import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
 import { flat, type RecordFields } from './record-fields.ts'
 import { createRecordReader } from './record-reader.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
-import { writeTogether } from './write-together.ts'
+import { createTaskWrites } from './task-writes.ts'
 
 export interface RecordStoreOptions {
   redis: RedisClient
@@ -65,7 +65,7 @@ export type RecordStore = ReturnType<typeof createRecordStore>
 /** See `RecordStore`; the factory opens nothing and needs no close. */
 export function createRecordStore(options: RecordStoreOptions) {
   const { redis, scripts, keys, logAgeMs } = options
-  const writeOne = writeTogether(options)
+  const writes = createTaskWrites(options)
 
   /**
    * Takes a task for one delivery: raises fence and attempt. The worker's first write opens the log.
@@ -78,16 +78,6 @@ export function createRecordStore(options: RecordStoreOptions) {
     const { queue, name, now, maxDeliveries, poison } = options
     const args = [keys.root, id, queue, name, now, maxDeliveries, JSON.stringify(poison)]
     return parseClaim(id, JSON.parse((await scripts('claim-task', [keys.task(id), ...args])) as string))
-  }
-
-  /** Fields, log entries and a change of state together, or `stale` and nothing. */
-  async function write(write: Write): Promise<WriteResult> {
-    const { id } = write
-    const reply = await writeOne(write)
-    if (reply[0] === -1) return { status: 'stale' }
-    if (reply[0] === -2)
-      throw new Error(`Cannot write to task "${id}": its log is at ${reply[1]}, not at ${write.seq}`)
-    return { status: 'written', seq: reply[0], cancelRequested: reply[1] === 1, next: reply[2] ?? [] }
   }
 
   /** `cancelled`: it waited and is over. `requested`: its worker was told. The queue is the record's. */
@@ -171,7 +161,9 @@ export function createRecordStore(options: RecordStoreOptions) {
 
   return {
     claim,
-    write,
+    write: writes.write,
+    /** For who writes in the same step as something else. */
+    writes,
     cancel,
     expire,
     retry,

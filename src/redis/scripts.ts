@@ -35,15 +35,18 @@ const PRELUDES: Partial<Record<string, readonly PartName[]>> = {
   'claim-task': ['line', 'claim'],
   'enter-gate': ['line'],
   'leave-gate': ['line'],
-  'write-tasks': ['line', ...QUOTAS],
-  deliver: ['line', 'claim'],
+  'write-tasks': ['line', ...QUOTAS, 'write'],
+  'next-tasks': ['line', 'claim', 'deliver'],
+  'end-tasks': ['line', 'claim', 'deliver', ...QUOTAS, 'write'],
   'ask-quotas': QUOTAS,
   'change-limits': ['minutes', 'limits'],
 }
 
 export type ScriptName = keyof typeof SCRIPTS
-/** What other scripts begin with, and what surrounds BullMQ's. */
-type PartName = 'line' | 'claim' | (typeof QUOTAS)[number] | 'create-tasks' | 'deliver'
+/** What other scripts begin with. */
+type PartName = 'line' | 'claim' | 'deliver' | 'write' | (typeof QUOTAS)[number]
+/** What needs scripts of BullMQ before it. */
+type SurroundingName = 'create-tasks' | 'next-tasks' | 'end-tasks'
 
 /** Runs a script: first its keys, then its arguments, in one flat list. `numberOfKeys`: of a script where it varies. */
 export type RunScript = (
@@ -64,8 +67,11 @@ export function defineScripts(redis: Redis): RunScript {
     commands[name](numberOfKeys === undefined ? keysAndArgs : [numberOfKeys, ...keysAndArgs])
 }
 
-/** What Redis is given, and knows by its SHA-1; of those that stand in others, what these begin or end with. */
-export function scriptSource(name: ScriptName | PartName): string {
+/**
+ * What Redis is given, and knows by its SHA-1; of those that surround BullMQ's, what comes after these;
+ * of a part, that alone.
+ */
+export function scriptSource(name: ScriptName | SurroundingName | PartName): string {
   return [...(PRELUDES[name] ?? []), name].map(source).join('')
 }
 

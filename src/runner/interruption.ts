@@ -1,5 +1,6 @@
 /** Why a running task is to stop, first come first served. */
 import type { ErrorCode } from '../errors.ts'
+import type { Write, WriteResult } from '../records/record-store.ts'
 
 /**
  * `cancelled` and `task_timeout` end the task and abort its session; `stop` hands it over and `stale`
@@ -12,6 +13,8 @@ export interface RunSignals {
   interrupt: AbortController
   /** Calls back when an answer to an ask may be there; gives the function that stops it. */
   onAnswer?(listener: () => void): () => void
+  /** Writes the end of the task, and ends its delivery in the same step. Absent: one after the other. */
+  end?(write: Write): Promise<WriteResult>
 }
 
 /** What may interrupt a task, its deadline too; the `reason` of `signal` says what. Call `dispose` at the end. */

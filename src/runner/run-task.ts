@@ -40,7 +40,7 @@ export async function runTask(
   const deadlineAt = (record.startedAt ?? now) + limits.timeoutMs
   const interruption = createInterruption(signals, deadlineAt, now)
   const book = createBook(record, ({ model, usage, costMicroUsd }) => deps.price(model, usage, costMicroUsd))
-  const journal = openJournal(record, book, deps, interruption.raise)
+  const journal = openJournal(record, book, deps, signals, interruption.raise)
   const budget = deps.budgetOf(record, limits)
   const aborting = undefined
   const run: TaskRun = { record, deps, limits, deadlineAt, interruption, journal, book, budget, aborting }
@@ -71,13 +71,16 @@ async function tell(run: TaskRun, signals: RunSignals): Promise<Disposition> {
 function openJournal(
   record: TaskRecord,
   book: Book,
-  { write, alarms, now }: RunnerDeps,
+  deps: RunnerDeps,
+  { end }: RunSignals,
   raise: (reason: 'stale' | 'cancelled') => void,
 ): Journal {
   const { id, fence, attempt, seq, waitingFor } = record
+  const { alarms, now } = deps
   const at = now()
   return createJournal({
-    ...{ id, fence, attempt, seq, book, write, alarms, now },
+    ...{ id, fence, attempt, seq, book, alarms, now },
+    write: (write) => deps.write(write, end),
     opening: [
       ...(seq === 0 ? openingEvents(record) : []),
       ...(waitingFor === null ? [] : [{ type: 'task-resumed' as const, at, attempt }]),

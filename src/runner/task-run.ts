@@ -9,7 +9,7 @@ import type { Usage } from '../tasks/usage.ts'
 import type { Alarms } from './alarms.ts'
 import type { AskDeps } from './ask-desk.ts'
 import type { Book } from './book.ts'
-import type { InterruptionSource } from './interruption.ts'
+import type { InterruptionSource, RunSignals } from './interruption.ts'
 import type { Journal } from './journal.ts'
 import type { OpenSessionDeps } from './open-session.ts'
 import type { RetryPolicy } from './retry-policy.ts'
@@ -33,7 +33,8 @@ export interface TaskRun {
 }
 
 export interface RunnerDeps extends OpenSessionDeps {
-  write(write: Write): Promise<WriteResult>
+  /** `end`: writes what ends the task. */
+  write(write: Write, end?: RunSignals['end']): Promise<WriteResult>
   /** Notes down that the turn of the checkpoint is aborted for good: it may be revived. */
   bury(record: TaskRecord, now: number): Promise<void>
   /** The log of a task so far, for a take-over. */

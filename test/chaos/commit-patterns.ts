@@ -8,7 +8,7 @@ import type { CommitPoint } from './plan.ts'
 export const COMMIT_PATTERNS: Record<CommitPoint, RegExp> = {
   create: asked(creatingScript()),
   claim: asked(claimingScript('moveToActive'), claimingScript('moveToFinished')),
-  write: asked(scriptSource('write-tasks')),
+  write: asked(scriptSource('write-tasks'), claimingScript('moveToFinished')),
   session: /POST \/session[? ]/,
   prompt: /POST \/session\/\w+\/prompt_async/,
 }

@@ -122,6 +122,7 @@ async function startHost(
   })
   const host = createWorkerHost({
     ...{ redis, keys, queues, running, name: 'host' },
+    writes: { callOf: () => ({ keys: [], args: [] }), repliesOf: async () => [] },
     tiers: ['fast', 'powerful'],
     concurrency: undefined,
     defaultConcurrency: 1,

@@ -37,6 +37,54 @@ test('nothing of what a worker does with jobs is told in the events of BullMQ', 
   expect(entries.map(([, fields]) => fields[1])).not.toContain('completed')
 })
 
+describe('a task and its job', () => {
+  test.for([
+    ['succeeded', 'completed', '@say: Hello'],
+    ['failed', 'failed', '@status:401'],
+  ] as const)(
+    'are over in the same step when it has %s',
+    async ([state, set, text], { core, redis: { keys } }) => {
+      const orchestrator = await core.startWorking()
+      const messages = [{ text: '@hold:here' }, { text }]
+      const { id } = await orchestrator.tasks.submit({ messages, tier: 'fast' })
+      await core.backend.holds.held('here')
+      const monitor = await core.redis.monitor()
+      const seen: { args: string[]; source: string }[] = []
+      monitor.on('monitor', (_time, args: string[], source: string) => void seen.push({ args, source }))
+
+      core.backend.holds.release('here')
+
+      expect(await finished(orchestrator, id)).toMatchObject({ state })
+      const isMove = ({ args: [command, key, , member] }: { args: string[] }) =>
+        command === 'ZADD' && key === `${keys.queuePrefix}:fast:${set}` && member === id
+      await eventually(() => expect(seen.some(isMove)).toBe(true))
+      const told = seen.findIndex(
+        ({ args }) => args[1] === keys.channel(id) && args[2]?.includes('"task-finished"'),
+      )
+      const between = seen.slice(told, seen.findIndex(isMove))
+      expect(between.length).toBeGreaterThan(1)
+      expect(between.filter(({ source }) => source !== 'lua')).toEqual([])
+      monitor.disconnect()
+    },
+  )
+
+  test('a job is moved as any other when its task took no write', async ({ core, redis: { keys } }) => {
+    const orchestrator = await core.startWorking()
+    const { id } = await orchestrator.tasks.submit({ prompt: '@hold:here', tier: 'fast' })
+    await core.backend.holds.held('here')
+    // As another worker would that takes it over.
+    await core.redis.hincrby(keys.task(id), 'fence', 1)
+
+    core.backend.holds.release('here')
+
+    const job = `${keys.queuePrefix}:fast:${id}`
+    await eventually(async () =>
+      expect(await core.redis.hget(job, 'returnvalue')).toBe('"stale: taken over"'),
+    )
+    expect(await orchestrator.tasks.get(id)).toMatchObject({ state: 'running' })
+  })
+})
+
 test('finished jobs beyond those to keep go, a hundred at a time', async ({ core, redis: { keys } }) => {
   const config = createMemoryConfig({ maxFinishedTasks: 3 })
   const orchestrator = await core.startWorking({ config })
