@@ -1,5 +1,5 @@
 /** The configuration in force, which follows its file, or what the OpenCode server offers without one. */
-import { type Stats, unwatchFile, watchFile } from 'node:fs'
+import { unwatchFile, watchFile } from 'node:fs'
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import { TierlineError } from '../errors.ts'
 import { deriveTable } from '../routing/derive-tiers.ts'
@@ -137,9 +137,8 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
     options.onError?.(thrown as Error)
   }
   deriveLater()
-  const onLook = (now: Stats, before: Stats): void => {
-    if (now.mtimeMs !== before.mtimeMs || now.size !== before.size || now.ino !== before.ino) void reload()
-  }
+  // Of a file that comes back Node names as "before" what it was before it went, so there is nothing to compare.
+  const onLook = (): void => void reload()
   watchFile(path, { interval: LOOK_MS }, onLook)
 
   return {

@@ -22,15 +22,11 @@ export function sendProblem(
   const instance = pathOf(request)
   const problem = problemOf(known, { instance, requestID: request.id })
   if (problem.status >= 500) {
-    const fields = {
-      requestID: request.id,
-      method: request.method,
-      path: instance,
-      code: problem.code,
-      err: known,
-    }
-    if (known instanceof TierlineError) logger.warn(fields, known.message)
-    else logger.error(fields, 'Request failed')
+    const fields = { requestID: request.id, method: request.method, path: instance, code: problem.code }
+    // A service that is away is no mistake of ours: where in the code that was noticed would help nobody.
+    if (problem.status === 503) logger.warn(fields, problem.detail)
+    else if (known instanceof TierlineError) logger.warn({ ...fields, err: known }, known.message)
+    else logger.error({ ...fields, err: known }, 'Request failed')
   }
   if (problem.status === 401)
     reply.header('www-authenticate', 'Basic realm="tierline", charset="UTF-8", Bearer realm="tierline"')

@@ -6,7 +6,8 @@ export interface FoundSession extends SessionFacts {
 }
 
 /**
- * The session and the server that has it; all servers are asked at once.
+ * The session and the server that has it; all servers are asked at once, and nobody waits for those that are away
+ * once one says that it has it.
  *
  * @throws {TierlineError} `session_not_found`; `opencode_unavailable` when one that is away may have it.
  */
@@ -14,12 +15,22 @@ export async function findSession(
   backends: readonly SessionBackend[],
   sessionID: string,
 ): Promise<FoundSession> {
-  const answers = await Promise.allSettled(backends.map((backend) => backend.findSession(sessionID)))
-  for (const [index, answer] of answers.entries())
-    if (answer.status === 'fulfilled' && answer.value !== undefined)
-      return { ...answer.value, backend: backends[index]! }
-  const failed = answers.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined
-  throw failed === undefined || !isTierlineError(failed.reason) ? sessionNotFound(sessionID) : failed.reason
+  const enough = backends.length > 1 ? new AbortController() : undefined
+  const ask = async (backend: SessionBackend): Promise<FoundSession> => {
+    const facts = await backend.findSession(sessionID, enough?.signal)
+    if (facts === undefined) throw sessionNotFound(sessionID)
+    return { ...facts, backend }
+  }
+  try {
+    return await Promise.any(backends.map(ask))
+  } catch (error) {
+    const reasons = (error as AggregateError).errors as unknown[]
+    throw (
+      reasons.find((reason) => !isTierlineError(reason, 'session_not_found')) ?? sessionNotFound(sessionID)
+    )
+  } finally {
+    enough?.abort()
+  }
 }
 
 function sessionNotFound(sessionID: string): TierlineError {

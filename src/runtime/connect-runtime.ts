@@ -32,7 +32,7 @@ export interface RuntimeOptions {
   backends?: readonly SessionBackend[]
   /** It will listen for requests, so it must not be open to strangers. */
   listens?: boolean
-  /** Logs what is odd about settings and table. Default true; of several processes of one `up` one does so. */
+  /** Logs what is odd about settings and table, and each change of it. Default true; of several processes of one `up` one does so. */
   warns?: boolean
 }
 
@@ -66,7 +66,9 @@ export async function connectRuntime({
       if (listens) checkExposure(settings, next)
       checkVerifiers(services.openCode, next)
     },
-    onError: (error) => reportConfigError(logger, error),
+    onError: (error) => {
+      if (warns) reportConfigError(logger, error)
+    },
   })
   const roots = () => allowedRoots(settings, config.current())
   const warn = (warnings: readonly string[]) => {
@@ -74,7 +76,7 @@ export async function connectRuntime({
   }
   warn([...settings.warnings, ...config.current().table.warnings])
   const stopListening = config.onChange(({ table }) => {
-    logger.info({ generation: table.generation }, 'a new routing table is in force')
+    if (warns) logger.info({ generation: table.generation }, 'a new routing table is in force')
     warn(table.warnings)
   })
   try {

@@ -38,7 +38,10 @@ export interface SessionBackend {
    */
   removeEmpty(session: SessionRef): Promise<boolean>
 
-  /** What the server knows of a session; `undefined`: it has none such. @throws `opencode_unavailable`. */
+  /**
+   * What the server knows of a session; `undefined`: it has none such. @throws `opencode_unavailable` when the server
+   * stays away for some seconds, as it does not while it is started again.
+   */
   findSession(sessionID: string, signal?: AbortSignal): Promise<SessionFacts | undefined>
 
   /**

@@ -91,6 +91,8 @@ function fieldErrors(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
       message: wordingOf(issue, given),
       ...(given !== undefined && { given: shortened(given) }),
       ...(issue.code === 'invalid_value' && { allowed: issue.values.map(String) }),
+      ...(issue.code === 'invalid_union' &&
+        'options' in issue && { allowed: (issue.options ?? []).map(String) }),
     },
   ]
 }

@@ -146,8 +146,10 @@ type RouteFields = z.output<z.ZodObject<typeof routeFields>>
 /** The route that is asked for, however it is spelled. @throws {TierlineError} `invalid_input` for a contradiction. */
 function routeIn(fields: RouteFields, what: string): SessionDefault {
   const { providerID, modelID, model, tier, type } = fields
-  if ((providerID === undefined) !== (modelID === undefined))
-    throw refuse(what, providerID === undefined ? 'providerID' : 'modelID', 'is required beside the other')
+  if (providerID === undefined && modelID !== undefined)
+    throw refuse(what, 'providerID', 'is required beside "modelID"')
+  if (providerID !== undefined && modelID === undefined)
+    throw refuse(what, 'modelID', 'is required beside "providerID"')
   const flat = providerID === undefined ? undefined : (`${providerID}/${modelID}` as ModelID)
   const nested = nestedModel(model, what)
   if (flat !== undefined && nested !== undefined && flat !== nested)

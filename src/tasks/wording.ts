@@ -12,7 +12,9 @@ export function wordingOf(issue: z.core.$ZodIssue, given: unknown): string {
     case 'invalid_type':
       return `must be ${NAMES[issue.expected] ?? issue.expected}, and is ${shown(given)}`
     case 'invalid_value':
-      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`
+      return oneOf(issue.values)
+    case 'invalid_union':
+      return 'options' in issue && issue.options ? oneOf(issue.options) : issue.message
     default:
       return issue.message.replace(/^Invalid (input|string|option): /, '')
   }
@@ -39,11 +41,21 @@ const NAMES: Readonly<Record<string, string>> = {
   record: 'an object',
 }
 
-const UNITS: Readonly<Record<string, string>> = { string: 'characters', array: 'entries', set: 'entries' }
+const ENTRIES = { one: 'entry', many: 'entries' }
+const UNITS: Readonly<Record<string, { one: string; many: string }>> = {
+  string: { one: 'character', many: 'characters' },
+  array: ENTRIES,
+  set: ENTRIES,
+}
 
 function boundOf(origin: string, side: 'least' | 'most', bound: number | bigint): string {
   const unit = UNITS[origin]
-  return unit === undefined ? `be at ${side} ${bound}` : `have at ${side} ${bound} ${unit}`
+  if (unit === undefined) return `be at ${side} ${bound}`
+  return `have at ${side} ${bound} ${Number(bound) === 1 ? unit.one : unit.many}`
+}
+
+function oneOf(values: readonly unknown[]): string {
+  return `must be ${values.map((value) => JSON.stringify(value)).join(' or ')}`
 }
 
 function kindOf(value: unknown): string {

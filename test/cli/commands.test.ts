@@ -225,6 +225,9 @@ describe('routing', () => {
   test('models shows prices', async () => {
     expect((await cli('models')).stdout).toMatch(/^acme\/nano +fast +\$1 +\$5 +200,000 +yes +ok$/m)
     expect(JSON.parse((await cli('models', '--json')).stdout).data).toHaveLength(4)
+    const { code, stdout, stderr } = await cli('models', '--tier', 'fats')
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain('no such tier; nearest: fast')
   })
 
   test('pause and resume a tier', async () => {

@@ -122,6 +122,18 @@ describe('createLiveConfig() with a file', () => {
     expect(config.status().generation).toBe(1)
   })
 
+  test('takes a file that comes back as it was, also one with the same times', async () => {
+    await writeFile(path, tiers('acme/nano'))
+    const config = await start()
+    await rename(path, `${path}.away`)
+    await vi.waitFor(() => expect(config.status().error).toMatch(/does not exist/), WAIT)
+
+    await rename(`${path}.away`, path)
+
+    await vi.waitFor(() => expect(config.status().error).toBeNull(), WAIT)
+    expect(config.status().generation).toBe(1)
+  })
+
   test('does not take what the check refuses, at first and later', async () => {
     const check: LiveConfigOptions['check'] = ({ directories }) => {
       if (directories.allow === null) throw new Error('directories.allow must be set')

@@ -189,6 +189,8 @@ describe('tierline up', () => {
     await expect.poll(() => processesOf(home.dir)).toEqual([])
     expect(existsSync(join(home.dataDir, 'services.json'))).toBe(false)
     expect(existsSync(join(home.dataDir, 'lock'))).toBe(false)
+    // The API and the workers follow the same file; what is wrong with it is said once.
+    expect(up.chatter().match(/what was in force stays/g)).toHaveLength(1)
   })
 })
 

@@ -39,6 +39,20 @@ describe('createOpenCodeBackend()', () => {
     expect(tries).toBe(2)
   })
 
+  test('finds a session of a server that is just being started again', async () => {
+    let tries = 0
+    const backend = await backendOf((request, response) => {
+      tries += 1
+      // Refused, then never answered, as by a server that boots.
+      if (tries === 1) request.socket.destroy()
+      else if (tries > 2)
+        response.end(JSON.stringify({ id: 'ses_1', directory: '/work', time: { created: 1 } }))
+    })
+
+    expect(await backend.findSession('ses_1')).toMatchObject({ sessionID: 'ses_1', directory: '/work' })
+    expect(tries).toBe(3)
+  })
+
   test('hears all sessions of a directory over one connection, which outlives the last use by a while', async () => {
     const opened: string[] = []
     const closed: string[] = []

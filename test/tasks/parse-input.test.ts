@@ -8,6 +8,12 @@ test.each([
   [{ metadata: { a: {} } }, 'metadata.a', 'must be a string, a number or true or false, and is an object'],
   [{ model: 7 }, 'model', 'must be a string or an object, and is 7'],
   [JSON.parse('{"metadata":{"__proto__":"x"}}'), 'metadata.__proto__', 'is no name that may be used'],
+  [{ prompt: undefined, messages: [] }, 'messages', 'must have at least 1 entry'],
+  [
+    { prompt: undefined, messages: [{ parts: [{ type: 'txt', text: 'x' }] }] },
+    'messages.0.parts.0.type',
+    'must be "text" or "file"',
+  ],
   [{ permissions: { bash: 'maybe' } }, 'permissions.bash', expect.stringContaining('allow')],
 ])('parseTaskInput(%j) says what is wrong', (fields, field, message) => {
   expect(parse({ prompt: 'x', ...fields, ...(fields.metadata && { metadata: fields.metadata }) })).toThrow(

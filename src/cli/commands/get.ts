@@ -6,6 +6,7 @@ import { formatCount, totalTokens } from '../format/count.ts'
 import { formatDuration } from '../format/duration.ts'
 import { formatMicroUsd } from '../format/money.ts'
 import { renderPairs } from '../format/table.ts'
+import { describeWait } from '../format/wait.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
 
 export function addGet(program: Command, cli: Cli): void {
@@ -32,7 +33,7 @@ function renderTaskDetails(task: Task, now: number): string {
   const facts = renderPairs([
     ['id', task.id],
     ['state', task.state],
-    ['waits for', waitingFor && `${waitingFor.reason}: ${waitingFor.detail}`],
+    ['waits for', waitingFor && describeWait(waitingFor)],
     ['error', error && `${error.code}: ${error.message}`],
     ...(error?.lostWorkers ?? []).map(({ worker, attempt, lostAt }): [string, string] => [
       'lost worker',

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import type { ModelView, TierlineClient } from '../../client/index.ts'
+import { TierlineError } from '../../errors.ts'
+import { nearestHint, nearestNames } from '../../routing/nearest.ts'
 import { type Cli, connect, type ServerFlags } from '../cli.ts'
 import { EXIT } from '../exit-code.ts'
 import { formatCount } from '../format/count.ts'
@@ -23,6 +25,7 @@ export function addModels(program: Command, cli: Cli): void {
       const client = connect(cli, flags)
       const { tier } = flags
       const models = (await client.models()).filter(({ tiers }) => tier === undefined || tiers.includes(tier))
+      if (models.length === 0 && tier !== undefined) await refuseUnknownTier(client, tier)
       if (flags.probe) return probe(cli, client, models, flags)
       if (flags.json) cli.terminal.printJson({ data: models })
       else if (models.length === 0) cli.terminal.note('No models: OpenCode has no provider with credentials.')
@@ -34,6 +37,18 @@ export function addModels(program: Command, cli: Cli): void {
     'tierline models',
     'tierline models --probe --tier fast',
     `tierline models --json | jq -r '.data[] | select(.tools) | .model'`,
+  )
+}
+
+/** A tier whose models are all gone is there, and has none to show. @throws {TierlineError} `tier_not_found`. */
+async function refuseUnknownTier(client: TierlineClient, tier: string): Promise<void> {
+  const names = (await client.routes()).tiers.map((one) => one.tier)
+  if (names.includes(tier)) return
+  const allowed = nearestNames(tier, names)
+  throw new TierlineError(
+    'tier_not_found',
+    `Cannot list the models of the tier "${tier}": the routing table has no such tier${nearestHint(allowed)}`,
+    { errors: [{ field: 'tier', message: 'is no tier of the routing table', given: tier, allowed }] },
   )
 }
 

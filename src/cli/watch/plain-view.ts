@@ -1,6 +1,7 @@
 import type { StreamItem } from '../../tasks/event.ts'
 import { describeAsk } from '../commands/asks.ts'
 import { cleanLine, cleanText } from '../format/clean.ts'
+import { describeWait } from '../format/wait.ts'
 import type { Terminal } from '../terminal.ts'
 import { errorLine, headLine, statusLine } from './render-task.ts'
 import { noteOf, type TaskView } from './task-view.ts'
@@ -58,7 +59,7 @@ function chatterOf(item: StreamItem): string | undefined {
     case 'tool-finished':
       return `tool ${item.status}: ${cleanLine(item.title)}`
     case 'task-parked':
-      return `waits for ${item.waitingFor.reason}: ${cleanLine(item.waitingFor.detail)}`
+      return `waits for ${describeWait(item.waitingFor)}`
     case 'ask-opened':
       return `asks you: ${describeAsk(item)}; answer with "tierline answer"`
     case 'ask-closed':

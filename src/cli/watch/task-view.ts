@@ -7,6 +7,7 @@ import { addUsage, NO_USAGE, type Usage } from '../../tasks/usage.ts'
 import { describeAsk } from '../commands/asks.ts'
 import { cleanLine } from '../format/clean.ts'
 import { formatDuration } from '../format/duration.ts'
+import { describeWait } from '../format/wait.ts'
 
 export interface TaskView {
   id: string
@@ -133,9 +134,9 @@ export function applyItem(view: TaskView, item: StreamItem): void {
       view.thinking = false
       return
     case 'task-parked': {
-      const { reason, detail } = item.waitingFor
+      const { reason } = item.waitingFor
       if (reason !== 'children' && reason !== 'person') view.state = 'waiting'
-      view.waitingFor = `${reason}: ${cleanLine(detail)}`
+      view.waitingFor = describeWait(item.waitingFor)
       return
     }
     case 'ask-opened':

@@ -23,9 +23,32 @@ const Answer = z
   .looseObject({ info: z.looseObject({ id: z.string() }), parts: z.array(z.looseObject({})) })
   .meta({ description: "OpenCode's own answer, with the model that really answered" })
 
-const OF_PLACES: readonly ErrorCode[] = ['invalid_input', 'directory_not_allowed']
-const OF_ROUTES: readonly ErrorCode[] = ['unknown_field', 'unknown_model', 'unknown_tier', 'unknown_type']
-const OF_MESSAGES = [...OF_PLACES, ...OF_ROUTES, 'session_not_found', 'session_busy'] as const
+const OF_PLACES: readonly ErrorCode[] = [
+  'invalid_input',
+  'directory_not_absolute',
+  'directory_not_found',
+  'directory_not_allowed',
+  'session_not_found',
+  'opencode_unavailable',
+]
+const OF_ROUTES: readonly ErrorCode[] = [
+  'unknown_field',
+  'unknown_type',
+  'unknown_tier',
+  'unknown_model',
+  'unknown_agent',
+  'no_route',
+]
+const OF_MESSAGES: readonly ErrorCode[] = [
+  ...OF_PLACES,
+  ...OF_ROUTES,
+  'session_busy',
+  'idempotency_key_reused',
+  'prompt_too_long',
+  'unknown_price',
+  'budget_exceeded',
+  'queue_full',
+]
 
 export const CREATE_SESSION = {
   config: { errors: [...OF_PLACES, ...OF_ROUTES] },
@@ -72,7 +95,7 @@ export const SEND_MESSAGE_ASYNC = {
 }
 
 export const ABORT_SESSION = {
-  config: { errors: [...OF_PLACES, 'session_not_found'] as const },
+  config: { errors: OF_PLACES },
   schema: {
     operationId: 'abortSession',
     tags: TAGS,

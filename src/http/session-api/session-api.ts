@@ -39,8 +39,7 @@ export async function registerSessionApi(
 
   app.post('/session', CREATE_SESSION, async (request: Request, reply) => {
     const { directory } = await placeOf(request, sessions)
-    const { directory: _, ...body } = (request.body ?? {}) as { directory?: unknown }
-    return send(reply, await sessions.create(body, directory))
+    return send(reply, await sessions.create(withoutDirectory(request.body), directory))
   })
 
   app.post('/session/:sessionID/message', SEND_MESSAGE, async (request: Request, reply) => {
@@ -104,8 +103,7 @@ export async function registerSessionApi(
   ): Promise<{ sessionID: string; accepted: Accepted }> {
     await placeOf(request, sessions)
     const sessionID = sessionIDOf(request)
-    const { directory: _, ...body } = (request.body ?? {}) as { directory?: unknown }
-    const accepted = await send(sessionID, body, request.caller)
+    const accepted = await send(sessionID, withoutDirectory(request.body), request.caller)
     const { id, links } = accepted.task
     reply.header('location', links.self).header('x-tierline-task', id)
     return { sessionID, accepted }
@@ -158,6 +156,13 @@ async function sendMasked(reply: FastifyReply, answer: PassedAnswer): Promise<Fa
 }
 
 /** @throws {TierlineError} `session_not_found` for what cannot be an id, which OpenCode answers with a 500. */
+/** The directory in it was checked by `placeOf`. What is no object is refused by the schema, as it is. */
+function withoutDirectory(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  const { directory: _, ...rest } = body as { directory?: unknown }
+  return rest
+}
+
 function sessionIDOf({ params }: Request): string {
   const id = params.sessionID!
   if (/^ses_[\w-]{1,128}$/.test(id)) return id

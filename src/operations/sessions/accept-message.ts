@@ -1,5 +1,5 @@
 /** A message of an OpenCode client becomes a task of its session. */
-import { TierlineError } from '../../errors.ts'
+import { isTierlineError, TierlineError } from '../../errors.ts'
 import { NESTED_QUEUE } from '../../routing/queue-of.ts'
 import { type ParsedTaskInput, promptBytes } from '../../tasks/input.ts'
 import { sessionDefaultOf } from '../../tasks/session-default.ts'
@@ -44,12 +44,14 @@ export function createAcceptMessage(deps: AcceptMessageDeps) {
     checkLength(input, maxPromptBytes())
     const onlyIfFree = (busy ?? busyOf(metadata)) === 'reject'
     const admit = async (): Promise<Admitted> => {
-      const admitted = { ...(await admitToSession(input, session, caller)), waiter, onlyIfFree }
+      const asked = await admitToSession(input, session, caller).catch(inTermsOfMessage)
+      const admitted = { ...asked, waiter, onlyIfFree }
       return (await isOfRunning(session)) ? { ...admitted, queue: NESTED_QUEUE } : admitted
     }
     if (messageID === undefined) return (await takeIn(id, await admit())).task
     const key = { caller, idempotencyKey: `${sessionID}/${messageID}` }
-    return (await acceptOnce({ key, id, input, whole: input, admit })).task
+    const accepting = acceptOnce({ key, id, input, whole: input, admit })
+    return (await accepting.catch((error) => reusedID(error, messageID))).task
   }
 
   /** A child of a session that runs something: whoever runs there may wait for it. */
@@ -70,6 +72,29 @@ function readMessage({ sessionID, metadata }: FoundSession, body: unknown) {
     messages: [{ ...message, isAttended: true, ...(variant !== undefined && { variant }) }],
   }
   return { busy, messageID, input }
+}
+
+/** What is wrong with the only message of the task has the name that the client gave it. */
+function inTermsOfMessage(error: unknown): never {
+  const prefix = 'messages.0.'
+  if (!isTierlineError(error) || !error.errors.some(({ field }) => field.startsWith(prefix))) throw error
+  const errors = error.errors.map((one) =>
+    one.field.startsWith(prefix) ? { ...one, field: one.field.slice(prefix.length) } : one,
+  )
+  throw new TierlineError(error.code, error.message, { errors, cause: error })
+}
+
+/** The client named no idempotency key, but the id of its message. */
+function reusedID(error: unknown, messageID: string): never {
+  if (!isTierlineError(error, 'idempotency_key_reused')) throw error
+  throw new TierlineError(
+    error.code,
+    `Cannot send the message: another one with the id "${messageID}" was sent to the session before`,
+    {
+      errors: [{ field: 'messageID', message: 'was used for another message', given: messageID }],
+      cause: error,
+    },
+  )
 }
 
 function busyOf({ tierline }: FoundSession['metadata']): unknown {

@@ -21,6 +21,10 @@ import { createTap } from './tap.ts'
 import { openWorktree, removeWorktree, worktreeDiff } from './worktree.ts'
 
 const DEFAULT_PATIENCE_MS = 30_000
+/** Somebody waits for the answer, and a server that was killed is back in some seven seconds. */
+const FIND_PATIENCE_MS = 15_000
+const FIRST_FIND_MS = 2_000
+const NEVER = new AbortController().signal
 const DEFAULT_LINGER_MS = 60_000
 const DEFAULT_SILENCE_MS = 30_000
 const ABORT_TRIES = 8
@@ -93,9 +97,20 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
     removeEmpty: (session) => orUnavailable(() => removeEmpty(http, session)),
 
     findSession(sessionID, signal) {
+      let nextTryMs = FIRST_FIND_MS
+      // A request that meets a server while it boots may hang for ever: first tries are short.
+      const ask = () => {
+        const tryMs = nextTryMs
+        nextTryMs *= 2
+        return http.session(sessionID, undefined, signal, tryMs)
+      }
       return orUnavailable(async () => {
         try {
-          const { directory, parentID, metadata = {} } = await http.session(sessionID, undefined, signal)
+          const {
+            directory,
+            parentID,
+            metadata = {},
+          } = await patiently(Math.min(patienceMs, FIND_PATIENCE_MS), signal ?? NEVER, ask)
           return { sessionID, directory, parentID, metadata }
         } catch (error) {
           if (error instanceof OpenCodeRefusal && error.status === 404) return undefined

@@ -67,7 +67,12 @@ export interface OpenCodeHttp {
   /** Of all directories, updated since then, newest first. `search`: part of the title. */
   sessionsSince(start: number, search: string): Promise<SessionInfo[]>
   removeSession(sessionID: string, directory: Directory): Promise<void>
-  session(sessionID: string, directory: Directory, signal?: AbortSignal): Promise<SessionInfo>
+  session(
+    sessionID: string,
+    directory: Directory,
+    signal?: AbortSignal,
+    timeoutMs?: number,
+  ): Promise<SessionInfo>
   /** All of the session, oldest first. */
   messages(sessionID: string, directory: Directory, signal: AbortSignal): Promise<Messages>
   /** The newest of the session, oldest first, whole as they are. */
@@ -188,7 +193,8 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
       const response = await call(`session/${id}`, { method: 'delete', directory })
       await response.body?.cancel()
     },
-    session: (id, directory, signal) => read(`session/${id}`, SessionInfo, { directory, signal }),
+    session: (id, directory, signal, timeoutMs = ANSWER_TIMEOUT_MS) =>
+      read(`session/${id}`, SessionInfo, { directory, signal, timeoutMs }),
     messages: (id, directory, signal) => read(`session/${id}/message`, MessageList, { directory, signal }),
     rawMessages: (id, directory, limit, signal) =>
       read(`session/${id}/message`, RawMessages, { directory, query: { limit: String(limit) }, signal }),

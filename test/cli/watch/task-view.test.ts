@@ -76,15 +76,18 @@ describe('applyItem()', () => {
   })
 
   test('knows a wait before the start from one while it runs', () => {
-    const parked = (reason: string) => ({
+    const parked = (reason: string, until: number | null = null) => ({
       type: 'task-parked',
-      waitingFor: { reason, detail: 'acme/big: 2 of 2', until: null },
+      waitingFor: { reason, detail: 'acme/big: 2 of 2', until },
     })
     const view = viewOf({ type: 'attempt-started' }, parked('children'))
     expect(view).toMatchObject({ state: 'running', waitingFor: 'children: acme/big: 2 of 2' })
 
-    apply(view, parked('limit'))
-    expect(view.state).toBe('waiting')
+    apply(view, parked('limit', Date.UTC(2026, 10, 23, 14, 5, 32, 1)))
+    expect(view).toMatchObject({
+      state: 'waiting',
+      waitingFor: 'limit: acme/big: 2 of 2, until 2026-11-23T14:05:32Z',
+    })
     apply(view, { type: 'task-resumed' })
     expect(view.waitingFor).toBeNull()
   })

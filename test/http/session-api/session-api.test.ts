@@ -53,6 +53,7 @@ describe('POST /session', () => {
     [{ providerID: 'acme' }, 'invalid_input', 'modelID'],
     [{ model: { providerID: 'acme' } }, 'invalid_input', 'model.modelID'],
     [{ modle: 'acme/big' }, 'unknown_field', 'modle'],
+    [[], 'invalid_input', 'body'],
     [{ parentID: 'ses_none' }, 'session_not_found', 'sessionID'],
   ])('refuses %j as %s before OpenCode is asked', async ([body, code, field], { api, core: { backend } }) => {
     const { call } = await api.start()
@@ -129,7 +130,10 @@ describe('POST /session/:id/message', () => {
     expect(again.headers.get('x-tierline-task')).toBe(first.headers.get('x-tierline-task'))
     expect(backend.ledger.paid()).toHaveLength(1)
     const other = await call('POST', `/session/${id}/message`, say('Else', { messageID: 'msg_mine' }))
-    expect(other.json).toMatchObject({ code: 'idempotency_key_reused' })
+    expect(other.json).toMatchObject({
+      code: 'idempotency_key_reused',
+      errors: [{ field: 'messageID', given: 'msg_mine' }],
+    })
   })
 
   test('tells a failure of the model as OpenCode does, in the message', async ({ api }) => {
@@ -198,8 +202,10 @@ describe('POST /session/:id/message', () => {
   test.for<[unknown, string, string]>([
     [{}, 'invalid_input', 'parts'],
     [{ parts: [] }, 'invalid_input', 'parts'],
+    [[say('Hello')], 'invalid_input', 'body'],
+    [{ parts: [{ type: 'txt', text: 'Hello' }] }, 'invalid_input', 'parts.0.type'],
     [say('Hello', { model: 'acme/nan' }), 'unknown_model', 'model'],
-    [say('Hello', { agent: 'bild' }), 'unknown_agent', 'messages.0.agent'],
+    [say('Hello', { agent: 'bild' }), 'unknown_agent', 'agent'],
     [say('Hello', { messageID: 'mine' }), 'invalid_input', 'messageID'],
     [say('Hello', { noReply: true }), 'invalid_input', 'noReply'],
     [say('Hello', { format: {} }), 'unknown_field', 'format'],
