@@ -131,7 +131,7 @@ export const DefaultsSchema = z.strictObject({
     .prefault({}),
   directories: z
     .strictObject({
-      allow: z.array(z.string().min(1)).min(1).optional().meta({
+      allow: z.array(z.string().min(1)).min(1, 'must name at least one').optional().meta({
         description: 'Absolute paths tasks may work below. TIERLINE_DIRECTORIES beats it. Absent: any.',
       }),
     })
@@ -140,7 +140,7 @@ export const DefaultsSchema = z.strictObject({
     .record(
       Name,
       z.strictObject({
-        run: z.array(z.string().min(1)).min(1).meta({
+        run: z.array(z.string().min(1)).min(1, 'must name at least the program').meta({
           description: 'Program and arguments, without a shell. It has passed when it ends with 0.',
         }),
         timeoutMs: TimeoutMs.default(2 * MINUTE).meta({ description: 'After that it is killed.' }),

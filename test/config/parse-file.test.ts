@@ -155,6 +155,11 @@ describe('parseFile(), a bad file', () => {
       `${TIERS}  nested: { models: [a/b] }`,
       '4:3: tiers.nested: is the name of a queue that tierline keeps',
     ],
+    [
+      'a verifier without a program',
+      `${TIERS}verifiers: { none: { run: [] } }`,
+      '4:27: verifiers.none.run: must name at least the program',
+    ],
     ['a tier that is a number', `${TIERS}  7: { models: [a/b] }`, '4:3: tiers.7: must not be a number alone'],
     [
       'a name with a blank',

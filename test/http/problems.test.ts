@@ -176,15 +176,18 @@ describe('a wrong address', () => {
     expect([answer.status, answer.json()]).toMatchObject([405, { code: 'method_not_allowed' }])
   })
 
-  test.each(['tsk_00000000000000000000000000', 'tsk_1', 'a:b', 'x'.repeat(90)])(
-    'task "%s" is not found',
-    async (id) => {
-      for (const path of ['', '/events', '/result']) {
-        const answer = await send(`${http.url}/v1/tasks/${id}${path}`)
-        expect([answer.status, answer.json()]).toMatchObject([404, { code: 'task_not_found' }])
-      }
-    },
-  )
+  test.each([
+    'tsk_00000000000000000000000000',
+    'tsk_00000000000000000000000000%00',
+    'tsk_1',
+    'a:b',
+    'x'.repeat(90),
+  ])('task "%s" is not found', async (id) => {
+    for (const path of ['', '/events', '/result']) {
+      const answer = await send(`${http.url}/v1/tasks/${id}${path}`)
+      expect([answer.status, answer.json()]).toMatchObject([404, { code: 'task_not_found' }])
+    }
+  })
 
   test('what cannot be an id never reaches the tasks', async () => {
     const ask = vi.spyOn(http.ports.tasks, 'get')
