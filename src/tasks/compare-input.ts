@@ -27,10 +27,10 @@ export const CompareInput = z
       .meta({ description: 'Judges each answer: it must be JSON of this schema.' }),
     ...shape,
   })
+  .check(checkPrompt)
   .superRefine((input, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: 'custom', path, message })
-    checkPrompt(input, context)
     if (input.models === undefined && input.tiers === undefined)
       refuse(['models'], 'is required: models, or tiers')
     if (input.models !== undefined && input.tiers !== undefined)

@@ -113,29 +113,32 @@ export const TaskInput = z
       description: 'The same key with the same task gives the first answer, and no second task.',
     }),
   })
-  .superRefine((input, context) => {
-    checkPrompt(input, context)
-    if (input.isolation === 'worktree' && input.sessionID !== undefined)
-      context.addIssue({
-        code: 'custom',
-        path: ['isolation'],
-        message: 'contradicts "sessionID": a session stays in its directory',
-      })
-  })
+  .check(checkPrompt, checkIsolation)
 
-/** A task needs one prompt, whichever way it is given. */
-export function checkPrompt(
-  { prompt, messages }: { prompt?: unknown; messages?: unknown },
-  context: z.RefinementCtx,
-): void {
+/**
+ * A task needs one prompt, whichever way it is given. As the next one for `check` and not for `superRefine`, whose
+ * `addIssue` is a closure about the input in itself: V8 13.6 keeps such until the old generation is collected.
+ */
+export function checkPrompt({
+  value: { prompt, messages },
+  issues,
+}: z.core.ParsePayload<{ prompt?: unknown; messages?: unknown }>): void {
   if (prompt === undefined && messages === undefined)
-    context.addIssue({ code: 'custom', path: ['prompt'], message: 'is required: a prompt, or messages' })
+    issues.push(refusal('prompt', 'is required: a prompt, or messages'))
   if (prompt !== undefined && messages !== undefined)
-    context.addIssue({
-      code: 'custom',
-      path: ['messages'],
-      message: 'contradicts "prompt": give one of them',
-    })
+    issues.push(refusal('messages', 'contradicts "prompt": give one of them'))
+}
+
+function checkIsolation({
+  value: { isolation, sessionID },
+  issues,
+}: z.core.ParsePayload<{ isolation?: string | undefined; sessionID?: string | undefined }>): void {
+  if (isolation !== 'worktree' || sessionID === undefined) return
+  issues.push(refusal('isolation', 'contradicts "sessionID": a session stays in its directory'))
+}
+
+function refusal(field: string, message: string): z.core.$ZodRawIssue {
+  return { code: 'custom', path: [field], input: undefined, message, continue: true }
 }
 
 /** What a producer writes. */
