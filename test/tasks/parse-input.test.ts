@@ -15,6 +15,13 @@ test.each([
     'must be "text" or "file"',
   ],
   [{ permissions: { bash: 'maybe' } }, 'permissions.bash', expect.stringContaining('allow')],
+  [{ prompt: undefined }, 'prompt', 'is required: a prompt, or messages'],
+  [{ messages: [{ text: 'y' }] }, 'messages', 'contradicts "prompt": give one of them'],
+  [
+    { isolation: 'worktree', sessionID: 'ses_1' },
+    'isolation',
+    'contradicts "sessionID": a session stays in its directory',
+  ],
 ])('parseTaskInput(%j) says what is wrong', (fields, field, message) => {
   expect(parse({ prompt: 'x', ...fields, ...(fields.metadata && { metadata: fields.metadata }) })).toThrow(
     expect.objectContaining({ code: 'invalid_input', errors: [expect.objectContaining({ field, message })] }),
