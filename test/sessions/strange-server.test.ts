@@ -43,14 +43,14 @@ describe('createOpenCodeBackend()', () => {
     let tries = 0
     const backend = await backendOf((request, response) => {
       tries += 1
-      // Refused, then never answered, as by a server that boots.
-      if (tries === 1) request.socket.destroy()
-      else if (tries > 2)
+      // Refused for a while, then never answered, as by a server that boots.
+      if (tries <= 8) request.socket.destroy()
+      else if (tries > 9)
         response.end(JSON.stringify({ id: 'ses_1', directory: '/work', time: { created: 1 } }))
     })
 
     expect(await backend.findSession('ses_1')).toMatchObject({ sessionID: 'ses_1', directory: '/work' })
-    expect(tries).toBe(3)
+    expect(tries).toBe(10)
   })
 
   test('hears all sessions of a directory over one connection, which outlives the last use by a while', async () => {

@@ -22,7 +22,7 @@ import { openWorktree, removeWorktree, worktreeDiff } from './worktree.ts'
 
 const DEFAULT_PATIENCE_MS = 30_000
 /** Somebody waits for the answer, and a server that was killed is back in some seven seconds. */
-const FIND_PATIENCE_MS = 15_000
+const FIND_PATIENCE_MS = 20_000
 const FIRST_FIND_MS = 2_000
 const NEVER = new AbortController().signal
 const DEFAULT_LINGER_MS = 60_000
@@ -97,12 +97,16 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
     removeEmpty: (session) => orUnavailable(() => removeEmpty(http, session)),
 
     findSession(sessionID, signal) {
-      let nextTryMs = FIRST_FIND_MS
-      // A request that meets a server while it boots may hang for ever: first tries are short.
-      const ask = () => {
-        const tryMs = nextTryMs
-        nextTryMs *= 2
-        return http.session(sessionID, undefined, signal, tryMs)
+      let tryMs = FIRST_FIND_MS
+      // A request that meets a server while it boots may hang for ever: first tries are short. Only one that
+      // was too short makes the next one longer; being refused says nothing of how long an answer takes.
+      const ask = async () => {
+        const askedAt = Date.now()
+        try {
+          return await http.session(sessionID, undefined, signal, tryMs)
+        } finally {
+          if (Date.now() - askedAt > tryMs / 2) tryMs *= 2
+        }
       }
       return orUnavailable(async () => {
         try {
