@@ -56,9 +56,10 @@ export interface ClaimingOptions {
   onWaiting(jobs: number): void
 }
 
-/** A write, and who waits for its reply. Where it is refused, the move of the job rejects. */
-export interface LastWrite extends PromiseWithResolvers<WriteReply> {
+/** A write, and its reply once the script was carried out. Where it is refused, the move of the job rejects. */
+export interface LastWrite {
   write: Write
+  reply?: WriteReply
 }
 
 /** What Redis is given instead of BullMQ's script of this name. */
@@ -114,26 +115,24 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
       if (name === 'moveToFinished') return finish(given)
       if (name !== 'moveToActive') return execute(client, name, given)
       // A worker with free slots asks again as soon as it has a job, and would begin with that only then.
-      if (emptyUntil === undefined) return take(name, { given })
+      if (emptyUntil === undefined) return take(name, given)
       const reply = [...NO_JOB, emptyUntil]
       forget()
       return Promise.resolve(reply)
     }
 
     /** The first argument of BullMQ's script is the id of the job. */
-    async function finish(given: readonly Arg[]): Promise<unknown> {
+    function finish(given: readonly Arg[]): Promise<unknown> {
       const last = lastWriteOf(given[bullKeys.finished] as string)
-      return take('moveToFinished', { given, write: last?.write }, last).catch((error) => {
-        last?.reject(error)
-        throw error
-      })
+      return take('moveToFinished', given, last)
     }
 
-    async function take(script: Script, ask: Ask, last?: LastWrite): Promise<unknown> {
-      const { delivered, written } = await asking[script](ask)
-      if (written !== undefined) last?.resolve(written)
+    async function take(script: Script, given: readonly Arg[], last?: LastWrite): Promise<unknown> {
+      const { delivered, written } = await asking[script]({ given, write: last?.write })
+      if (written !== undefined) last!.reply = written
       const [reply, claim, waiting, nextDelayedAt] = delivered
-      if (reply === false) throw new Error(`The job "${ask.write?.id}" stays: its task took no write`)
+      if (reply === false)
+        throw new Error(`The job of task "${last!.write.id}" stays, since the task took no write`)
       onWaiting(waiting ?? 0)
       if (nextDelayedAt !== undefined) {
         emptyUntil = nextDelayedAt

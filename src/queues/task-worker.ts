@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import { type Claim, parseClaim, type Write, type WriteResult } from '../records/record-store.ts'
-import { resultOf, type TaskWrites, type WriteReply } from '../records/task-writes.ts'
+import { resultOf, type TaskWrites } from '../records/task-writes.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { TaskFailure } from '../tasks/task.ts'
@@ -130,7 +130,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
 
   /** BullMQ moves the job when its processor is over, and finds that it is moved already. */
   async function endWith(job: Job, token: string, write: Write, end: EndOfJob): Promise<WriteResult> {
-    const last: LastWrite = { write, ...Promise.withResolvers<WriteReply>() }
+    const last: LastWrite = { write }
     lastWrites.set(job.id!, last)
     const goesOn = mainLoop.mayGoOn()
     const moved =
@@ -139,14 +139,16 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
         : job.moveToFailed(new UnrecoverableError(end.reason), token, goesOn)
     const asked: Partial<Pick<Job, 'moveToCompleted' | 'moveToFailed'>> = job
     asked.moveToCompleted = asked.moveToFailed = () => moved
-    moved.catch((error) => {
+    try {
+      await moved
+    } catch (error) {
       // It is to be moved like any other.
       delete asked.moveToCompleted
       delete asked.moveToFailed
       lastWrites.delete(job.id!)
-      last.reject(error)
-    })
-    return resultOf(write, await last.promise)
+      if (last.reply === undefined) throw error
+    }
+    return resultOf(write, last.reply!)
   }
 
   async function deliver(job: Job, token: string): Promise<string> {
