@@ -11,10 +11,11 @@ import type { Write } from '../records/record-store.ts'
 import type { TaskWrites, WriteReply } from '../records/task-writes.ts'
 import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
+import { packArguments } from '../redis/pack-arguments.ts'
 import { scriptSource } from '../redis/scripts.ts'
 import { BULL_SCRIPTS } from './bullmq-scripts.ts'
 
-type Arg = string | number
+type Arg = string | number | Buffer | null | undefined
 type Script = 'moveToActive' | 'moveToFinished'
 
 /** What BullMQ gives its script, its keys and then its arguments; and the write that goes before it. */
@@ -34,7 +35,7 @@ interface Answer {
   written?: WriteReply | undefined
 }
 
-type Command<Reply> = (args: readonly Arg[]) => Promise<Reply>
+type Command<Reply> = (args: readonly (string | number | Buffer)[]) => Promise<Reply>
 
 const NO_JOB = [0, 0, 0] as const
 /** Each job keeps Redis busy for three times as long as another ask. */
@@ -45,7 +46,7 @@ export interface ClaimingOptions {
   redis: RedisClient
   writes: Pick<TaskWrites, 'callOf' | 'repliesOf'>
   /** What tells of the claims, for all of one script: see `deliver.lua`. */
-  claimArgs(): readonly Arg[]
+  claimArgs(): readonly (string | number)[]
   /** What is to be written in the step that moves this job; asked for once. `undefined`: nothing. */
   lastWriteOf(jobId: string): LastWrite | undefined
   /** Hears of each claim before BullMQ gives the job to the processor. */
@@ -77,20 +78,21 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
     'end-tasks': Command<[WriteReply[], string]>
   }
   const bullKeys = { active: BULL_SCRIPTS.moveToActive.keys, finished: BULL_SCRIPTS.moveToFinished.keys }
-  const argsOfClaims = () => [...claimArgs(), hasRoom() ? 1 : 0]
 
   async function next(asks: readonly Ask[]): Promise<Answer[]> {
-    const { keys, args } = together(asks, bullKeys.active)
-    const said = await commands['next-tasks']([keys.length, ...keys, ...argsOfClaims(), ...args])
+    const { keys, jobs, bytes } = together(asks, bullKeys.active)
+    const packed = packArguments([...claimArgs(), hasRoom(), jobs])
+    const said = await commands['next-tasks']([keys.length, ...keys, packed, ...bytes])
     return (JSON.parse(said) as Delivered[]).map((delivered) => ({ delivered }))
   }
 
   async function end(asks: readonly Ask[]): Promise<Answer[]> {
-    const { keys, args } = together(asks, bullKeys.finished)
+    const { keys, jobs, bytes } = together(asks, bullKeys.finished)
     const written = asks.flatMap(({ write }) => write ?? [])
     const call = written.length > 0 ? writes.callOf(written) : NO_WRITES
-    const head = [keys.length + call.keys.length, ...keys, ...call.keys, keys.length, call.args.length]
-    const said = await commands['end-tasks']([...head, ...call.args, ...argsOfClaims(), ...args])
+    const packed = packArguments([...claimArgs(), hasRoom(), jobs])
+    const head = [keys.length + call.keys.length, ...keys, ...call.keys, keys.length]
+    const said = await commands['end-tasks']([...head, call.packed, packed, ...bytes])
     const replies = [...(await writes.repliesOf(said[0], written))]
     return (JSON.parse(said[1]) as Delivered[]).map((delivered, index) => ({
       delivered,
@@ -145,23 +147,30 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
   }
 }
 
-const NO_WRITES: { keys: readonly string[]; args: readonly Arg[] } = { keys: [], args: [] }
+const NO_WRITES = { keys: [], packed: '' } as const
+
+interface Together {
+  keys: string[]
+  jobs: unknown[]
+  bytes: Buffer[]
+}
 
 /** As `deliver.lua` takes them: keys that are those of the ask before are not said again. */
-function together(asks: readonly Ask[], numberOfKeys: number): { keys: Arg[]; args: Arg[] } {
+function together(asks: readonly Ask[], numberOfKeys: number): Together {
   let before = asks[0]!.given
-  const keys = before.slice(0, numberOfKeys)
-  const args: Arg[] = []
+  const keys = before.slice(0, numberOfKeys) as string[]
+  const bytes: Buffer[] = []
   let writes = 0
-  for (const { given, write } of asks) {
-    args.push(write === undefined ? 0 : ++writes)
-    const others = args.push(0) - 1
+  const jobs = asks.map(({ given, write }) => {
+    const others: unknown[] = []
     for (let key = 0; key < numberOfKeys; key += 1)
-      if (given[key] !== before[key]) args.push(key + 1, given[key]!)
-    args[others] = args.length - others - 1
-    args.push(given.length - numberOfKeys)
-    for (let arg = numberOfKeys; arg < given.length; arg += 1) args.push(given[arg]!)
+      if (given[key] !== before[key]) others.push(key + 1, given[key])
     before = given
-  }
-  return { keys, args }
+    const args = given
+      .slice(numberOfKeys)
+      // What is no text is not packed once more: Redis 7 reads no bytes within.
+      .map((arg) => (Buffer.isBuffer(arg) ? bytes.push(arg) : `${arg ?? ''}`))
+    return [write === undefined ? 0 : ++writes, others, args]
+  })
+  return { keys, jobs, bytes }
 }

@@ -2,8 +2,10 @@ import { ledgerDayOf, ledgerExpiresAt } from '../ledger/ledger-day.ts'
 import type { LedgerEntries } from '../ledger/ledger-entries.ts'
 import { createBatcher } from '../redis/batcher.ts'
 import type { Keys } from '../redis/keys.ts'
+import { packArguments } from '../redis/pack-arguments.ts'
 import type { Heard, QuotaAsk, Quotas } from '../redis/quotas.ts'
 import type { RunScript } from '../redis/scripts.ts'
+import { flat } from './record-fields.ts'
 import type { Write, WriteResult } from './record-store.ts'
 
 const NOTHING: LedgerEntries = []
@@ -28,20 +30,19 @@ export function createTaskWrites(options: TaskWritesOptions) {
   const { scripts, keys, logAgeMs, maxLogEvents, ledgerDays, quotas } = options
 
   /** For writes that were all asked for just now; at least one. */
-  function callOf(writes: readonly Write[]): { keys: string[]; args: (string | number)[] } {
+  function callOf(writes: readonly Write[]): { keys: string[]; packed: Buffer } {
     const { now: today } = writes[0]!
     const letGo = letGoOf(writes)
-    const args = [keys.root, logAgeMs, maxLogEvents, ledgerExpiresAt(today, ledgerDays())]
-    args.push(quotas.minuteMs, letGo.length === 0 ? '' : quotas.pack(letGo))
-    for (const { id, fence, seq, now, events, fields, ledger = NOTHING, to = '' } of writes) {
-      const at = args.push(0) - 1
-      args.push(id, fence, seq + 1, seq + events.length, now, to, JSON.stringify(events))
-      args.push(ledger.length, ...ledger)
-      for (const field in fields) args.push(field, fields[field]!)
-      args[at] = args.length - at - 1
-    }
+    const packed = packArguments([
+      ...[keys.root, `${logAgeMs}`, maxLogEvents, ledgerExpiresAt(today, ledgerDays()), quotas.minuteMs],
+      letGo.length === 0 ? '' : quotas.pack(letGo),
+      writes.map(({ id, fence, seq, now, events, fields, ledger = NOTHING, to = '' }) => [
+        ...[id, `${fence}`, seq + 1, `${seq + events.length}`, `${now}`, to],
+        ...[JSON.stringify(events), ledger, flat(fields)],
+      ]),
+    ])
     const written = [keys.live, keys.finished, keys.ledger(ledgerDayOf(today))]
-    return { keys: [...written, ...writes.map(({ id }) => keys.task(id))], args }
+    return { keys: [...written, ...writes.map(({ id }) => keys.task(id))], packed }
   }
 
   /** To each write its reply. Who may try, since something was let go of, is told with the first write that did so. */
@@ -65,7 +66,7 @@ export function createTaskWrites(options: TaskWritesOptions) {
 
   const send = createBatcher<Write, WriteReply>(async (writes) => {
     const call = callOf(writes)
-    const said = await scripts('write-tasks', [...call.keys, ...call.args], call.keys.length)
+    const said = await scripts('write-tasks', [...call.keys, call.packed], call.keys.length)
     return repliesOf(said as WriteReply[], writes)
   })
 

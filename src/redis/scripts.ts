@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
-type Arg = string | number
+type Arg = string | number | Buffer
 
 /**
  * Name → number of keys; 0: it varies, and the caller says. The header of each `scripts/<name>.lua` says what
