@@ -6,28 +6,17 @@
 
 import type { LedgerEntries } from '../ledger/ledger-entries.ts'
 import type { RedisClient } from '../redis/connect.ts'
-import type { Keys } from '../redis/keys.ts'
-import type { QuotaAsk, Quotas } from '../redis/quotas.ts'
-import type { RunScript } from '../redis/scripts.ts'
+import type { QuotaAsk } from '../redis/quotas.ts'
 import type { NewEvent } from '../tasks/event.ts'
 import type { TaskState } from '../tasks/state.ts'
 import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
 import { flat, type RecordFields } from './record-fields.ts'
 import { createRecordReader } from './record-reader.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
-import { createTaskWrites } from './task-writes.ts'
+import { createTaskWrites, type TaskWritesOptions } from './task-writes.ts'
 
-export interface RecordStoreOptions {
+export interface RecordStoreOptions extends TaskWritesOptions {
   redis: RedisClient
-  scripts: RunScript
-  keys: Keys
-  /** How long the log of a finished task is kept; of one that failed it stays as long as the task. */
-  logAgeMs: number
-  /** About the most events of one log; the oldest go, and readers are told by `reset`. */
-  maxLogEvents: number
-  /** How many days the ledger of a day is kept after it; asked when a day begins. */
-  ledgerDays(): number
-  quotas: Quotas
 }
 
 /** `hasTurn`: it is its turn in the line of its session, and it holds that now. */

@@ -17,8 +17,11 @@ export type WriteReply = [seq: number, cancelRequested?: number, next?: string[]
 export interface TaskWritesOptions {
   scripts: RunScript
   keys: Keys
+  /** How long the log of a finished task is kept; of one that failed it stays as long as the task. */
   logAgeMs: number
+  /** About the most events of one log; the oldest go, and readers are told by `reset`. */
   maxLogEvents: number
+  /** How many days the ledger of a day is kept after it; asked when a day begins. */
   ledgerDays(): number
   quotas: Quotas
 }

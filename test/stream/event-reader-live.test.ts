@@ -5,7 +5,7 @@ import { createLiveHub } from '../../src/stream/live-hub.ts'
 import { finished, started, textDelta } from '../records/records-test.ts'
 import { startRedisProxy } from '../redis/redis-proxy.ts'
 import { eventually } from '../setup/eventually.ts'
-import { OPENING, reading, shortly, test } from './stream-test.ts'
+import { OPENING, reading, readingStarted, shortly, test } from './stream-test.ts'
 
 describe('live', () => {
   test('gives what is written while it reads', async ({ stream: { claim, read } }) => {
@@ -56,10 +56,7 @@ describe('live', () => {
     records,
     redis: { keys },
   }) => {
-    const { id, write } = await claim()
-    await write([started])
-    const reader = reading(read, id)
-    await eventually(() => expect(reader.items).toHaveLength(1))
+    const { id, reader } = await readingStarted(claim, read)
 
     // As if it had been written and its message dropped.
     await records.redis.xadd(keys.log(id), '2-0', 'e', JSON.stringify([textDelta('lost')]))
@@ -77,10 +74,7 @@ describe('live', () => {
     records,
     redis: { keys },
   }) => {
-    const { id, write } = await claim()
-    await write([started])
-    const reader = reading(read, id)
-    await eventually(() => expect(reader.items).toHaveLength(1))
+    const { id, write, reader } = await readingStarted(claim, read)
 
     for (const text of ['a', 'b', 'c']) {
       await records.redis.client('KILL', 'ID', await subscriber.client('ID'))
@@ -166,10 +160,7 @@ describe('leaves nothing behind', () => {
 
 describe('at its signal', () => {
   test('stops while it waits, without an error', async ({ stream: { claim, read } }) => {
-    const { id, write } = await claim()
-    await write([started])
-    const reader = reading(read, id)
-    await eventually(() => expect(reader.items).toHaveLength(1))
+    const { reader } = await readingStarted(claim, read)
 
     reader.stop()
 
@@ -203,10 +194,7 @@ describe('when Redis is away', () => {
       client.disconnect()
     })
     const read = createEventReader({ redis: client, keys: redis.keys, hub })
-    const { id, write } = await claim()
-    await write([started])
-    const reader = reading(read, id)
-    await eventually(() => expect(reader.items).toHaveLength(1))
+    const { id, write, reader } = await readingStarted(claim, read)
 
     await proxy.goAway()
     await write([finished], 'succeeded')

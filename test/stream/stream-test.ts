@@ -1,11 +1,12 @@
 /** `test` with a hub, a reader, and a writer that claims and writes as a worker does. */
-
+import { expect } from 'vitest'
 import type { Write } from '../../src/records/record-store.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { createEventReader } from '../../src/stream/event-reader.ts'
 import { createLiveHub, type LiveHub } from '../../src/stream/live-hub.ts'
 import type { NewEvent, StreamItem } from '../../src/tasks/event.ts'
-import { test as base, type RecordsFixture, textDelta, writeOf } from '../records/records-test.ts'
+import { test as base, type RecordsFixture, started, textDelta, writeOf } from '../records/records-test.ts'
+import { eventually } from '../setup/eventually.ts'
 
 export interface StreamFixture {
   hub: LiveHub
@@ -92,6 +93,15 @@ export function reading(read: StreamFixture['read'], id: string, after = 0): Rea
   })()
   done.catch(() => {})
   return { items, done, stop: () => stop.abort() }
+}
+
+/** Of a task that has begun, once it has read so far. */
+export async function readingStarted(claim: StreamFixture['claim'], read: StreamFixture['read']) {
+  const { id, write } = await claim()
+  await write([started])
+  const reader = reading(read, id)
+  await eventually(() => expect(reader.items).toHaveLength(1))
+  return { id, write, reader }
 }
 
 /** `['1 task-queued', 'reset 3..7', 'end']` */

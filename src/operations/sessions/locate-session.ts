@@ -16,6 +16,8 @@ export interface LocateDeps {
 
 const MOST_REMEMBERED = 10_000
 
+export type LocateSession = ReturnType<typeof createLocateSession>
+
 /** Remembers where sessions are, so that what is passed on costs no request more. */
 export function createLocateSession({ backends, checkDirectory }: LocateDeps) {
   const places = new Map<string, SessionPlace>()
