@@ -14,7 +14,7 @@ import { createTombstoneStore } from '../records/tombstone-store.ts'
 import { createWorktreeStore } from '../records/worktree-store.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { createQuotas } from '../redis/quotas.ts'
-import { defineScripts } from '../redis/scripts.ts'
+import { scriptsOn } from '../redis/scripts.ts'
 import type { Foundation } from './foundation.ts'
 
 /** Gates beside those of session and directory; what has none to pass gives `undefined` in its place. */
@@ -38,7 +38,7 @@ export function storesOn(
     budgetLine(record, { store: budgets, table }),
   ],
 ) {
-  const parts = { redis, scripts: defineScripts(redis), keys }
+  const parts = { redis, scripts: scriptsOn(redis), keys }
   const queues = createTaskQueues({ redis, keys })
   const wake = (ids: readonly string[]) => gates.wake(ids)
   const quotas = createQuotas({ ...parts, wake, ...(options.minuteMs && { minuteMs: options.minuteMs }) })

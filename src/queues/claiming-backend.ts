@@ -12,6 +12,7 @@ import type { TaskWrites, WriteReply } from '../records/task-writes.ts'
 import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { packArguments } from '../redis/pack-arguments.ts'
+import { createScript } from '../redis/script.ts'
 import { scriptSource } from '../redis/scripts.ts'
 import { BULL_SCRIPTS } from './bullmq-scripts.ts'
 
@@ -34,8 +35,6 @@ interface Answer {
   delivered: Delivered
   written?: WriteReply | undefined
 }
-
-type Command<Reply> = (args: readonly (string | number | Buffer)[]) => Promise<Reply>
 
 const NO_JOB = [0, 0, 0] as const
 /** Each job keeps Redis busy for three times as long as another ask. */
@@ -71,19 +70,15 @@ export function claimingScript(script: Script): string {
 /** On the connection that the worker is given. */
 export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQueueBackend> {
   const { redis, writes, claimArgs, lastWriteOf, onClaim, hasRoom, onWaiting } = options
-  for (const script of ['moveToActive', 'moveToFinished'] as const)
-    redis.defineCommand(SURROUNDING[script], { lua: claimingScript(script) })
-  const commands = redis as unknown as {
-    'next-tasks': Command<string>
-    'end-tasks': Command<[WriteReply[], string]>
-  }
+  const nextTasks = createScript(claimingScript('moveToActive'))
+  const endTasks = createScript(claimingScript('moveToFinished'))
   const bullKeys = { active: BULL_SCRIPTS.moveToActive.keys, finished: BULL_SCRIPTS.moveToFinished.keys }
 
   async function next(asks: readonly Ask[]): Promise<Answer[]> {
     const { keys, jobs, bytes } = together(asks, bullKeys.active)
     const packed = packArguments([...claimArgs(), hasRoom(), jobs])
-    const said = await commands['next-tasks']([keys.length, ...keys, packed, ...bytes])
-    return (JSON.parse(said) as Delivered[]).map((delivered) => ({ delivered }))
+    const said = await nextTasks(redis, keys.length, [...keys, packed, ...bytes])
+    return (JSON.parse(said as string) as Delivered[]).map((delivered) => ({ delivered }))
   }
 
   async function end(asks: readonly Ask[]): Promise<Answer[]> {
@@ -91,10 +86,17 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
     const written = asks.flatMap(({ write }) => write ?? [])
     const call = written.length > 0 ? writes.callOf(written) : NO_WRITES
     const packed = packArguments([...claimArgs(), hasRoom(), jobs])
-    const head = [keys.length + call.keys.length, ...keys, ...call.keys, keys.length]
-    const said = await commands['end-tasks']([...head, call.packed, packed, ...bytes])
-    const replies = [...(await writes.repliesOf(said[0], written))]
-    return (JSON.parse(said[1]) as Delivered[]).map((delivered, index) => ({
+    const allKeys = [...keys, ...call.keys]
+    const said = await endTasks(redis, allKeys.length, [
+      ...allKeys,
+      keys.length,
+      call.packed,
+      packed,
+      ...bytes,
+    ])
+    const [replied, jobsSaid] = said as [WriteReply[], string]
+    const replies = [...(await writes.repliesOf(replied, written))]
+    return (JSON.parse(jobsSaid) as Delivered[]).map((delivered, index) => ({
       delivered,
       written: asks[index]!.write && replies.shift(),
     }))

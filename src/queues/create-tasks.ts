@@ -7,6 +7,7 @@ import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { packArguments } from '../redis/pack-arguments.ts'
+import { createScript } from '../redis/script.ts'
 import { scriptSource } from '../redis/scripts.ts'
 import { BULL_SCRIPTS, type BullScript } from './bullmq-scripts.ts'
 import type { Delivery } from './delivery.ts'
@@ -50,11 +51,8 @@ export interface CreateTasksDeps {
   maxWaitingTasks: number
 }
 
-type Arg = string | number | Buffer
-type Command = (keysAndArgs: readonly Arg[]) => Promise<readonly Reply[]>
 type Reply = number | [Exclude<Created['status'], 'created'>, string?]
 
-const COMMAND = 'create-tasks'
 const ADD_SCRIPTS: readonly BullScript[] = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob']
 
 /**
@@ -62,8 +60,7 @@ const ADD_SCRIPTS: readonly BullScript[] = ['addStandardJob', 'addPrioritizedJob
  * of them costs Redis and this process. Atomic for each task; repeating one after a lost reply changes nothing.
  */
 export function createTaskCreator({ redis, keys, queues, maxWaitingTasks }: CreateTasksDeps): CreateTask {
-  redis.defineCommand(COMMAND, { lua: creatingScript() })
-  const run = (redis as unknown as Record<typeof COMMAND, Command>)[COMMAND].bind(redis)
+  const script = createScript(creatingScript())
 
   async function send(tasks: readonly NewTask[]): Promise<Created[]> {
     const ways = new Map<string, { number: number; call: JobCall }>()
@@ -76,11 +73,11 @@ export function createTaskCreator({ redis, keys, queues, maxWaitingTasks }: Crea
     const calls = [...ways.values()].map(({ call }) => call)
     const scripts = calls.map(({ script, keys }) => [script, keys.length])
     const bullKeys = calls.flatMap(({ keys }) => keys)
-    const replies = await run([
-      ...[2 + bullKeys.length, keys.tasks, keys.live, ...bullKeys],
+    const replies = await script(redis, 2 + bullKeys.length, [
+      ...[keys.tasks, keys.live, ...bullKeys],
       packArguments([keys.root, maxWaitingTasks, MAX_DEPTH, scripts, packed]),
     ])
-    return replies.map(createdOf)
+    return (replies as readonly Reply[]).map(createdOf)
 
     function jobFor(delivery: Delivery) {
       const queue = queues.queue(delivery.queue)
@@ -102,7 +99,7 @@ export function creatingScript(): string {
   const functions = ADD_SCRIPTS.map(
     (name) => `${name} = function(redis, cmsgpack, KEYS, ARGV)\n${BULL_SCRIPTS[name].content}\nend`,
   )
-  return `local add = {\n${functions.join(',\n')}\n}\n${scriptSource(COMMAND)}`
+  return `local add = {\n${functions.join(',\n')}\n}\n${scriptSource('create-tasks')}`
 }
 
 function moreOf({

@@ -6,7 +6,7 @@
  */
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
-import { defineScripts } from '../redis/scripts.ts'
+import { scriptsOn } from '../redis/scripts.ts'
 
 /** What a job carries of its turn. */
 export interface Turn {
@@ -35,7 +35,7 @@ export function priorityOf(level: number, inLevel = 0): number {
 export type FairTurns = ReturnType<typeof createFairTurns>
 
 export function createFairTurns({ redis, keys }: { redis: RedisClient; keys: Keys }) {
-  const scripts = defineScripts(redis)
+  const scripts = scriptsOn(redis)
 
   return {
     /** One round trip. `key`: `null` is one more among the keys. */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ErrorCode, Queue } from 'bullmq'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
-import { defineScripts } from '../redis/scripts.ts'
+import { scriptsOn } from '../redis/scripts.ts'
 import { type Delivery, jobOf, turnOf } from './delivery.ts'
 import type { Turn } from './fair-turns.ts'
 
@@ -29,7 +29,7 @@ export type TaskQueues = ReturnType<typeof createTaskQueues>
 
 /** Queues are opened when first named, on one shared connection which stays the caller's. */
 export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Keys }) {
-  const scripts = defineScripts(redis)
+  const scripts = scriptsOn(redis)
   const queues = new Map<string, Queue>()
 
   function queue(name: string): Queue {

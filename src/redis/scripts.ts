@@ -1,8 +1,7 @@
-/** The Lua scripts as functions. One round trip each; EVALSHA, and EVAL where the server does not know it yet. */
+/** The Lua scripts by name. One round trip each. */
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
-
-type Arg = string | number | Buffer
+import { createScript, type ScriptArg } from './script.ts'
 
 /**
  * Name → number of keys; 0: it varies, and the caller says. The header of each `scripts/<name>.lua` says what
@@ -51,20 +50,16 @@ type SurroundingName = 'create-tasks' | 'next-tasks' | 'end-tasks'
 /** Runs a script: first its keys, then its arguments, in one flat list. `numberOfKeys`: of a script where it varies. */
 export type RunScript = (
   name: ScriptName,
-  keysAndArgs: readonly Arg[],
+  keysAndArgs: readonly ScriptArg[],
   numberOfKeys?: number,
 ) => Promise<unknown>
 
-type Commands = Record<ScriptName, (keysAndArgs: readonly Arg[]) => Promise<unknown>>
-
-/** Defines the scripts on a connection. Call it once per connection. */
-export function defineScripts(redis: Redis): RunScript {
-  for (const [name, numberOfKeys] of Object.entries(SCRIPTS) as [ScriptName, number][]) {
-    redis.defineCommand(name, { lua: scriptSource(name), ...(numberOfKeys > 0 && { numberOfKeys }) })
-  }
-  const commands = redis as unknown as Commands
-  return (name, keysAndArgs, numberOfKeys) =>
-    commands[name](numberOfKeys === undefined ? keysAndArgs : [numberOfKeys, ...keysAndArgs])
+/** The scripts on a connection. */
+export function scriptsOn(redis: Redis): RunScript {
+  const names = Object.keys(SCRIPTS) as ScriptName[]
+  const scripts = new Map(names.map((name) => [name, createScript(scriptSource(name))]))
+  return (name, keysAndArgs, numberOfKeys = SCRIPTS[name]) =>
+    scripts.get(name)!(redis, numberOfKeys, keysAndArgs)
 }
 
 /**

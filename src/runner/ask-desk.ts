@@ -51,7 +51,7 @@ export interface AskDeskOptions extends AskDeps {
 
 export interface AskDesk {
   /** Those that are open by what the record says. */
-  readonly open: readonly string[]
+  open(): readonly string[]
   take(event: Extract<TurnEvent, { type: 'asked' | 'ask-gone' }>): void
   /** The turn is over: what is open is closed. */
   over(): Promise<void>
@@ -63,9 +63,7 @@ export interface AskDesk {
 export function createAskDesk(options: AskDeskOptions): AskDesk {
   let desk = options.record.asks.length > 0 ? openAskDesk(options) : undefined
   return {
-    get open() {
-      return desk?.open ?? NONE
-    },
+    open: () => desk?.open() ?? NONE,
     take(event) {
       desk ??= openAskDesk(options)
       desk.take(event)
@@ -192,9 +190,7 @@ function openAskDesk(options: AskDeskOptions): AskDesk {
   }
 
   return {
-    get open() {
-      return openAsks().map(({ id }) => id)
-    },
+    open: () => openAsks().map(({ id }) => id),
     take(event) {
       if (event.type === 'ask-gone') gone(event)
       else void asked(event).catch(() => {})

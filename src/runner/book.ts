@@ -33,7 +33,7 @@ export interface Book {
   /** A turn is about to be sent. */
   begin(): void
   /** True: a turn is under way, or was when its worker died, and what it came to was not settled. */
-  readonly isOpen: boolean
+  isOpen(): boolean
   /** What the whole task has come to so far. */
   total(): SpentTotal
   /**
@@ -104,9 +104,7 @@ export function createBook(
     begin() {
       isOpen = true
     },
-    get isOpen() {
-      return isOpen
-    },
+    isOpen: () => isOpen,
     total: () => totalOf(addSpent(record.spent, record.turnSpent)),
     due(end, hasProgress) {
       if (end !== undefined || (isSettled && hasProgress)) fold()

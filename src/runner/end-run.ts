@@ -109,7 +109,7 @@ export function isInFlight(checkpoint: Checkpoint | null): boolean {
 /** Of a turn that was ended and whose end nobody listened to: another worker had it. */
 async function readSpent({ record, deps, book }: TaskRun): Promise<void> {
   const { checkpoint, server, sessionID, directory } = record
-  if (!book.isOpen || checkpoint === null) return
+  if (!book.isOpen() || checkpoint === null) return
   const messageID = messageIDAt(record, checkpoint)
   const turn = {
     sessionID: sessionID!,

@@ -160,7 +160,7 @@ async function runMessage(
   const { outcome, failing } = await runTurn({
     ...{ backend, asks, journal, interruption, parts, onStep, onSpent: book.take },
     mayGoOn: run.budget?.mayGoOn,
-    turn: turnOf(record, checkpoint, messageID, deps.defaultAgent, asks.open),
+    turn: turnOf(record, checkpoint, messageID, deps.defaultAgent, asks.open()),
     limits: {
       ...limits,
       maxRetryAfterMs: deps.retry.maxRetryAfterMs,

@@ -80,11 +80,11 @@ export function followLog({ after, signal, listen, look }: FollowOptions): Async
   async function step(): Promise<IteratorResult<StreamItem, undefined>> {
     try {
       if (inbox === undefined && !isOver) accept(await open())
-      while (!isOver && !inbox!.isClosed) {
+      while (!isOver && !inbox!.isClosed()) {
         const value = ready[at]
         if (value === undefined) {
           const events = isFull ? undefined : await inbox!.take()
-          if (isOver || inbox!.isClosed) break
+          if (isOver || inbox!.isClosed()) break
           accept(liveAfter(events, next) ?? (await patiently(signal, () => look(next))))
           continue
         }

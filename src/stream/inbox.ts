@@ -48,8 +48,6 @@ export function createInbox(signal: AbortSignal) {
     },
     close,
     /** Also after an abort of its signal. */
-    get isClosed() {
-      return isClosed
-    },
+    isClosed: () => isClosed,
   }
 }

@@ -3,7 +3,7 @@ import { type BudgetStore, createBudgetStore, type HoldRequest } from '../../src
 import type { BudgetShare } from '../../src/budget/budgets-of.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { createQuotas } from '../../src/redis/quotas.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import type { Budget } from '../../src/routing/table.ts'
 import { test as base } from '../setup/redis-test.ts'
 import { budget } from './budget.ts'
@@ -23,7 +23,7 @@ interface StoreFixture {
 export const test = base.extend<{ store: StoreFixture }>({
   store: async ({ redis: { keys, connect } }, use) => {
     const client = await connect('fail')
-    const scripts = defineScripts(client)
+    const scripts = scriptsOn(client)
     await use({
       client,
       open({ skewMs = 0 } = {}) {

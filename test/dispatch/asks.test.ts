@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import { createAskStore } from '../../src/records/ask-store.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import type { Ask } from '../../src/tasks/ask.ts'
 import { createMemoryConfig } from '../doubles/memory-config.ts'
 import { finished, itemsOf, test, typesOf } from '../setup/core-test.ts'
@@ -303,7 +303,7 @@ test('a decision is made once, whoever makes it', async ({
   const orchestrator = await startWorking()
   const { id } = await orchestrator.tasks.submit({ prompt: BASH, permissions: { bash: 'ask' } })
   const ask = await openAsk(orchestrator, id)
-  const store = createAskStore({ redis, scripts: defineScripts(redis), keys })
+  const store = createAskStore({ redis, scripts: scriptsOn(redis), keys })
 
   const held = await store.decide(id, ask.id, { state: 'answered', reply: 'once' })
   expect(await store.decide(id, ask.id, { state: 'denied' })).toEqual(held)

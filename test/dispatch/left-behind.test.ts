@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { createBudgetStore } from '../../src/budget/budget-store.ts'
 import { createLimiter } from '../../src/limits/limiter.ts'
 import { createQuotas } from '../../src/redis/quotas.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import type { TaskInput } from '../../src/tasks/input.ts'
 import { budget } from '../budget/budget.ts'
 import { finished, test } from '../setup/core-test.ts'
@@ -30,7 +30,7 @@ test('what processes that died have left is freed by the maintenance, and who wa
     budgets: [OF_LINT],
   })
   const orchestrator = await core.startWorking()
-  const scripts = defineScripts(core.redis)
+  const scripts = scriptsOn(core.redis)
   const parts = {
     redis: core.redis,
     scripts,

@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest'
 import { createTurnstile, type Turnstile, type TurnstileOptions } from '../../src/gates/turnstile.ts'
 import type { TaskRecord } from '../../src/records/task-record.ts'
-import { defineScripts, scriptSource } from '../../src/redis/scripts.ts'
+import { scriptSource, scriptsOn } from '../../src/redis/scripts.ts'
 import { test as base } from '../setup/redis-test.ts'
 
 /** `leave` and `look` give who was woken by them. */
@@ -26,7 +26,7 @@ const test = base.extend<{ gate: TurnstileFixture }>({
     const woken: string[] = []
     const deps = {
       redis,
-      scripts: defineScripts(redis),
+      scripts: scriptsOn(redis),
       keys,
       withoutClaim: async ({
         holders,

@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest'
 import { type Cooldowns, followCooldowns, readCooldowns } from '../../src/limits/cooldowns.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import { createLiveHub } from '../../src/stream/live-hub.ts'
 import { eventually } from '../setup/eventually.ts'
 import { test as base } from '../setup/redis-test.ts'
@@ -19,7 +19,7 @@ interface Fixture {
 const test = base.extend<{ cooling: Fixture }>({
   cooling: async ({ redis: { keys, connect } }, use) => {
     const redis = await connect('wait')
-    const scripts = defineScripts(redis)
+    const scripts = scriptsOn(redis)
     const clock = { now: 1_800_000_000_000 }
     await use({
       clock,

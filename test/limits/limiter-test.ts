@@ -2,7 +2,7 @@
 import { createLimiter, type Limiter, type LimitRequest, type TurnCost } from '../../src/limits/limiter.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { createQuotas } from '../../src/redis/quotas.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import type { Caps } from '../../src/routing/table.ts'
 import { test as base } from '../setup/redis-test.ts'
 
@@ -30,7 +30,7 @@ export const test = base.extend<{ fixture: LimiterFixture }>({
     const redis = await connect('fail')
     const granted: string[] = []
     const woken = () => granted.splice(0)
-    const scripts = defineScripts(redis)
+    const scripts = scriptsOn(redis)
     const quotas = createQuotas({ scripts, keys, wake: async (ids) => void granted.push(...ids) })
     const limiter = createLimiter({ redis, scripts, keys, quotas })
     await use({

@@ -6,7 +6,7 @@ import type { TaskRecord } from '../../src/records/task-record.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import type { Keys } from '../../src/redis/keys.ts'
 import { createQuotas } from '../../src/redis/quotas.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import { budget } from '../budget/budget.ts'
 import { finished, LIMITS, test, writeOf } from './records-test.ts'
 
@@ -71,7 +71,7 @@ test('a worker whose clock is off by more than a window lets go all the same', a
 
 /** `skewMs`: how far the clock of this process is ahead. */
 async function open(redis: RedisClient, keys: Keys, skewMs = 0) {
-  const scripts = defineScripts(redis)
+  const scripts = scriptsOn(redis)
   const quotas = createQuotas({ scripts, keys, wake: async () => {}, now: () => Date.now() + skewMs })
   const limiter = createLimiter({ redis, scripts, keys, quotas })
   const budgets = createBudgetStore({ redis, keys, quotas })

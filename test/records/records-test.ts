@@ -7,7 +7,7 @@ import { createRecordStore } from '../../src/records/record-store.ts'
 import type { TaskRecord } from '../../src/records/task-record.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { createQuotas } from '../../src/redis/quotas.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import { readLog } from '../../src/stream/read-log.ts'
 import type { NewEvent, TaskEvent } from '../../src/tasks/event.ts'
 import type { Route } from '../../src/tasks/route.ts'
@@ -45,7 +45,7 @@ export const ROUTE: Route = {
 export const test = base.extend<{ records: RecordsFixture }>({
   records: async ({ redis: { keys, connect } }, use) => {
     const redis = await connect('fail')
-    const scripts = defineScripts(redis)
+    const scripts = scriptsOn(redis)
     const quotas = createQuotas({ scripts, keys, wake: async () => {} })
     const withLimits: RecordsFixture['withLimits'] = (limits) =>
       createRecordStore({ ...LIMITS, ...limits, redis, scripts, keys, quotas })

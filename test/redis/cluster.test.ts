@@ -4,7 +4,7 @@ import { checkRedis } from '../../src/redis/check-redis.ts'
 import { closeConnection } from '../../src/redis/close-connection.ts'
 import { connectRedis } from '../../src/redis/connect.ts'
 import { createKeys } from '../../src/redis/keys.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import { clusterTest } from '../setup/cluster-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
@@ -39,7 +39,7 @@ describe('connectRedis()', () => {
     const hasty = await connect(keys, 'fail')
     const blocked = await connect(keys)
     for (let i = 0; i < 100; i += 1) await waiting.sadd(keys.task(`${i}`), i)
-    const scripts = defineScripts(waiting)
+    const scripts = scriptsOn(waiting)
     const popped = blocked.bzpopmin(keys.live, 0)
 
     // A key that is gone already is asked for while the others still go.

@@ -4,6 +4,7 @@ import { type SpentOnModel, totalOf } from '../../src/ledger/spent.ts'
 import type { TaskRecord } from '../../src/records/task-record.ts'
 import { createBook } from '../../src/runner/book.ts'
 import type { Spending } from '../../src/sessions/backend.ts'
+import { agedBytes } from '../setup/aged-bytes.ts'
 
 const USAGE = { inputTokens: 1, outputTokens: 1, reasoningTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 }
 
@@ -83,3 +84,20 @@ test('a turn that is over is that of a turn under way until a write says that th
 })
 
 const costOf = ({ costMicroUsd }: SpentOnModel) => costMicroUsd
+
+test('nothing of a task stays in memory because of its book', async () => {
+  const some = () => {
+    for (let index = 0; index < 25_000; index += 1) {
+      const { book, record } = openBook()
+      Object.assign(record, { input: Array(500).fill(index) })
+      book.begin()
+      book.take([spending('a', 1, false)])
+      book.due('succeeded')?.written()
+      expect(book.isOpen()).toBe(true)
+    }
+  }
+  some()
+
+  // What the records hold are 100 MB.
+  expect(await agedBytes(some)).toBeLessThan(20_000_000)
+})

@@ -5,7 +5,7 @@ import { createTaskQueues } from '../../src/queues/task-queues.ts'
 import { createRecordStore, type RecordStore } from '../../src/records/record-store.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import { createQuotas } from '../../src/redis/quotas.ts'
-import { defineScripts } from '../../src/redis/scripts.ts'
+import { scriptsOn } from '../../src/redis/scripts.ts'
 import { readLog } from '../../src/stream/read-log.ts'
 import type { StreamItem, TaskEvent } from '../../src/tasks/event.ts'
 import type { TaskInput } from '../../src/tasks/input.ts'
@@ -34,7 +34,7 @@ export const test = base.extend<{ core: CoreFixture }>({
     const backend = createMemoryBackend()
     const config = createMemoryConfig()
     const redis = await connect('fail')
-    const scripts = defineScripts(redis)
+    const scripts = scriptsOn(redis)
     const quotas = createQuotas({ scripts, keys, wake: async () => {} })
     const records = createRecordStore({
       ...MEMORY_LIMITS,

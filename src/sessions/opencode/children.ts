@@ -40,7 +40,9 @@ export function createChildren(): Children {
   function callsBelow(messages: readonly WireMessage[], path: readonly string[] = []): Call[] {
     return callsIn(messages).flatMap((call) => {
       if (path.includes(call.sessionID)) return []
-      const asked = storeOf(call.sessionID).messages.filter(({ info }) => isWithin(info.time.created, call))
+      const asked = storeOf(call.sessionID)
+        .messages()
+        .filter(({ info }) => isWithin(info.time.created, call))
       return [call, ...callsBelow(asked, [...path, call.sessionID])]
     })
   }
@@ -58,7 +60,7 @@ export function createChildren(): Children {
     spendings(turn, isTurnOver) {
       const calls = callsBelow(turn)
       return [...Map.groupBy(calls, ({ sessionID }) => sessionID)].flatMap(([sessionID, calls]) =>
-        spendingsOf(storeOf(sessionID).messages, {
+        spendingsOf(storeOf(sessionID).messages(), {
           counts: ({ info }) => calls.some((call) => isWithin(info.time.created, call)),
           isOver: isTurnOver || calls.every(({ to }) => to !== undefined),
         }),

@@ -3,7 +3,7 @@ import type { MessageInfo, WireMessage, WirePart } from './wire.ts'
 
 export interface MessageStore {
   /** Oldest first. */
-  readonly messages: readonly WireMessage[]
+  messages(): readonly WireMessage[]
   /** All there are now. */
   replace(all: readonly WireMessage[]): void
   put(info: MessageInfo): void
@@ -15,9 +15,7 @@ export function createMessageStore(): MessageStore {
   let messages: WireMessage[] = []
 
   return {
-    get messages() {
-      return messages
-    },
+    messages: () => messages,
     replace(all) {
       messages = all.map(({ info, parts }) => ({ info, parts: [...parts] }))
     },

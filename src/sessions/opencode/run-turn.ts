@@ -91,7 +91,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     if (found.state === 'absent') {
       if (!deps.isFirst) await leftoverIsOver()
       yield* catchUp()
-      if (clock.isAborting) return yield* end({ status: 'aborted' })
+      if (clock.isAborting()) return yield* end({ status: 'aborted' })
       send()
     } else {
       clock.heard(Date.now(), found.state !== 'unanswered')
@@ -216,7 +216,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
 
   /** The server does nothing about an unfinished turn: gives up, with the reason, or sends it once more. */
   function* goOn(found: Verdict): Generator<TurnEvent, Ending | undefined> {
-    if (clock.isAborting) return { status: 'aborted' }
+    if (clock.isAborting()) return { status: 'aborted' }
     if (complaint && isHopeless()) return { status: 'failed', error: complaint }
     const { steps } = view.tally()
     if (steps > stepsAtRepeat) repeats = 0
@@ -224,7 +224,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
     repeats += 1
     if (repeats > MOST_REPEATS) return { status: 'failed', error: complaint ?? LOST_AGAIN }
     yield* view.lost()
-    if (found.state === 'unfinished' && clock.hasBegun)
+    if (found.state === 'unfinished' && clock.hasBegun())
       yield { type: 'turn-resumed', reason: 'the server had lost the turn' }
     send()
     return undefined

@@ -33,8 +33,8 @@ export interface TurnClock {
   /** It was found busy or idle when asked at `askedAt`. */
   found(isBusy: boolean, askedAt: number): void
   abortAsked(now: number): void
-  readonly isAborting: boolean
-  readonly hasBegun: boolean
+  isAborting(): boolean
+  hasBegun(): boolean
   /** Until something is due; 0: now. `isHopeless`: the server has said that it cannot begin. */
   pauseMs(now: number, isHopeless: boolean): number
   /** True when the turn was idle for long enough. */
@@ -53,12 +53,8 @@ export function createTurnClock(pace: Pace, startedAt: number): TurnClock {
   let quietMs = pace.quietAtFirstMs
 
   return {
-    get isAborting() {
-      return abortAt !== undefined
-    },
-    get hasBegun() {
-      return hasBegun
-    },
+    isAborting: () => abortAt !== undefined,
+    hasBegun: () => hasBegun,
     sending(repeats) {
       isSending = true
       hasBegun = false

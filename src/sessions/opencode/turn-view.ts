@@ -56,7 +56,7 @@ export function createTurnView({ messageID, model }: Pick<Turn, 'messageID' | 'm
 
   function putPart(part: WirePart): WireMessage | undefined {
     const message = session.putPart(part)
-    if (message?.info.role === 'user') turn = turnMessages(session.messages, messageID)
+    if (message?.info.role === 'user') turn = turnMessages(session.messages(), messageID)
     return message
   }
 
@@ -70,7 +70,7 @@ export function createTurnView({ messageID, model }: Pick<Turn, 'messageID' | 'm
 
   function spendings(isOver: boolean): Spending[] {
     const counts = ({ info }: WireMessage) => isOfTurn(info.id)
-    const own = spendingsOf(session.messages, { counts, isOver, heard })
+    const own = spendingsOf(session.messages(), { counts, isOver, heard })
     return [...own, ...children.spendings(turn, isOver)]
   }
 
@@ -104,7 +104,7 @@ export function createTurnView({ messageID, model }: Pick<Turn, 'messageID' | 'm
   return {
     list(all) {
       session.replace(all)
-      turn = turnMessages(session.messages, messageID)
+      turn = turnMessages(session.messages(), messageID)
       const answers = turn.filter(isAnswer)
       return [...answers.flatMap((answer) => listAnswer(answer, answer === answers.at(-1))), ...progress()]
     },
@@ -113,7 +113,7 @@ export function createTurnView({ messageID, model }: Pick<Turn, 'messageID' | 'm
       switch (event.type) {
         case 'message':
           session.put(event.info)
-          turn = turnMessages(session.messages, messageID)
+          turn = turnMessages(session.messages(), messageID)
           return progress()
         case 'delta':
           heard.set(event.partID, (heard.get(event.partID) ?? 0) + event.text.length)
