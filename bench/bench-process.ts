@@ -5,6 +5,7 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { allocateYoung } from '../src/runtime/allocate-young.ts'
 import { ROLE_NODE_ARGS } from '../src/runtime/child-role.ts'
 
 /** What a process can be asked: name → what it does with the question. */
@@ -61,8 +62,9 @@ export function startProcess<H extends Handlers>(name: string): BenchProcess<H> 
   }
 }
 
-/** In the process: answers until the one that started it lets go, then closes and ends. */
+/** In the process: answers until the one that started it lets go, then closes and ends. Its memory is that of a role. */
 export function answerQuestions<H extends Handlers>(handlers: H, close: () => Promise<void>): H {
+  allocateYoung()
   process.on('message', async ({ id, name, question }: Question) => {
     try {
       process.send!({ id, answer: await handlers[name]!(question) } satisfies Answer)

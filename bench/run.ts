@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { allocateYoung } from '../src/runtime/allocate-young.ts'
 import { describeMachine } from './machine.ts'
 import { type BenchOptions, parseOptions, USAGE } from './options.ts'
 import { renderTable, writeResults } from './report.ts'
@@ -69,6 +70,8 @@ try {
   progress(`${(error as Error).message}\n${USAGE}`)
   process.exit(2)
 }
+// Workers run in this process too, ours and bare ones.
+allocateYoung()
 const [findings, machine] = await measure(options)
 const text = `${machine}\n\n${renderTable(findings)}`
 process.stdout.write(`${text}\n`)
