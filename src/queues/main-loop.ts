@@ -2,14 +2,13 @@
  * The main loop of BullMQ's worker, which asks for jobs one after the other and begins with none before it knows of no
  * other. This one begins with each as it comes, and asks for all that are known to wait at once.
  */
-import { AsyncFifoQueue, type Job, type Worker } from 'bullmq'
+import type { Job, Worker } from 'bullmq'
 
 type Fetched = Job | undefined
 
 /** Of BullMQ's worker, what its loop stands on; most of it is its own. */
-interface LoopingWorker extends Pick<Worker, 'id' | 'concurrency' | 'closing' | 'processJob'> {
+interface LoopingWorker extends Pick<Worker, 'id' | 'concurrency' | 'closing' | 'processJob' | 'emit'> {
   mainLoop(): Promise<void>
-  mainLoopQueue: AsyncFifoQueue<Fetched> | null
   readonly paused: boolean | null
   /** While it waits to hear of a job. */
   readonly waiting: Promise<number> | null
@@ -39,12 +38,13 @@ export function createMainLoop(): MainLoop {
   let hasRoom = () => true
   let mayGoOn = () => true
 
-  async function loop(worker: LoopingWorker): Promise<void> {
-    const underWay = new AsyncFifoQueue<Fetched>()
-    worker.mainLoopQueue = underWay
+  function loop(worker: LoopingWorker): Promise<void> {
+    const over = Promise.withResolvers<void>()
+    /** Jobs that run, and asks that are not answered. */
+    let underWay = 0
     const isOpen = () => !worker.closing && !worker.paused
-    hasRoom = () => underWay.numTotal() < worker.concurrency
-    const hasSlot = () => underWay.numTotal() <= worker.concurrency
+    hasRoom = () => underWay < worker.concurrency
+    const hasSlot = () => underWay <= worker.concurrency
     mayGoOn = () => isOpen() && hasSlot()
     const mayAsk = () =>
       isOpen() &&
@@ -55,27 +55,48 @@ export function createMainLoop(): MainLoop {
     let tokens = 0
     const options = { delayInMs: worker.opts.runRetryDelay, onlyEmitError: true }
 
+    /** A job that was asked for, or the next one of a job that is over. */
+    function follow(fetching: Promise<Fetched>): void {
+      underWay += 1
+      fetching.then(
+        (job) => {
+          underWay -= 1
+          if (job !== undefined) run(job)
+          goOn()
+        },
+        (error) => {
+          underWay -= 1
+          worker.emit('error', error)
+          goOn()
+        },
+      )
+    }
+
+    function run(job: Job): void {
+      follow(worker.processJob(job, job.token!, hasSlot) as Promise<Fetched>)
+    }
+
     function ask(): void {
       const token = `${worker.id}:${tokens++}`
       asking += 1
       known = Math.max(0, known - 1)
       const answer = worker.retryIfFailed(() => worker._getNextJob(token, { block: true }), options)
-      underWay.add(
+      follow(
         answer.finally(() => {
           asking -= 1
         }),
       )
     }
 
-    while (isOpen() || underWay.numTotal() > 0) {
+    function goOn(): void {
       while (mayAsk()) ask()
-      // A job that was asked for, or the next one of a job that is over.
-      const job = await underWay.fetch()
-      if (job !== undefined) {
-        underWay.add(worker.processJob(job, job.token!, hasSlot) as Promise<Fetched>)
-      } else if (underWay.numTotal() === 0) await worker.waitForRateLimit()
+      if (underWay > 0) return
+      if (isOpen()) worker.waitForRateLimit().then(goOn, over.reject)
+      else over.resolve()
     }
-    if (worker.mainLoopQueue === underWay) worker.mainLoopQueue = null
+
+    goOn()
+    return over.promise
   }
 
   return {
