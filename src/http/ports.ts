@@ -54,7 +54,7 @@ export interface TaskPort {
 /** OpenCode's sessions and the rest of its API, as far as that is passed on. */
 export interface SessionPort {
   /** Opens a session with the model it asks for, in any spelling. @throws {TierlineError} before OpenCode is asked. */
-  create(body: unknown, directory: string | undefined): Promise<PassedAnswer>
+  create(body: unknown, directory: string | undefined, signal: AbortSignal): Promise<PassedAnswer>
   /** Accepts a message as a task. @throws {TierlineError} `session_not_found`, `session_busy`, what a submit throws. */
   send(sessionID: string, body: unknown, caller: string | null): Promise<Task>
   /**

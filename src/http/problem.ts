@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TierlineError } from '../errors.ts'
 import { problemOf } from '../tasks/problem.ts'
 import type { HttpLogger } from './logger.ts'
+import { isOver } from './waiting-requests.ts'
 
 export const PROBLEM_JSON = 'application/problem+json'
 
@@ -21,7 +22,7 @@ export function sendProblem(
   const known = translated(error, request)
   const instance = pathOf(request)
   const problem = problemOf(known, { instance, requestID: request.id })
-  if (problem.status >= 500) {
+  if (problem.status >= 500 && !isOver(error)) {
     const fields = { requestID: request.id, method: request.method, path: instance, code: problem.code }
     // A service that is away is no mistake of ours: where in the code that was noticed would help nobody.
     if (problem.status === 503) logger.warn(fields, problem.detail)

@@ -1,14 +1,24 @@
 import type { ServerResponse } from 'node:http'
+import { TierlineError } from '../errors.ts'
 
-/** Requests that wait for something: event streams and long polls. */
+/** Requests that wait for something: event streams, long polls, and what is asked of OpenCode. */
 export interface WaitingRequests {
-  /** Aborts when the client leaves, when the answer is out, or when the server closes. */
+  /** Aborts when the client leaves, when the answer is out, or when the server closes, each with its reason. */
   signalFor(response: ServerResponse): AbortSignal
   abortAll(): void
 }
 
 // Made once: an abort without a reason makes one for each request, with a stack that nobody reads.
 const OVER = new DOMException('The request is over', 'AbortError')
+const STOPPING = new TierlineError(
+  'opencode_unavailable',
+  'Cannot wait for OpenCode: this server is stopping',
+)
+
+/** Nobody is there who could hear of it. */
+export function isOver(error: unknown): boolean {
+  return error === OVER
+}
 
 export function createWaitingRequests(): WaitingRequests {
   const open = new Set<AbortController>()
@@ -17,7 +27,7 @@ export function createWaitingRequests(): WaitingRequests {
   return {
     signalFor(response) {
       const controller = new AbortController()
-      if (closed || response.destroyed) controller.abort(OVER)
+      if (closed || response.destroyed) controller.abort(closed ? STOPPING : OVER)
       open.add(controller)
       response.once('close', () => {
         open.delete(controller)
@@ -27,7 +37,7 @@ export function createWaitingRequests(): WaitingRequests {
     },
     abortAll() {
       closed = true
-      for (const controller of open) controller.abort(OVER)
+      for (const controller of open) controller.abort(STOPPING)
     },
   }
 }

@@ -113,7 +113,9 @@ export interface SessionBackend {
 
   /**
    * Asks the server in its own words, and nothing is understood of the answer; whether that is allowed is the
-   * caller's to know. @throws {TierlineError} `opencode_unavailable`, the reason of `signal` when that aborts.
+   * caller's to know. A server that is just being started again is waited for some seconds; no request is sent twice
+   * that may have been carried out and is no GET. @throws {TierlineError} `opencode_unavailable`, the reason of
+   * `signal` when that aborts.
    */
   forward(request: ForwardRequest, signal: AbortSignal): Promise<ForwardedAnswer>
 

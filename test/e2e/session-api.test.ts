@@ -15,6 +15,7 @@ import { createMemoryConfig } from '../doubles/memory-config.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/server.ts'
 import { eventually } from '../setup/eventually.ts'
 import { type OpenCodeServer, startOpenCodeServer } from '../setup/opencode-server.ts'
+import { refused } from '../setup/refused.ts'
 
 let provider: ScriptedProvider
 let openCode: OpenCodeServer
@@ -258,16 +259,24 @@ describe('@opencode-ai/sdk', { timeout: 240_000 }, () => {
   })
 })
 
-test('an OpenCode that is restarted between two messages has the session still', {
+test('an OpenCode that is being started again is waited for, and has the session still', {
   timeout: 120_000,
 }, async () => {
   const { id } = await post('/session', { model: 'acme/mini' })
   await post(`/session/${id}/message`, say('Before #task-restart'))
 
   await openCode.kill()
+  const asked = [
+    post(`/session/${id}/message`, say('After #task-restart')),
+    post('/session', {}),
+    get('/agent'),
+  ]
+  await refused(openCode.url)
   await openCode.restart()
 
-  const answer = await post(`/session/${id}/message`, say('After #task-restart'))
+  const [answer, session, agents] = await Promise.all(asked)
+  expect(session.id).toMatch(/^ses_/)
+  expect(agents).toContainEqual(expect.objectContaining({ name: 'build' }))
   expect(answer.info).toMatchObject({ modelID: 'mini', finish: 'stop' })
   expect(modelsOf('task-restart')).toEqual(['acme/mini', 'acme/mini'])
 })

@@ -67,7 +67,7 @@ describe('a connection that breaks', () => {
   })
 
   test('for longer than the patience is reported', async () => {
-    const impatient = newBackend({ patienceMs: 300 })
+    const impatient = newBackend({ patienceMs: 1_500 })
     const { hold, turn } = await newTurn('@words:1 @hold:NAME')
     const running = listen(impatient, turn)
     await running.heard((events) => textsIn(events) === 1)

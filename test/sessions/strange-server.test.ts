@@ -3,8 +3,12 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../../src/services/free-port.ts'
 import { createOpenCodeBackend, type OpenCodeBackendOptions } from '../../src/sessions/opencode/backend.ts'
+import { refused } from '../setup/refused.ts'
 import { newSession, newTaskID } from './test-turns.ts'
+
+const NEVER = new AbortController().signal
 
 describe('createOpenCodeBackend()', () => {
   test('finds the session whose creation was never answered, and makes no second one', async () => {
@@ -40,17 +44,59 @@ describe('createOpenCodeBackend()', () => {
   })
 
   test('finds a session of a server that is just being started again', async () => {
-    let tries = 0
+    const asked: string[] = []
     const backend = await backendOf((request, response) => {
-      tries += 1
+      asked.push(request.url!)
       // Refused for a while, then never answered, as by a server that boots.
-      if (tries <= 8) request.socket.destroy()
-      else if (tries > 9)
+      if (asked.length <= 8) request.socket.destroy()
+      else if (request.url === '/global/health') response.end('{}')
+      else if (asked.length > 10)
         response.end(JSON.stringify({ id: 'ses_1', directory: '/work', time: { created: 1 } }))
     })
 
     expect(await backend.findSession('ses_1')).toMatchObject({ sessionID: 'ses_1', directory: '/work' })
-    expect(tries).toBe(10)
+    expect(asked.filter((path) => path.startsWith('/session'))).toHaveLength(3)
+  })
+
+  test.for(['GET', 'POST'])('passes a %s on once a server is back that refused it', async (method) => {
+    const asked: string[] = []
+    const port = await freePort()
+    const backend = newBackend(`http://127.0.0.1:${port}`)
+    const answer = backend.forward({ method, path: '/session' }, NEVER)
+    await refused(`http://127.0.0.1:${port}`)
+    await serve((request, response) => {
+      asked.push(`${request.method} ${request.url}`)
+      // The first who comes while it boots is never answered.
+      if (asked.length > 1) response.end('[]')
+    }, port)
+
+    expect((await answer).status).toBe(200)
+    expect(asked).toEqual(['GET /global/health', 'GET /global/health', `${method} /session`])
+  })
+
+  test('passes a request on a second time only where that changes nothing', async () => {
+    const asked: string[] = []
+    const backend = await backendOf((request, response) => {
+      if (request.url === '/global/health') return response.end('{}')
+      asked.push(request.method!)
+      if (asked.length % 2 === 1) request.socket.destroy()
+      else response.end('[]')
+    })
+
+    expect((await backend.forward({ method: 'GET', path: '/agent' }, NEVER)).status).toBe(200)
+    await expect(backend.forward({ method: 'POST', path: '/session' }, NEVER)).rejects.toMatchObject({
+      code: 'opencode_unavailable',
+    })
+    expect(asked).toEqual(['GET', 'GET', 'POST'])
+  })
+
+  test('says what it was asked for when the server does not come back', async () => {
+    const backend = newBackend(`http://127.0.0.1:${await freePort()}`, { patienceMs: 300 })
+
+    await expect(backend.forward({ method: 'POST', path: '/session' }, NEVER)).rejects.toMatchObject({
+      code: 'opencode_unavailable',
+      message: expect.stringMatching(/^Cannot ask OpenCode "127.0.0.1:\d+\/session": .*ECONNREFUSED/),
+    })
   })
 
   test('hears all sessions of a directory over one connection, which outlives the last use by a while', async () => {
@@ -127,28 +173,31 @@ describe('createOpenCodeBackend()', () => {
   })
 })
 
-async function backendOf(
-  answer: (...[request, response]: Parameters<RequestListener>) => unknown,
-  options: Partial<OpenCodeBackendOptions> = {},
-) {
-  const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+type Answer = (...[request, response]: Parameters<RequestListener>) => unknown
+
+async function backendOf(answer: Answer, options: Partial<OpenCodeBackendOptions> = {}) {
+  return newBackend(`http://127.0.0.1:${await serve(answer)}`, options)
+}
+
+function newBackend(url: string, options: Partial<OpenCodeBackendOptions> = {}) {
   const backend = createOpenCodeBackend({
-    server: 'local',
-    url: `http://127.0.0.1:${port}`,
-    username: 'opencode',
-    password: 'secret',
+    ...{ server: 'local', url, username: 'opencode', password: 'secret' },
     ...options,
   })
+  onTestFinished(() => backend.close())
+  return backend
+}
+
+async function serve(answer: Answer, port = 0): Promise<number> {
+  const server = createServer((request, response) => void answer(request, response)).listen(port, '127.0.0.1')
+  await once(server, 'listening')
   onTestFinished(async () => {
-    await backend.close()
     const closed = once(server, 'close')
     server.close()
     server.closeAllConnections()
     await closed
   })
-  return backend
+  return (server.address() as AddressInfo).port
 }
 
 function sayConnected(response: Parameters<RequestListener>[1]): void {

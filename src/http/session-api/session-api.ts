@@ -39,7 +39,8 @@ export async function registerSessionApi(
 
   app.post('/session', CREATE_SESSION, async (request: Request, reply) => {
     const { directory } = await placeOf(request, sessions)
-    return send(reply, await sessions.create(withoutDirectory(request.body), directory))
+    const signal = waiting.signalFor(reply.raw)
+    return send(reply, await sessions.create(withoutDirectory(request.body), directory, signal))
   })
 
   app.post('/session/:sessionID/message', SEND_MESSAGE, async (request: Request, reply) => {

@@ -43,7 +43,11 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
   const { pass, passToAny, shaped } = createPassOn({ backends, records, gates, locate, view })
 
   /** `POST /session`: OpenCode's answer, with the model as it was asked for. */
-  async function create(body: unknown, directory: string | undefined): Promise<PassedAnswer> {
+  async function create(
+    body: unknown,
+    directory: string | undefined,
+    signal: AbortSignal,
+  ): Promise<PassedAnswer> {
     const { route: asked, busy, rest } = parseSessionInput(body)
     const { model } = await routeFor(asked, rest.agent, directory)
     const { providerID, modelID } = splitModelID(model)
@@ -63,7 +67,7 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
           metadata: { ...rest.metadata, tierline: { ...asked, ...(busy && { busy }) } },
         }),
       },
-      NEVER,
+      signal,
     )
     return shaped(answer, 'session')
   }

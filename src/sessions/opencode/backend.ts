@@ -6,6 +6,7 @@ import { answerAsk } from './answer-ask.ts'
 import { answerTo } from './answer-to.ts'
 import type { BackendLogger } from './asks.ts'
 import { catalogOf } from './catalog.ts'
+import { createAskWhenBack, wasNeverSent } from './comeback.ts'
 import { createDirectoryPool } from './directory-pool.ts'
 import { createForwarder } from './forward.ts'
 import { forwardEvents } from './forward-events.ts'
@@ -21,8 +22,6 @@ import { createTap } from './tap.ts'
 import { openWorktree, removeWorktree, worktreeDiff } from './worktree.ts'
 
 const DEFAULT_PATIENCE_MS = 30_000
-/** Somebody waits for the answer, and a server that was killed is back in some seven seconds. */
-const FIND_PATIENCE_MS = 20_000
 const FIRST_FIND_MS = 2_000
 const NEVER = new AbortController().signal
 const DEFAULT_LINGER_MS = 60_000
@@ -61,6 +60,7 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
   const http = createOpenCodeHttp(options)
   const forwarder = createForwarder(options)
   const tap = options.tapUrl === undefined ? undefined : createTap(options.tapUrl, options)
+  const askWhenBack = createAskWhenBack(http.health, patienceMs)
   const directories = createDirectoryPool({ http, lingerMs, silenceMs, logger })
   /** Opened here and not yet used: whatever is sent there first was sent by nobody before. */
   const unused = new Set<string>()
@@ -76,6 +76,14 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       })
     }
   }
+
+  /** What changes something is sent again only when nothing of it has reached the server. */
+  const forward: SessionBackend['forward'] = (request, signal) =>
+    askWhenBack(
+      () => forwarder.forward(request, signal),
+      signal,
+      request.method === 'GET' ? undefined : wasNeverSent,
+    )
 
   return {
     server,
@@ -110,11 +118,7 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       }
       return orUnavailable(async () => {
         try {
-          const {
-            directory,
-            parentID,
-            metadata = {},
-          } = await patiently(Math.min(patienceMs, FIND_PATIENCE_MS), signal ?? NEVER, ask)
+          const { directory, parentID, metadata = {} } = await askWhenBack(ask, signal ?? NEVER)
           return { sessionID, directory, parentID, metadata }
         } catch (error) {
           if (error instanceof OpenCodeRefusal && error.status === 404) return undefined
@@ -171,11 +175,12 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
 
     running: (turns) => orUnavailable(() => runningTurns(http, turns)),
 
-    answerTo: (session, messageID, signal) => orUnavailable(() => answerTo(http, session, messageID, signal)),
+    answerTo: (session, messageID, signal) =>
+      orUnavailable(() => askWhenBack(() => answerTo(http, session, messageID, signal), signal)),
 
-    forward: forwarder.forward,
+    forward,
 
-    events: (directory, signal) => forwardEvents(forwarder, directory, signal),
+    events: (directory, signal) => forwardEvents(forward, directory, signal),
 
     catalog(directory, signal) {
       return orUnavailable(async () => {

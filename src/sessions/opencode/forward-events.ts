@@ -1,10 +1,10 @@
 import { createParser } from 'eventsource-parser'
 import { TierlineError } from '../../errors.ts'
-import type { Forwarder } from './forward.ts'
+import type { SessionBackend } from '../backend.ts'
 
 /** OpenCode's events of a directory as they come, over a connection of their own, which ends with the iteration. */
 export async function* forwardEvents(
-  { forward }: Forwarder,
+  forward: SessionBackend['forward'],
   directory: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<object> {

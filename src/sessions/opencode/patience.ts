@@ -21,7 +21,7 @@ export function createBackoff(): { pause(signal: AbortSignal): Promise<void>; re
 
 /**
  * Asks again while the server is away or stumbles (5xx), for at most `patienceMs`; then throws the last error.
- * Only for requests that may be repeated.
+ * Only for requests that may be repeated, or for errors of which `mayRepeat` says so.
  *
  * @throws the reason of `signal` when that aborts.
  */
@@ -29,6 +29,7 @@ export async function patiently<T>(
   patienceMs: number,
   signal: AbortSignal,
   ask: () => Promise<T>,
+  mayRepeat: (error: unknown) => boolean = isPassing,
 ): Promise<T> {
   const deadline = Date.now() + patienceMs
   const backoff = createBackoff()
@@ -37,14 +38,15 @@ export async function patiently<T>(
       return await ask()
     } catch (error) {
       signal.throwIfAborted()
-      if (!isPassing(error) || Date.now() >= deadline) throw error
+      if (!mayRepeat(error) || Date.now() >= deadline) throw error
       await backoff.pause(signal)
       signal.throwIfAborted()
     }
   }
 }
 
-function isPassing(error: unknown): boolean {
+/** The server is away, or stumbles. */
+export function isPassing(error: unknown): boolean {
   if (error instanceof OpenCodeRefusal) return error.status >= 500
   return isTierlineError(error, 'opencode_unavailable')
 }

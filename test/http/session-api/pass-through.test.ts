@@ -1,6 +1,7 @@
 import { describe, expect, test as plain } from 'vitest'
 import { TierlineError } from '../../../src/errors.ts'
 import { maskedConfig } from '../../../src/http/session-api/mask-config.ts'
+import type { SessionBackend } from '../../../src/sessions/backend.ts'
 import { createMemoryBackend } from '../../doubles/memory-backend.ts'
 import { say, test } from './session-test.ts'
 
@@ -102,6 +103,25 @@ describe('what is passed on', () => {
     const { status, json, headers } = await call('GET', '/agent')
 
     expect([status, json.code, headers.get('retry-after')]).toEqual([503, 'opencode_unavailable', '1'])
+  })
+
+  test('fails with a status when tierline stops while OpenCode is waited for', async ({ api, core }) => {
+    const asked = Promise.withResolvers<void>()
+    const backend: SessionBackend = {
+      ...core.backend,
+      forward: (_, signal) => {
+        asked.resolve()
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason))
+        })
+      },
+    }
+    const { call, stop } = await api.start({ core: { backends: [backend] } })
+    const opened = call('POST', '/session')
+    await asked.promise
+    await stop()
+
+    expect(await opened).toMatchObject({ status: 503, json: { code: 'opencode_unavailable' } })
   })
 })
 

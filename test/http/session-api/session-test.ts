@@ -10,6 +10,7 @@ export interface SessionApi {
   url: string
   orchestrator: Orchestrator
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>
+  stop(): Promise<void>
   /** A new session's id. */
   open(body?: object): Promise<string>
   /** The models that were asked, in order. */
@@ -63,6 +64,7 @@ export const test = base.extend<{ api: SessionFixture }>({
         url,
         orchestrator,
         call,
+        stop: () => server.close(),
         open: async (body = {}) => (await call('POST', '/session', body)).json.id as string,
         asked: () => core.backend.turns.map(({ model }) => model),
       }
