@@ -1,10 +1,7 @@
-/**
- * A client that submits as fast as the server answers, and as cheaply as can be: it shares two cores with
- * the server, so it speaks HTTP by hand over sockets that stay open.
- */
-import { connect, type Socket } from 'node:net'
+/** A client that submits as fast as the server answers. */
 import { answerQuestions } from '../bench-process.ts'
 import { ownCpuMicros } from '../cpu-time.ts'
+import { openLane, requestText } from '../http-lane.ts'
 
 interface Submit {
   url: string
@@ -15,44 +12,19 @@ interface Submit {
 }
 
 async function submit({ url, body, count, width }: Submit): Promise<{ cpuMicros: number }> {
-  const { hostname, port, host } = new URL(url)
-  const json = JSON.stringify(body)
-  const request =
-    `POST /v1/tasks HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n` +
-    `content-length: ${Buffer.byteLength(json)}\r\n\r\n${json}`
+  const request = requestText('POST', url, '/v1/tasks', JSON.stringify(body))
   const startedAt = ownCpuMicros()
   let left = count
-  const lane = async () => {
-    const socket = connect(Number(port), hostname).setNoDelay().setEncoding('latin1')
+  const submitSome = async () => {
+    const lane = openLane(url)
     try {
-      await submitAll(socket, request, () => left-- > 0)
+      while (left-- > 0) await lane.ask(request, 202)
     } finally {
-      socket.destroy()
+      lane.close()
     }
   }
-  await Promise.all(Array.from({ length: width }, lane))
+  await Promise.all(Array.from({ length: width }, submitSome))
   return { cpuMicros: ownCpuMicros() - startedAt }
-}
-
-/** One request after the other, as long as there are more. */
-function submitAll(socket: Socket, request: string, more: () => boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const next = () => (more() ? void socket.write(request) : resolve())
-    let received = ''
-    socket.on('data', (chunk) => {
-      received += chunk
-      const bodyAt = received.indexOf('\r\n\r\n') + 4
-      if (bodyAt === 3) return
-      const length = Number(/content-length: (\d+)/i.exec(received.slice(0, bodyAt))?.[1])
-      if (received.length < bodyAt + length) return
-      if (!received.startsWith('HTTP/1.1 202 ')) return reject(new Error(`Not accepted: ${received}`))
-      received = ''
-      next()
-    })
-    socket.on('error', reject)
-    socket.on('close', () => reject(new Error('The server has closed the connection')))
-    socket.on('connect', next)
-  })
 }
 
 const handlers = answerQuestions({ submit }, async () => {})

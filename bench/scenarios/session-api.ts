@@ -14,6 +14,8 @@ import { ofRounds, percentile } from '../statistics.ts'
 
 const SESSIONS = 10
 const MESSAGES = 100
+/** Of each session, where they send at a pace: 200 a second in all. */
+const EVERY_MS = 50
 /** Of each session before anything counts: V8 compiles what is hot only after thousands of calls. */
 const WARM_UP = 500
 const WAITING_SESSIONS = 500
@@ -45,37 +47,43 @@ async function requests({ place, redis, rounds }: Bench): Promise<Finding[]> {
     await bareWorker.ask('start', { ...place, ...BARE })
     await tierline.startWorker()
     const sessions = Array.from({ length: SESSIONS }, (_, index) => `/session/ses_${index}`)
-    const send = (url: string, { among = sessions, count = MESSAGES } = {}) => {
+    const send = (url: string, { among = sessions, count = MESSAGES, everyMs = 0 } = {}) => {
       const paths = among.map((path) => `${path}/message`)
-      return asker.ask('ask', { url, method: 'POST', paths, body: MESSAGE, count })
+      return asker.ask('ask', { url, method: 'POST', paths, body: MESSAGE, count, everyMs })
     }
+    const sendPaced = (url: string) => send(url, { everyMs: EVERY_MS })
     const sendAlone = (url: string) => send(url, { among: sessions.slice(0, 1) })
     const read = (url: string) =>
       asker.ask('ask', { url, method: 'GET', paths: ['/session/ses_1/todo'], count: 5 * MESSAGES })
     for (const url of [ours.url, least.url, direct.url]) await send(url, { count: WARM_UP })
     await read(through.url)
 
-    const added: Record<'send50' | 'send99' | 'alone50' | 'least50' | 'read50', number[]> = {
+    const added: Record<'send50' | 'send99' | 'paced50' | 'alone50' | 'least50' | 'read50', number[]> = {
       send50: [],
       send99: [],
+      paced50: [],
       alone50: [],
       least50: [],
       read50: [],
     }
     let detail = ''
+    let pacedDetail = ''
     let aloneDetail = ''
     let leastDetail = ''
     let readDetail = ''
     for (let round = 0; round < rounds; round += 1) {
       const [bareSend, sent, queued] = [await send(direct.url), await send(ours.url), await send(least.url)]
+      const [barePaced, paced] = [await sendPaced(direct.url), await sendPaced(ours.url)]
       const [bareAlone, alone] = [await sendAlone(direct.url), await sendAlone(ours.url)]
       const [bareRead, passed] = [await read(direct.url), await read(through.url)]
       added.send50.push(percentile(sent, 50) - percentile(bareSend, 50))
       added.send99.push(percentile(sent, 99) - percentile(bareSend, 99))
+      added.paced50.push(percentile(paced, 50) - percentile(barePaced, 50))
       added.alone50.push(percentile(alone, 50) - percentile(bareAlone, 50))
       added.least50.push(percentile(queued, 50) - percentile(bareSend, 50))
       added.read50.push(percentile(passed, 50) - percentile(bareRead, 50))
       detail = `${describe(sent)}; a handler that answers at once ${describe(bareSend)}; ${SESSIONS} sessions in parallel`
+      pacedDetail = `${describe(paced)}; at once ${describe(barePaced)}; ${SESSIONS} sessions with a message every ${EVERY_MS} ms`
       aloneDetail = `${describe(alone)}; at once ${describe(bareAlone)}; a session with one message after the other`
       leastDetail = `${describe(queued)}: node:http, Queue.add, a bare worker and one PUBLISH in as many processes, without a record`
       readDetail = `${describe(passed)}; directly ${describe(bareRead)}`
@@ -89,6 +97,12 @@ async function requests({ place, redis, rounds }: Bench): Promise<Finding[]> {
         unit: 'ms',
         target: { atMost: 30 },
         detail,
+      },
+      {
+        measure: 'message at a pace, added p50',
+        ...ofRounds(added.paced50),
+        unit: 'ms',
+        detail: pacedDetail,
       },
       { measure: 'message alone, added p50', ...ofRounds(added.alone50), unit: 'ms', detail: aloneDetail },
       { measure: 'bare BullMQ, added p50', ...ofRounds(added.least50), unit: 'ms', detail: leastDetail },
