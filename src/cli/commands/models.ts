@@ -60,14 +60,25 @@ async function probe(
   { json }: ModelsFlags,
 ): Promise<void> {
   const { terminal } = cli
-  const offered = models.filter(({ state }) => state !== 'unknown').map(({ model }) => model)
-  if (!json) terminal.note(`Asking ${offered.length} models for one token each`)
-  const probes = await probeModels(client, offered, ({ model, error }) => {
+  const offered = models.filter(({ state }) => state !== 'unknown')
+  const names = offered.map(({ model }) => model)
+  const warmUp = cheapestOf(offered)
+  if (!json) {
+    terminal.note(`Asking ${names.length} models for one token each`)
+    if (warmUp !== undefined) terminal.note(`${warmUp} goes first, uncounted: OpenCode may have to warm up`)
+  }
+  const probes = await probeModels(client, names, warmUp, ({ model, error }) => {
     if (!json) terminal.note(error === null ? `${model} answers` : `${model}: ${error.message}`)
   })
   if (json) terminal.printJson({ data: probes })
   else terminal.print(renderProbes(probes))
   if (probes.some(({ error }) => error !== null)) cli.exitCode = EXIT.taskFailed
+}
+
+/** By the price of a prompt, which is all that a short answer costs; `undefined`: there is no model. */
+export function cheapestOf(models: readonly Pick<ModelView, 'model' | 'price'>[]): string | undefined {
+  const priceOf = ({ price }: Pick<ModelView, 'price'>) => price?.inputMicroUsdPerMTok ?? Number.MAX_VALUE
+  return models.toSorted((a, b) => priceOf(a) - priceOf(b))[0]?.model
 }
 
 export function renderProbes(probes: readonly Probe[]): string {

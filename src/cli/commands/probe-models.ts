@@ -15,18 +15,22 @@ export interface Probe {
 /** As short an answer as can be asked for. */
 const PROMPT = 'Answer with the one word "ok".'
 const TIMEOUT_MS = 120_000
+const WARM_UP_TIMEOUT_MS = 30_000
 /** More at once would tell how fast they are beside each other. */
 const AT_ONCE = 4
 
 /**
  * Asks each model for one token, as a task of its own that is pinned to it, and tells each as it comes. What the
- * queue takes is not counted.
+ * queue takes is not counted. `warmUp` is asked once before, and not told: the first message after OpenCode was started
+ * takes seconds longer, whatever its model, and nothing that is free makes up for it.
  */
 export async function probeModels(
   client: TierlineClient,
   models: readonly string[],
+  warmUp: string | undefined,
   onProbe: (probe: Probe) => void,
 ): Promise<Probe[]> {
+  if (warmUp !== undefined) await probeModel(client, warmUp, 'warm-up', WARM_UP_TIMEOUT_MS)
   const probes: Probe[] = []
   const left = models.entries()
   const ask = async () => {
@@ -40,14 +44,19 @@ export async function probeModels(
   return probes
 }
 
-async function probeModel(client: TierlineClient, model: string): Promise<Probe> {
+async function probeModel(
+  client: TierlineClient,
+  model: string,
+  name = model,
+  timeoutMs = TIMEOUT_MS,
+): Promise<Probe> {
   try {
     const handle = await client.enqueue({
       model: model as `${string}/${string}`,
       prompt: PROMPT,
       title: `Probe of ${model}`.slice(0, 200),
-      timeoutMs: TIMEOUT_MS,
-      metadata: { probe: model },
+      timeoutMs,
+      metadata: { probe: name },
     })
     let sentAt: number | undefined
     let firstAt: number | undefined
