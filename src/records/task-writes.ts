@@ -38,7 +38,7 @@ export function createTaskWrites(options: TaskWritesOptions) {
     const letGo = letGoOf(writes)
     const packed = packArguments([
       ...[keys.root, `${logAgeMs}`, maxLogEvents, ledgerExpiresAt(today, ledgerDays()), quotas.minuteMs],
-      letGo.length === 0 ? '' : quotas.pack(letGo),
+      letGo.length > 0 && quotas.batchOf(letGo),
       writes.map(({ id, fence, seq, now, events, fields, ledger = NOTHING, to = '' }) => [
         ...[id, `${fence}`, seq + 1, `${seq + events.length}`, `${now}`, to],
         ...[JSON.stringify(events), ledger, flat(fields)],

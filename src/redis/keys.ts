@@ -52,7 +52,7 @@ export interface Keys {
   readonly coolingChannel: string
   /** Hash: the turns of API keys in a queue; see `queues/fair-turns.ts`. Only where there are several keys. */
   turns(queue: string): string
-  /** Prefix of what is known of limits: see `scripts/limits.lua`. */
+  /** Prefix of what is known of limits: see `scripts/limit-book.lua`. */
   readonly limits: string
   /** Counter: places given in the lines of all strict gates. */
   readonly gateOrder: string

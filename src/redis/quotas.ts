@@ -4,6 +4,7 @@
  */
 import { createBatcher } from './batcher.ts'
 import type { Keys } from './keys.ts'
+import { packArguments } from './pack-arguments.ts'
 import type { RunScript } from './scripts.ts'
 
 /** See `perform` in `limits.lua`. */
@@ -96,7 +97,8 @@ export function createQuotas({ scripts, keys, wake, now = Date.now, minuteMs = M
   let aheadMs = 0
 
   const ask = createBatcher<QuotaAsk, QuotaReply>(async (asks) => {
-    const send = () => scripts('ask-quotas', [keys.holds, keys.root, minuteMs, pack(asks)])
+    const packed = () => packArguments([keys.root, minuteMs, batchOf(asks)])
+    const send = () => scripts('ask-quotas', [keys.holds, packed()])
     let reply = (await send()) as Reply
     aheadMs = reply[0] - now()
     // This clock is off by more than a window. It knows better now.
@@ -111,40 +113,34 @@ export function createQuotas({ scripts, keys, wake, now = Date.now, minuteMs = M
     if (woken.length > 0) await wake(woken).catch(() => {})
   }
 
-  /** The batch of `quotas.lua`. */
-  function pack(asks: readonly QuotaAsk[]): string {
+  /** As `quotas.lua` takes it. */
+  function batchOf(asks: readonly QuotaAsk[]): readonly unknown[] {
     const limits = createIndex<readonly string[]>()
     const budgets = createIndex<BudgetFacts>()
     const lists = createIndex<string>()
-    const packed = asks.map(({ task, limits: ofLimits = NO_LIMITS, money = NO_MONEY }) => {
+    const rows = asks.map(({ limits: ofLimits = NO_LIMITS, money = NO_MONEY }) => {
       const { how, requestsBefore, tokensBefore, requests, tokens, key, depth } = ofLimits
       const { mode, fence, wanted, least, order, shares } = money
-      const list = lists.of(listOf(shares, budgets))
-      const spent = spentOf(shares)
-      const ofTurn = limits.of(ofLimits.limits)
+      const ofTurn = how === '' ? 0 : limits.of(ofLimits.limits)
+      const list = mode === '' ? 0 : lists.of(listOf(shares, budgets))
       // biome-ignore format: as `quotas.lua` says it
       return [
-        task, how, requestsBefore, tokensBefore, requests, tokens, ofTurn, key, depth,
-        mode, fence, wanted, least, order, list, spent,
+        how, requestsBefore, tokensBefore, requests, tokens, ofTurn, key, depth,
+        mode, fence, wanted, least, order, list, spentOf(shares),
       ]
     })
     const at = now() + aheadMs
-    const shares = lists.all.map((list) => `[${list}]`).join()
-    const rest = JSON.stringify({
-      limits: limits.all,
-      budgets: budgets.all.map((budget) => [
-        ...[budget.name, budget.limit, budget.waits ? 1 : 0],
-        ...budget.starts(at),
-      ]),
-      asks: packed,
-    })
-    return `{"shares":[${shares}],${rest.slice(1)}`
+    const facts = budgets.all.map((budget) => [
+      ...[budget.name, budget.limit, budget.waits ? 1 : 0],
+      ...budget.starts(at),
+    ])
+    return [limits.all, facts, lists.all.map(numbersOf), asks.map(({ task }) => task), ...columnsOf(rows)]
   }
 
   return {
     /** One round trip, atomic, and may be repeated; one more where it wakes others. */
     ask,
-    pack,
+    batchOf,
     tell,
     minuteMs,
     /** Learns the time. `false`: the starts of windows were wrong. */
@@ -168,6 +164,27 @@ function listOf(shares: readonly ShareFacts[], budgets: Index<BudgetFacts>): str
   for (const { budget, holds, leaveAt } of shares)
     list += `${list === '' ? '' : ','}${budgets.of(budget)},${holds ? 1 : 0},${leaveAt}`
   return list
+}
+
+function numbersOf(list: string): number[] {
+  return list === '' ? [] : list.split(',').map(Number)
+}
+
+type Cell = string | number | readonly number[]
+
+/** What is the same in all rows, of which there is one at least; and what is not, by column: most of what is asked at once is alike. */
+function columnsOf(rows: readonly (readonly Cell[])[]): [row: Cell[], varying: (number | Cell[])[]] {
+  const row = [...rows[0]!]
+  const varying: (number | Cell[])[] = []
+  for (const [column, cell] of row.entries()) {
+    if (rows.every((other) => other[column] === cell)) continue
+    varying.push(
+      column + 1,
+      rows.map((other) => other[column]!),
+    )
+    row[column] = 0
+  }
+  return [row, varying]
 }
 
 /** Of each share; a number where it is the same for all. */

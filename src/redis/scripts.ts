@@ -26,7 +26,7 @@ const SCRIPTS = {
   'ask-quotas': 1,
 } as const
 
-const QUOTAS = ['minutes', 'limits', 'budgets', 'quotas'] as const
+const QUOTAS = ['minutes', 'limit-book', 'limits', 'budgets', 'quotas'] as const
 
 /** Scripts that begin with what other files have. */
 const PRELUDES: Partial<Record<string, readonly PartName[]>> = {
@@ -38,7 +38,7 @@ const PRELUDES: Partial<Record<string, readonly PartName[]>> = {
   'next-tasks': ['line', 'claim', 'deliver'],
   'end-tasks': ['line', 'claim', 'deliver', ...QUOTAS, 'write'],
   'ask-quotas': QUOTAS,
-  'change-limits': ['minutes', 'limits'],
+  'change-limits': ['minutes', 'limit-book', 'limits'],
 }
 
 export type ScriptName = keyof typeof SCRIPTS

@@ -1,8 +1,8 @@
 import { describe, expect } from 'vitest'
-import type { RedisClient } from '../../src/redis/connect.ts'
-import type { Budget } from '../../src/routing/table.ts'
+import { budgetName } from '../../src/budget/budgets-of.ts'
 import { budget } from './budget.ts'
 import { asking, DAY, test } from './budget-store-test.ts'
+import { turnWindow } from './turn-window.ts'
 
 describe('a window', () => {
   test('that turns begins anew, with what is held by those that run', async ({ store, redis: { keys } }) => {
@@ -10,7 +10,7 @@ describe('a window', () => {
     await hold('a', { wantMicroUsd: 300 })
     await settle('a', 300)
     await hold('b', { wantMicroUsd: 200 })
-    await turn(store.client, keys.budgets, DAY, -86_400_000)
+    await turnWindow(store.client, keys.budgets, budgetName(DAY), -86_400_000)
 
     expect(await state()).toMatchObject({ spentMicroUsd: 0, reservedMicroUsd: 200 })
     await settle('b', 30)
@@ -41,15 +41,10 @@ describe('a window', () => {
     const { hold, settle, state } = asking(store.open())
     await hold('a', { wantMicroUsd: 100 })
     await settle('a', 100)
-    await turn(store.client, keys.budgets, DAY, 3_600_000)
+    await turnWindow(store.client, keys.budgets, budgetName(DAY), 3_600_000)
 
     expect(await state()).toMatchObject({ spentMicroUsd: 100 })
   })
 })
 
 /** As if the window of a budget had begun at another time. */
-async function turn(redis: RedisClient, key: string, of: Budget, byMs: number): Promise<void> {
-  const name = `${of.scope} per ${of.per}`
-  const [window, ...rest] = (await redis.hget(key, name))!.split(' ')
-  await redis.hset(key, name, [Number(window) + byMs, ...rest].join(' '))
-}

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import type { TaskInput } from '../../src/tasks/input.ts'
 import { budget } from '../budget/budget.ts'
+import { turnWindow } from '../budget/turn-window.ts'
 import { finished, itemsOf, run, test, typesOf } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 import { states, THOUSAND, working } from './budgets-test.ts'
@@ -91,8 +92,7 @@ describe('a budget', () => {
     )
 
     // As if a day had passed since: the next that comes finds a window that has turned, and wakes the other.
-    const [window, ...rest] = (await core.redis.hget(keys.budgets, 'global per day'))!.split(' ')
-    await core.redis.hset(keys.budgets, 'global per day', [Number(window) - 86_400_000, ...rest].join(' '))
+    await turnWindow(core.redis, keys.budgets, 'global per day', -86_400_000)
     await run(orchestrator, { ...THOUSAND, prompt: '@usage:1000,0 @say: Done' })
     expect(await finished(orchestrator, id)).toMatchObject({ state: 'succeeded' })
     expect(await states(orchestrator)).toMatchObject([{ spentMicroUsd: 1_100 }])

@@ -1,6 +1,6 @@
 -- Counts what tasks have spent, and holds money for what they spend next, each in all of its budgets together. Windows
 -- turn by the clock of Redis. It is put before the scripts that ask.
---   ROOT:budgets      hash: budget → 'start of its window, spent, held, 1 where somebody may wait'
+--   ROOT:budgets      hash: budget → start of its window, spent, held, whether somebody may wait; packed
 --   ROOT:holds        hash: task → fence of who holds, names of its budgets, what it holds of each, what was counted of each;
 --                     packed, and a number where it is the same for all
 -- What a script needs of tasks and budgets it reads once, and writes once: `finish` does.
@@ -15,9 +15,9 @@ local function open_budgets(root, now, facts, lists, ids)
   local budgets, counters, texts, changed = {}, {}, {}, {}
 
   local function remember(name, text)
-    local window, spent, held, line = string.match(text or '0 0 0 0', '^(%d+) (%d+) (%d+) (%d)$')
-    local counter = { text = text, window = tonumber(window), spent = tonumber(spent), held = tonumber(held),
-      hasLine = line == '1' }
+    local window, spent, held, hasLine = 0, 0, 0, false
+    if text then window, spent, held, hasLine = cmsgpack.unpack(text) end
+    local counter = { text = text, window = window, spent = spent, held = held, hasLine = hasLine }
     counters[name] = counter
     return counter
   end
@@ -114,8 +114,18 @@ local function open_budgets(root, now, facts, lists, ids)
     return figures[1] or 0
   end
 
+  -- Many are the same, and to pack one takes long.
+  local known = {}
+  local function text_of(fence, names, heldOfEach, countedOfEach)
+    if known.fence ~= fence or known.names ~= names or known.held ~= heldOfEach or known.counted ~= countedOfEach then
+      known.fence, known.names, known.held, known.counted = fence, names, heldOfEach, countedOfEach
+      known.text = cmsgpack.pack(fence, names, heldOfEach, countedOfEach)
+    end
+    return known.text
+  end
+
   local function keep(id, fence, names, n)
-    texts[id], changed[id] = cmsgpack.pack(fence, names, brief(held, n), brief(counted, n)), true
+    texts[id], changed[id] = text_of(fence, names, brief(held, n), brief(counted, n)), true
   end
 
   local function answer(status, decided, place, shares)
@@ -141,6 +151,35 @@ local function open_budgets(root, now, facts, lists, ids)
       if first[1] and first[1] ~= id and tonumber(first[2]) < order then return nil end
     end
     return amount
+  end
+
+  -- Most tasks spend and hold as much of each of their budgets, and find room in all: then one figure says what many
+  -- would. Gives false, and nothing has changed, where it is not that simple; what is held then replaces `wasHeld`.
+  local function perform_alike(shares, mode, wanted, spent, wasHeld, wasCounted)
+    local more, isHolding = spent > wasCounted and spent - wasCounted or 0, mode == 'hold' or mode == 'top-up'
+    if isHolding then
+      for i = 1, #shares do
+        local share = shares[i]
+        local counter = share.counter
+        local before = counter.held > wasHeld and counter.held - wasHeld or 0
+        if not share.holds or counter.hasLine or counter.spent + more + before + wanted > share.budget.limit
+          or (share.leaveAt >= 0 and counter.spent + more >= share.leaveAt) then return false end
+      end
+    end
+    local held = isHolding and wanted or 0
+    for i = 1, #shares do
+      local budget = shares[i].budget
+      local counter = budget.counter
+      if more > 0 then counter.spent = counter.spent + more end
+      counter.held = (counter.held > wasHeld and counter.held - wasHeld or 0) + held
+      -- As `note` says.
+      if mode ~= 'top-up' then
+        budget.isAsked = true
+        if not isHolding then budget.isLeft = true end
+        if not budget.each or wanted < budget.each then budget.each = wanted end
+      end
+    end
+    return true
   end
 
   -- held, refused or downgrade, with the share that decided, and whether what refuses it is spent; what it may hold is
@@ -208,6 +247,17 @@ local function open_budgets(root, now, facts, lists, ids)
       if tonumber(head[1]) ~= fence or head[2] ~= 'running' then return 'stale' end
     end
     local isStale = own and fence < holder
+    if not own then ownNames, ownHeld, ownCounted = shares.names, 0, spent end
+    if not isStale and mode ~= 'force' and ownNames == shares.names and type(spent) == 'number'
+      and type(ownHeld) == 'number' and type(ownCounted) == 'number'
+      and perform_alike(shares, mode, wanted, spent, ownHeld, ownCounted) then
+      if mode == 'end' then
+        if own then texts[id], changed[id] = false, true end
+      elseif own or isHolding then
+        texts[id], changed[id] = text_of(fence, ownNames, isHolding and wanted or 0, math.max(spent, ownCounted)), true
+      end
+      return isHolding and 'held' or 'settled'
+    end
     local n, names = settle_all(shares, spent, own, ownNames, ownHeld, ownCounted, isStale)
     if isStale then
       keep(id, holder, names, n)
@@ -284,8 +334,7 @@ local function open_budgets(root, now, facts, lists, ids)
       if #gone > 0 then call('HDEL', HOLDS, unpack(gone)) end
       local list = {}
       for name, counter in pairs(counters) do
-        local text = string.format('%.0f %.0f %.0f %d', counter.window, counter.spent, counter.held,
-          counter.hasLine and 1 or 0)
+        local text = cmsgpack.pack(counter.window, counter.spent, counter.held, counter.hasLine)
         if text ~= counter.text then list[#list + 1], list[#list + 2] = name, text end
       end
       if #list > 0 then call('HSET', COUNTERS, unpack(list)) end

@@ -1,29 +1,31 @@
 -- Asks limits and budgets for many tasks, one after the other. Needs limits.lua and budgets.lua.
--- `batch` is {limits, budgets, shares, asks}: lists of limits, budgets, lists of shares, and asks that name these lists by
--- number. An ask is {task, how, requests before, tokens before, requests, tokens, limits, key, depth, mode, fence, wanted,
--- least, order, shares, spent}: of limits as `perform` takes it there, then of budgets; how and mode are '' for none.
+-- `batch` is {limits, budgets, shares, tasks, row, varying}: lists of limits, budgets, lists of shares, which asks name by
+-- number, and the tasks that ask. A row is {how, requests before, tokens before, requests, tokens, limits, key, depth, mode,
+-- fence, wanted, least, order, shares, spent}: of limits as `perform` takes it there, then of budgets; how and mode are ''
+-- for none. `row` has what is the same for all; `varying` is {column, its value for each task, …}.
 -- Gives nil when budgets need other starts of their windows: then nothing can be asked.
 local function open_quotas(root, minute_ms, batch)
-  local time, ids, asks = redis.call('TIME'), {}, batch.asks
-  local now, usesLimits, usesBudgets = time[1] * 1000 + math.floor(time[2] / 1000), false, false
-  for i, ask in ipairs(asks) do
-    ids[i] = ask[1]
-    usesLimits, usesBudgets = usesLimits or ask[2] ~= '', usesBudgets or ask[10] ~= ''
-  end
-  local budgets = usesBudgets and open_budgets(root, now, batch.budgets, batch.shares, ids)
+  local limit_lists, facts, share_lists, ids, row, varying = unpack(batch)
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  -- 0 where it varies.
+  local usesLimits, usesBudgets = row[1] ~= '', row[9] ~= ''
+  local budgets = usesBudgets and open_budgets(root, now, facts, share_lists, ids)
   if usesBudgets and not budgets then return nil, now end
-  local limits = usesLimits and open_limits(root, minute_ms, now, ids, batch.limits)
+  local limits = usesLimits and open_limits(root, minute_ms, now, ids, limit_lists)
   return {
-    -- 1: it got all it asked for; else {answer of the limits, of the budgets}, of which the second is 0 where they were
-    -- not asked. Who gets no money holds no limit either.
-    perform = function(ask)
-      local id, how, mode = ask[1], ask[2], ask[10]
+    ids = ids,
+    -- The ask of a task by its number. 1: it got all it asked for; else {answer of the limits, of the budgets}, of which
+    -- the second is 0 where they were not asked. Who gets no money holds no limit either.
+    perform = function(i)
+      for k = 1, #varying, 2 do row[varying[k]] = varying[k + 1][i] end
+      local id, how, mode = ids[i], row[1], row[9]
       if how ~= '' then
-        local answer = limits.perform(id, how, unpack(ask, 3, 9))
+        local answer = limits.perform(id, how, unpack(row, 2, 8))
         if answer ~= 1 then return { answer, 0 } end
       end
       if mode == '' then return 1 end
-      local answer = budgets.perform(id, mode, unpack(ask, 11, 16))
+      local answer = budgets.perform(id, mode, unpack(row, 10, 15))
       if answer == 'held' or answer == 'settled' then return 1 end
       if how ~= '' and how ~= 'leave' and answer ~= 'stale' then limits.leave(id, 0, 0) end
       return { 1, answer }

@@ -5,7 +5,7 @@
 -- process that waits for it.
 -- KEYS: live, finished, ledger of the day, then each task
 -- packed: root of the keys, log age in ms, most events in a log, when the ledger expires (epoch s), minute of the limits
---       in ms, a batch of quotas.lua as JSON of what those let go of that are over then, or '', and of each task {id, fence,
+--       in ms, a batch of quotas.lua of what those let go of that are over then, or false, and of each task {id, fence,
 --       seq of the next event, seq after, now, to (or ''), the events as a JSON array, {ledger field, increase, …},
 --       {field, value, …}}. Of the numbers that go back to Redis as text, since it takes long to print one of Lua: fence,
 --       seq after, now.
@@ -72,11 +72,10 @@ local function write_tasks(KEYS, packed)
   end
   if isNew then redis.call('EXPIREAT', KEYS[3], expiresAt) end
 
-  if batch ~= '' then
-    local letting = cjson.decode(batch)
-    local quotas, now = open_quotas(root, minuteMs, letting)
-    for _, ask in ipairs(quotas and letting.asks or {}) do
-      if isOver[ask[1]] then quotas.perform(ask) end
+  if batch then
+    local quotas, now = open_quotas(root, minuteMs, batch)
+    for i = 1, quotas and #quotas.ids or 0 do
+      if isOver[quotas.ids[i]] then quotas.perform(i) end
     end
     replies[#replies + 1] = { now, quotas and quotas.finish() or nil }
   end
