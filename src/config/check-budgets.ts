@@ -1,7 +1,7 @@
 /** What is wrong with the budgets of a file. */
 import { partsOfScope } from '../routing/budget-scope.ts'
 import { isListed, mayHaveCheaper, type Tiers } from '../routing/cheaper-tiers.ts'
-import { nearestNames } from '../routing/nearest.ts'
+import { nearestNames } from '../tasks/nearest.ts'
 import { pricesOf } from './config.ts'
 import type { ConfigProblem } from './config-problem.ts'
 import type { FileContent } from './file-schema.ts'

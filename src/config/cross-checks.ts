@@ -1,7 +1,7 @@
 /** What one key of a file says about another: no schema can know it. */
 import { isAbsolute } from 'node:path'
-import { nearestNames } from '../routing/nearest.ts'
 import { DIRECT_QUEUE, NESTED_QUEUE } from '../routing/queue-of.ts'
+import { nearestNames } from '../tasks/nearest.ts'
 import type { ConfigProblem } from './config-problem.ts'
 import type { FileContent } from './file-schema.ts'
 import { namesOf } from './rule-warnings.ts'

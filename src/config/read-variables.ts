@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { FieldError } from '../errors.ts'
-import { nearestHint, nearestNames } from '../routing/nearest.ts'
+import { nearestHint, nearestNames } from '../tasks/nearest.ts'
 import { type Flags, VARIABLE_NAMES, VARIABLES, type VariableName } from './variables.ts'
 
 const MAX_SECRET_CHARS = 64 * 1024

@@ -1,6 +1,7 @@
 /** Rules that can never match: not wrong, and surely not meant. */
-import { nearestNames } from '../routing/nearest.ts'
+
 import { covers } from '../routing/rule-covers.ts'
+import { nearestNames } from '../tasks/nearest.ts'
 import { mostTokens } from '../tasks/prompt-size.ts'
 import { routingRuleOf } from './config.ts'
 import type { ConfigProblem } from './config-problem.ts'

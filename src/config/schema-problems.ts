@@ -1,7 +1,8 @@
 /** What zod finds wrong in a file, in words, with the place. */
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { FieldError } from '../errors.ts'
-import { nearestNames } from '../routing/nearest.ts'
+import { knownKeys } from '../tasks/known-keys.ts'
+import { nearestNames } from '../tasks/nearest.ts'
 import type { ConfigProblem } from './config-problem.ts'
 import type { YamlSource } from './yaml-source.ts'
 
@@ -107,26 +108,6 @@ const TYPE_NAMES: Record<string, string> = {
 /** The words of our own schemas start with "must", "needs" or "means"; zod's own are made to fit. */
 function said({ message }: Issue): string {
   return message.replace(/^(Invalid \w+|Too (small|big)): /, '')
-}
-
-/** The keys an object at `path` may have. */
-function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let schemas: z.core.$ZodType[] = unwrapped(schema)
-  for (const key of path)
-    schemas = schemas.flatMap((parent) => {
-      if (parent instanceof z.ZodObject) return unwrapped(parent.shape[String(key)])
-      if (parent instanceof z.ZodRecord) return unwrapped(parent.valueType)
-      return parent instanceof z.ZodArray ? unwrapped(parent.element) : []
-    })
-  return schemas.flatMap((found) => (found instanceof z.ZodObject ? Object.keys(found.shape) : []))
-}
-
-/** Without defaults and optionality; of a union every alternative. */
-function unwrapped(schema: z.core.$ZodType | undefined): z.core.$ZodType[] {
-  if (schema instanceof z.ZodUnion) return schema.options.flatMap(unwrapped)
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
-    return unwrapped(schema.def.innerType)
-  return schema ? [schema] : []
 }
 
 function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,4 +1,4 @@
-import { nearestNames } from '../routing/nearest.ts'
+import { nearestNames } from '../tasks/nearest.ts'
 
 /** What is said of an API key that does not exist, with the nearest that do. `does`: `can never match`. */
 export function unknownKey(

@@ -1,9 +1,9 @@
 /** Submit of a comparison: everything that its tasks could be refused for is found out before anything is written. */
 import { TierlineError } from '../errors.ts'
-import { nearestNames } from '../routing/nearest.ts'
 import { NESTED_QUEUE } from '../routing/queue-of.ts'
 import { CompareInput, type CompareSpec, inputOfColumn, splitCompareInput } from '../tasks/compare-input.ts'
 import { type ParsedTaskInput, promptBytes } from '../tasks/input.ts'
+import { nearestNames } from '../tasks/nearest.ts'
 import { checkPromptBytes, parseWith } from '../tasks/parse-input.ts'
 import type { Task } from '../tasks/task.ts'
 import type { Admitted } from './new-record.ts'

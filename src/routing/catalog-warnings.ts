@@ -1,8 +1,8 @@
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import { splitModelID } from '../tasks/model-id.ts'
+import { nearestHint, nearestNames } from '../tasks/nearest.ts'
 import { partsOfScope } from './budget-scope.ts'
 import { modelsOf } from './catalog-index.ts'
-import { nearestHint, nearestNames } from './nearest.ts'
 import type { RoutingTable } from './table.ts'
 
 /**

@@ -2,9 +2,9 @@
 import type { CatalogSnapshot } from '../catalog/catalog.ts'
 import { TierlineError } from '../errors.ts'
 import type { ModelID } from '../tasks/model-id.ts'
+import { nearestHint, nearestNames } from '../tasks/nearest.ts'
 import { modelsOf } from './catalog-index.ts'
 import { canTake, roomTokens } from './context-fit.ts'
-import { nearestHint, nearestNames } from './nearest.ts'
 import type { RoutingTable, Tier } from './table.ts'
 
 export function unknownType(type: string, table: RoutingTable): TierlineError {

@@ -1,11 +1,15 @@
 import type { z } from 'zod'
 import { type ErrorCode, type FieldError, TierlineError } from '../errors.ts'
 import { type ParsedTaskInput, promptBytes, TaskInput } from './input.ts'
+import { knownKeys } from './known-keys.ts'
+import { nearestNames } from './nearest.ts'
 import { typesWording, wordingOf } from './wording.ts'
 
 const MAX_GIVEN_CHARS = 200
 /** A body of nothing but mistakes is not answered at its own length. */
 const MAX_ERRORS = 50
+/** Each is compared with each name that is known, and a batch has a thousand tasks. */
+const MAX_HINTED = 5
 
 /**
  * Checks a task input. Nothing is looked up: whether its type, tier or model exist is routing's to say.
@@ -55,7 +59,9 @@ export function parseWith<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
-  const errors = parsed.error.issues.flatMap((issue) => fieldErrors(issue, input)).slice(0, MAX_ERRORS)
+  const errors = parsed.error.issues
+    .flatMap((issue) => fieldErrors(issue, input, schema))
+    .slice(0, MAX_ERRORS)
   const code: ErrorCode = parsed.error.issues.every(({ code }) => code === 'unrecognized_keys')
     ? 'unknown_field'
     : 'invalid_input'
@@ -63,12 +69,15 @@ export function parseWith<Schema extends z.ZodType>(
   throw new TierlineError(code, `${what}: "${first!.field}" ${first!.message}`, { errors })
 }
 
-function fieldErrors(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({
+function fieldErrors(issue: z.core.$ZodIssue, input: unknown, schema: z.core.$ZodType): FieldError[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(schema, issue.path)
+    return issue.keys.slice(0, MAX_ERRORS).map((key, index) => ({
       field: [...issue.path, key].join('.'),
       message: 'is not a known field',
+      ...(index < MAX_HINTED && { allowed: nearestNames(key, known) }),
     }))
+  }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     const types = issue.errors.map(([only, ...more]) =>
       more.length === 0 && only?.code === 'invalid_type' && only.path.length === 0
@@ -81,7 +90,7 @@ function fieldErrors(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
     const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!
     if (deepest.length > 0)
       return deepest.flatMap((inner) =>
-        fieldErrors({ ...inner, path: [...issue.path, ...inner.path] }, input),
+        fieldErrors({ ...inner, path: [...issue.path, ...inner.path] }, input, schema),
       )
   }
   const given = valueAt(input, issue.path)

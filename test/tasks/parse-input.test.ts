@@ -27,3 +27,26 @@ test.each([
     expect.objectContaining({ code: 'invalid_input', errors: [expect.objectContaining({ field, message })] }),
   )
 })
+
+test.each([
+  [{ promt: 'x' }, 'promt', 'prompt'],
+  [{ timeoutS: 5 }, 'timeoutS', 'timeoutMs'],
+  [{ prompt: undefined, messages: [{ text: 'a', agnet: 'b' }] }, 'messages.0.agnet', 'agent'],
+  [{ model: { providerId: 'acme', modelID: 'nano', providerID: 'acme' } }, 'model.providerId', 'providerID'],
+])('parseTaskInput(%j) says which field is meant', (fields, field, meant) => {
+  const error = expect.objectContaining({ field, allowed: expect.arrayContaining([meant]) })
+
+  expect(parse({ prompt: 'x', ...fields })).toThrow(
+    expect.objectContaining({ code: 'unknown_field', errors: [error] }),
+  )
+})
+
+test('rubbish is not compared without end', () => {
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`promt${n}`, n]))
+
+  expect(parse({ prompt: 'x', ...many })).toThrow(
+    expect.objectContaining({
+      errors: expect.arrayContaining([{ field: 'promt39', message: 'is not a known field' }]),
+    }),
+  )
+})

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { ModelView, TierlineClient } from '../../client/index.ts'
 import { TierlineError } from '../../errors.ts'
-import { nearestHint, nearestNames } from '../../routing/nearest.ts'
+import { nearestHint, nearestNames } from '../../tasks/nearest.ts'
 import { type Cli, connect, type ServerFlags } from '../cli.ts'
 import { EXIT } from '../exit-code.ts'
 import { formatCount } from '../format/count.ts'

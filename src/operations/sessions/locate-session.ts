@@ -22,12 +22,16 @@ export type LocateSession = ReturnType<typeof createLocateSession>
 export function createLocateSession({ backends, checkDirectory }: LocateDeps) {
   const places = new Map<string, SessionPlace>()
 
-  /** @throws {TierlineError} `session_not_found`, `directory_not_allowed`, `opencode_unavailable`. */
-  return async function locate(sessionID: string): Promise<SessionPlace> {
+  /**
+   * `field`: where the caller named it.
+   *
+   * @throws {TierlineError} `session_not_found`, `directory_not_allowed`, `opencode_unavailable`.
+   */
+  return async function locate(sessionID: string, field = 'sessionID'): Promise<SessionPlace> {
     const known = places.get(sessionID)
     if (known !== undefined) return known
-    const { backend, directory: given } = await findSession(backends, sessionID)
-    const directory = given === undefined ? undefined : await checkDirectory(given, 'sessionID')
+    const { backend, directory: given } = await findSession(backends, sessionID, field)
+    const directory = given === undefined ? undefined : await checkDirectory(given, field)
     if (places.size >= MOST_REMEMBERED) for (const oldest of places.keys()) if (places.delete(oldest)) break
     const place = { backend, directory }
     places.set(sessionID, place)

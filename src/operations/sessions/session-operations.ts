@@ -54,7 +54,7 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
     const backend =
       rest.parentID === undefined
         ? serverOfDirectory(backends, directory)
-        : (await locate(rest.parentID)).backend
+        : (await locate(rest.parentID, 'parentID')).backend
     const answer = await backend.forward(
       {
         method: 'POST',

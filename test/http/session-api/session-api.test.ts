@@ -54,7 +54,7 @@ describe('POST /session', () => {
     [{ model: { providerID: 'acme' } }, 'invalid_input', 'model.modelID'],
     [{ modle: 'acme/big' }, 'unknown_field', 'modle'],
     [[], 'invalid_input', 'body'],
-    [{ parentID: 'ses_none' }, 'session_not_found', 'sessionID'],
+    [{ parentID: 'ses_none' }, 'session_not_found', 'parentID'],
   ])('refuses %j as %s before OpenCode is asked', async ([body, code, field], { api, core: { backend } }) => {
     const { call } = await api.start()
 

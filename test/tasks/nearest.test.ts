@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nearestNames } from '../../src/routing/nearest.ts'
+import { nearestNames } from '../../src/tasks/nearest.ts'
 
 const MODELS = [
   'openai/gpt-5.4-mini',
