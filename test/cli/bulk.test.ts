@@ -135,6 +135,17 @@ describe('cancel --all', () => {
     expect(await statesOf([moving, later!])).toEqual(['cancelled', 'waiting'])
   })
 
+  test('does not call a task running that its worker is about to stop', async () => {
+    const run = randomUUID()
+    const ids = [await waiting(run), await waiting(run)]
+    change('cancel', (cancel) => async (id) => ({ ...(await cancel(id)), state: 'running' }))
+
+    const said = ids.map((id) => `${id}  running, being cancelled`)
+    expect((await cli('cancel', ...ids)).stdout.trimEnd().split('\n')).toEqual(said)
+    const byFilter = [await waiting(run)].map((id) => `${id}  running, being cancelled\n`)
+    expect((await cli('cancel', '--all', ...ofRun(run))).stdout).toBe(byFilter[0])
+  })
+
   test('says when there is none', async () => {
     expect(await cli('cancel', '--all', ...ofRun(randomUUID()))).toEqual({
       code: 0,

@@ -233,7 +233,10 @@ describe('routing', () => {
   test('pause and resume a tier', async () => {
     expect(await cli('pause', 'fast')).toMatchObject({ code: 0, stdout: '' })
     expect((await cli('routes')).stdout).toMatch(/^fast .* paused$/m)
+    const { id } = await server.ports.tasks.submit({ type: 'lint', prompt: 'a' })
+    expect((await cli('get', id)).stdout).toMatch(/^waits for +fast is paused; .*"tierline resume fast"$/m)
     expect(JSON.parse((await cli('resume', 'fast', '--json')).stdout)).toMatchObject({ paused: false })
+    expect((await cli('get', id)).stdout).not.toContain('waits for')
     expect(await cli('pause', 'fats')).toMatchObject({ code: 2 })
   })
 })

@@ -24,6 +24,8 @@ export interface BulkAction {
   /** Of `states`, the ones meant when none is named. */
   unlessNamed: readonly TaskState[]
   act(client: TierlineClient, id: string): Promise<Task>
+  /** Of what `act` gave: `running, being cancelled`. */
+  said(task: Task): string
   /** What `act` gave shows that it came too late. */
   isTooLate(task: Task): boolean
 }
@@ -54,7 +56,7 @@ function run(cli: Cli, ids: readonly string[], flags: BulkFlags, action: BulkAct
   if (!flags.all && ids.length === 0) throw wrongFlags(action, 'name tasks, or use --all')
   if (!flags.all && (isFiltered || flags.dryRun)) throw wrongFlags(action, 'filters and --dry-run need --all')
   if (flags.all) return forAll(cli, flags, action)
-  return forEachTask(cli, ids, flags, { act: action.act, done: ({ state }) => state })
+  return forEachTask(cli, ids, flags, { act: action.act, done: action.said })
 }
 
 async function forAll(cli: Cli, flags: BulkFlags, action: BulkAction): Promise<void> {
@@ -74,7 +76,7 @@ async function forAll(cli: Cli, flags: BulkFlags, action: BulkAction): Promise<v
       .at(-1)
     if (found.length === 0) break
     for (const { id } of found) seen.add(id)
-    if (flags.dryRun) found.forEach(show)
+    if (flags.dryRun) for (const task of found) show(task, task.state)
     else await inParallel(found)
   }
   terminal.progress(undefined)
@@ -107,7 +109,7 @@ async function forAll(cli: Cli, flags: BulkFlags, action: BulkAction): Promise<v
       const task = await action.act(client, id)
       if (action.isTooLate(task)) count.tooLate += 1
       else count.done += 1
-      show(task)
+      show(task, action.said(task))
     } catch (error) {
       const code = isTierlineError(error) ? error.code : ''
       if (HOPELESS.includes(code)) throw error
@@ -123,9 +125,9 @@ async function forAll(cli: Cli, flags: BulkFlags, action: BulkAction): Promise<v
     terminal.progress(`${count.done + count.tooLate + count.refused} of ${seen.size} ${action.past}`)
   }
 
-  function show(task: Task): void {
+  function show(task: Task, said: string): void {
     if (flags.json) data.push({ id: task.id, task })
-    else terminal.print(`${task.id}  ${task.state}`)
+    else terminal.print(`${task.id}  ${said}`)
   }
 
   function summary(): string {

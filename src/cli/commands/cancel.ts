@@ -12,6 +12,8 @@ export function addCancel(program: Command, cli: Cli): void {
     // In the direction in which tasks move while they are looked for.
     unlessNamed: ['delayed', 'waiting', 'running'],
     act: (client, id) => client.cancel(id),
+    // What runs is stopped by its worker, a moment later.
+    said: ({ state }) => (state === 'running' ? 'running, being cancelled' : state),
     isTooLate: ({ state }) => state === 'succeeded' || state === 'failed',
   })
   addExamples(

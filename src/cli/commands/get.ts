@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Task } from '../../client/index.ts'
+import type { Task, TierlineClient } from '../../client/index.ts'
 import { type Cli, connect, type ServerFlags } from '../cli.ts'
 import { cleanText } from '../format/clean.ts'
 import { formatCount, totalTokens } from '../format/count.ts'
@@ -15,9 +15,10 @@ export function addGet(program: Command, cli: Cli): void {
     .description('show a task as it is now, with its answer')
     .argument('<id>', 'of the task')
     .action(async (id: string, flags: ServerFlags) => {
-      const task = await connect(cli, flags).get(id)
+      const client = connect(cli, flags)
+      const task = await client.get(id)
       if (flags.json) cli.terminal.printJson(task)
-      else cli.terminal.print(renderTaskDetails(task, Date.now()))
+      else cli.terminal.print(renderTaskDetails(task, await waitOf(client, task), Date.now()))
     })
   addServerFlags(command)
   addExamples(
@@ -27,13 +28,24 @@ export function addGet(program: Command, cli: Cli): void {
   )
 }
 
+/** What it waits for; a task does not know that its tier is paused. */
+async function waitOf(
+  client: TierlineClient,
+  { state, tier, queue, waitingFor }: Task,
+): Promise<string | null> {
+  if (waitingFor !== null) return describeWait(waitingFor)
+  if (state !== 'waiting' || tier !== queue) return null
+  const isPaused = (await client.routes()).tiers.some((one) => one.tier === tier && one.paused)
+  return isPaused ? `${tier} is paused; let it go on with "tierline resume ${tier}"` : null
+}
+
 /** All that matters of a task, one fact a line, then the answer. */
-function renderTaskDetails(task: Task, now: number): string {
-  const { waitingFor, progress, error, startedAt, finishedAt, metadata, result } = task
+function renderTaskDetails(task: Task, waitsFor: string | null, now: number): string {
+  const { progress, error, startedAt, finishedAt, metadata, result } = task
   const facts = renderPairs([
     ['id', task.id],
     ['state', task.state],
-    ['waits for', waitingFor && describeWait(waitingFor)],
+    ['waits for', waitsFor],
     ['error', error && `${error.code}: ${error.message}`],
     ...(error?.lostWorkers ?? []).map(({ worker, attempt, lostAt }): [string, string] => [
       'lost worker',

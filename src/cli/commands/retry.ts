@@ -11,6 +11,7 @@ export function addRetry(program: Command, cli: Cli): void {
     states: ['failed', 'cancelled', 'succeeded'],
     unlessNamed: ['failed'],
     act: (client, id) => client.retry(id),
+    said: ({ state }) => state,
     isTooLate: () => false,
   })
   addExamples(
