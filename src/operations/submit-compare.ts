@@ -2,9 +2,11 @@
 import { TierlineError } from '../errors.ts'
 import { NESTED_QUEUE } from '../routing/queue-of.ts'
 import { CompareInput, type CompareSpec, inputOfColumn, splitCompareInput } from '../tasks/compare-input.ts'
+import { comparisonRoute } from '../tasks/comparison-route.ts'
 import { type ParsedTaskInput, promptBytes } from '../tasks/input.ts'
 import { nearestNames } from '../tasks/nearest.ts'
 import { checkPromptBytes, parseWith } from '../tasks/parse-input.ts'
+import type { Route } from '../tasks/route.ts'
 import type { Task } from '../tasks/task.ts'
 import type { Admitted } from './new-record.ts'
 import type { Accepted } from './submit.ts'
@@ -57,10 +59,19 @@ export function createSubmitCompare(deps: SubmitCompareDeps) {
         throw atColumn(error, columns, index)
       })
     const admitted = await admitParsed(input, caller, { sends: false })
-    return { ...admitted, queue: NESTED_QUEUE, compare: spec }
+    const route = routeOfComparison(admitted.route, spec)
+    return { ...admitted, route, queue: NESTED_QUEUE, compare: spec }
   }
 
   return { compare, acceptCompare }
+}
+
+/** As it was decided for its input, without what is true of its tasks alone. */
+export function routeOfComparison(route: Route, { columns }: CompareSpec): Route {
+  return comparisonRoute(
+    route,
+    columns.map(({ model, tier }) => model ?? tier!),
+  )
 }
 
 /** Who may write gets a copy of its own. Where nobody named a directory there is nothing to be copied. */

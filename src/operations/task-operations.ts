@@ -12,6 +12,7 @@ import { isTerminal } from '../tasks/state.ts'
 import type { Task, TaskFailure } from '../tasks/task.ts'
 import { listTasks } from './list-tasks.ts'
 import { type Admitted, deliveryOf } from './new-record.ts'
+import { routeOfComparison } from './submit-compare.ts'
 import type { TakeTurn } from './take-turn.ts'
 
 const CANCELLED: TaskFailure = { code: 'cancelled', message: 'The task was cancelled', retryable: false }
@@ -78,8 +79,8 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     const before = await record(id)
     if (!isTerminal(before.state)) throw notFinished('retry', id, before.state)
     const admitted = await readmit(before)
-    const { route } = admitted
     const { compare } = before
+    const route = compare === null ? admitted.route : routeOfComparison(admitted.route, compare)
     const queue = compare === null ? admitted.queue : NESTED_QUEUE
     const again = compare !== null && { compare: JSON.stringify(renewed(compare)) }
     // It worked in a worktree of its own, which is gone.

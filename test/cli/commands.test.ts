@@ -1,6 +1,7 @@
 /** The commands that ask once and print. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { renderBudgets } from '../../src/cli/commands/budgets.ts'
+import { comparisonRoute } from '../../src/tasks/comparison-route.ts'
 import { type MemoryServer, startMemoryServer } from '../client/memory-server.ts'
 import { runCli } from './run-cli.ts'
 
@@ -110,6 +111,24 @@ describe('list', () => {
     expect(lines[0]).toMatch(/^ID +STATE +TYPE +TIER +MODEL +TOKENS +COST +TIME +AGE$/)
     expect(lines).toHaveLength(4)
     expect(lines[1]).toMatch(/^tsk_\w{26} {2}waiting {2}review {2}balanced {2}acme\/base {7}0 {4}\$0 +- /)
+  })
+
+  test('shows no model of a comparison, which asks none itself', async () => {
+    const { id, route } = await server.ports.tasks.submit({ prompt: 'a', metadata: { run: 'compare' } })
+    const compared = comparisonRoute(route, ['acme/nano', 'acme/big'])
+    server.ports.patch(id, { tier: null, route: compared })
+
+    expect((await cli('list', '--metadata', 'run=compare')).stdout).toMatch(
+      /^tsk_\w{26} {2}waiting {2}- +- +- +0 /m,
+    )
+    const { stdout } = await cli('get', id)
+    expect(stdout).toMatch(/^compares +acme\/nano, acme\/big$/m)
+    expect(stdout).not.toMatch(/^(model|tier|fallbacks) /m)
+    server.ports.push(id, { type: 'task-routed', route: compared })
+    server.ports.finish(id, 'succeeded')
+    const { stderr } = await cli('watch', id)
+    expect(stderr).toMatch(new RegExp(`^${id} *$`, 'm'))
+    expect(stderr).toContain('compares acme/nano, acme/big\n')
   })
 
   test('shows as many as asked for, or all', async () => {

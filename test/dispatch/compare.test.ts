@@ -18,6 +18,11 @@ describe('compare()', () => {
     expect(await orchestrator.tasks.get(parent.id)).toMatchObject({
       state: 'running',
       queue: 'nested',
+      tier: null,
+      route: {
+        chain: [],
+        steps: [{ step: 'compare', input: MODELS.join(', '), outcome: 'a task for each' }],
+      },
       waitingFor: { reason: 'children', detail: '3 children are not over' },
     })
     backend.holds.release('here')
@@ -237,7 +242,10 @@ describe('compare()', () => {
     const { id } = await orchestrator.tasks.compare({ prompt: 'Hello', models: MODELS })
     const before = rowsOf(await finished(orchestrator, id))
 
-    expect(await orchestrator.tasks.retry(id)).toMatchObject({ queue: 'nested', result: null })
+    expect(await orchestrator.tasks.retry(id)).toMatchObject({
+      ...{ queue: 'nested', tier: null, result: null },
+      route: { steps: [{ step: 'compare' }] },
+    })
 
     const after = rowsOf(await finished(orchestrator, id))
     expect(new Set([...before, ...after].map(({ taskID }) => taskID)).size).toBe(6)

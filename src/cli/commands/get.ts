@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Task, TierlineClient } from '../../client/index.ts'
+import { comparedIn, modelOf } from '../../tasks/comparison-route.ts'
 import { type Cli, connect, type ServerFlags } from '../cli.ts'
 import { cleanText } from '../format/clean.ts'
 import { formatCount, totalTokens } from '../format/count.ts'
@@ -54,7 +55,8 @@ function renderTaskDetails(task: Task, waitsFor: string | null, now: number): st
     ['type', task.type],
     ['tier', task.tier],
     ['queue', task.queue],
-    ['model', task.model],
+    ['compares', comparedIn(task.route)],
+    ['model', modelOf(task.model, task.route)],
     ['fallbacks', task.route.chain.join(', ') || null],
     ['directory', task.directory],
     ['session', task.sessionID && `${task.sessionID} on ${task.server}`],

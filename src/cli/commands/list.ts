@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Task } from '../../client/index.ts'
+import { modelOf } from '../../tasks/comparison-route.ts'
 import { TASK_STATES } from '../../tasks/state.ts'
 import { type Cli, connect, type ServerFlags } from '../cli.ts'
 import { formatCount, totalTokens } from '../format/count.ts'
@@ -67,7 +68,7 @@ function renderTasks(tasks: readonly Task[], now: number): string {
       task.waitingFor === null ? task.state : `${task.state} (${task.waitingFor.reason})`,
       task.type ?? '-',
       task.tier ?? '-',
-      task.model,
+      modelOf(task.model, task.route) ?? '-',
       formatCount(totalTokens(task.usage)),
       formatMicroUsd(task.costMicroUsd),
       task.startedAt === null ? '-' : formatDuration((task.finishedAt ?? now) - task.startedAt),

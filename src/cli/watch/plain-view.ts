@@ -1,4 +1,6 @@
+import { comparedIn } from '../../tasks/comparison-route.ts'
 import type { StreamItem } from '../../tasks/event.ts'
+import type { Route } from '../../tasks/route.ts'
 import { describeAsk } from '../commands/asks.ts'
 import { cleanLine, cleanText } from '../format/clean.ts'
 import { describeWait } from '../format/wait.ts'
@@ -40,6 +42,12 @@ export function createPlainView(terminal: Terminal, task: TaskView): View {
   }
 }
 
+function describeRoute(route: Route): string {
+  const compared = comparedIn(route)
+  if (compared !== undefined) return `compares ${compared}`
+  return `routed to ${[route.tier, route.model].filter((name) => name !== null).join(' → ')}`
+}
+
 function chatterOf(item: StreamItem): string | undefined {
   switch (item.type) {
     case 'reset':
@@ -47,7 +55,7 @@ function chatterOf(item: StreamItem): string | undefined {
     case 'end':
       return undefined
     case 'task-routed':
-      return `routed to ${[item.route.tier, item.route.model].filter((name) => name !== null).join(' → ')}`
+      return describeRoute(item.route)
     case 'attempt-started':
       return item.attempt > 1 ? `attempt ${item.attempt} started` : 'started'
     case 'message-sent':

@@ -68,7 +68,7 @@ function tableOf(rows: readonly TaskRow[], labelLength: number, now: number): st
     label.length > labelLength ? `${label.slice(0, labelLength - 1)}…` : label,
     view.type ?? '-',
     view.tier ?? '-',
-    view.model,
+    view.model ?? '-',
     stateWord(view),
     tokenCount(view),
     formatMicroUsd(view.costMicroUsd),

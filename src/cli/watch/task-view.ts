@@ -1,5 +1,6 @@
 /** What is known of a task while it runs, built from its events. Pure: the views only draw it. */
 import { joinAnswer } from '../../sessions/answer.ts'
+import { modelOf } from '../../tasks/comparison-route.ts'
 import type { StreamItem, TaskEvent } from '../../tasks/event.ts'
 import type { TaskState } from '../../tasks/state.ts'
 import type { Task, TaskFailure, TaskOutcome } from '../../tasks/task.ts'
@@ -13,7 +14,8 @@ export interface TaskView {
   id: string
   type: string | null
   tier: string | null
-  model: string
+  /** `null`: it is a comparison. */
+  model: string | null
   state: TaskState
   /** Why it waits, in words. */
   waitingFor: string | null
@@ -56,7 +58,7 @@ export function createTaskView(task: Task): TaskView {
     id: task.id,
     type: task.type,
     tier: task.tier,
-    model: task.model,
+    model: modelOf(task.model, task.route),
     messages: task.progress.messages,
     notes: [],
     usage: NO_USAGE,
@@ -91,7 +93,7 @@ export function applyItem(view: TaskView, item: StreamItem): void {
       return
     case 'task-routed':
       view.tier = item.route.tier
-      view.model = item.route.model
+      view.model = modelOf(item.route.model, item.route)
       return
     case 'attempt-started':
       view.startedAt ??= item.at

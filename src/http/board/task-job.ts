@@ -1,6 +1,7 @@
 /** One task as the board knows a job. */
 import type { QueueJob, QueueJobJson } from '@bull-board/api/typings/app'
 import { TierlineError } from '../../errors.ts'
+import { modelOf } from '../../tasks/comparison-route.ts'
 import { isTerminal } from '../../tasks/state.ts'
 import type { Task } from '../../tasks/task.ts'
 import type { BoardJob, BoardState, TaskPort } from '../ports.ts'
@@ -60,7 +61,8 @@ function jsonOf({ id, name, task, data, processedBy }: BoardJob): QueueJobJson {
 
 /** Where the task went and what it cost, beside its result. */
 function storyOf(task: Task) {
-  const { state, waitingFor, tier, model, server, sessionID, directory, usage, costMicroUsd, result } = task
+  const { state, waitingFor, tier, server, sessionID, directory, usage, costMicroUsd, result } = task
+  const model = modelOf(task.model, task.route)
   const route = task.route.steps.map(({ step, input, outcome }) => `${step} ${input}: ${outcome}`)
   return { state, waitingFor, tier, model, route, server, sessionID, directory, usage, costMicroUsd, result }
 }

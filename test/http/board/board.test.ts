@@ -1,6 +1,7 @@
 /** What the board's own requests do: everything through the tasks, nothing behind the records' back. */
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { TierlineError } from '../../../src/errors.ts'
+import { comparisonRoute } from '../../../src/tasks/comparison-route.ts'
 import { closeAll, type RunningHttp, send, startHttp } from '../start-http.ts'
 
 let http: RunningHttp
@@ -76,6 +77,17 @@ describe('a job', () => {
     })
     expect((logs.json() as string[]).join()).toContain('provider-retry')
     expect(job.text + logs.text).not.toMatch(/sk-abc|hunter2/)
+  })
+
+  test('of a comparison has no model', async () => {
+    const { id, route } = await submit()
+    http.ports.patch(id, { tier: null, route: comparisonRoute(route, ['acme/nano', 'acme/big']) })
+
+    expect((await call('GET', `/fast/${id}`)).json()).toMatchObject({
+      job: {
+        returnValue: { tier: null, model: null, route: ['compare acme/nano, acme/big: a task for each'] },
+      },
+    })
   })
 
   test('shows how far it is, in percent', async () => {
