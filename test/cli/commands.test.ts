@@ -1,6 +1,7 @@
 /** The commands that ask once and print. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { renderBudgets } from '../../src/cli/commands/budgets.ts'
+import { describeQueueWait } from '../../src/cli/queue-wait.ts'
 import { comparisonRoute } from '../../src/tasks/comparison-route.ts'
 import { type MemoryServer, startMemoryServer } from '../client/memory-server.ts'
 import { runCli } from './run-cli.ts'
@@ -176,6 +177,55 @@ describe('list', () => {
   })
 })
 
+describe('a task that waits in its queue', () => {
+  const metadata = { run: 'queued' }
+
+  test('says that its tier is paused, or whose turn it waits for', async () => {
+    const { id } = await server.ports.tasks.submit({ prompt: 'a', type: 'review', metadata })
+    const shown = async () => (await cli('get', id)).stdout
+
+    expect(await shown()).toMatch(/^waits for +its turn in the tier balanced$/m)
+    expect(describeQueueWait({ tier: 'fast', models: [], concurrency: 4, paused: false })).toBe(
+      'its turn in the tier fast, which runs 4 at once',
+    )
+    await server.ports.routing.pauseTier('balanced')
+    try {
+      expect(await shown()).toMatch(
+        /^waits for +balanced is paused; let it go on with "tierline resume balanced"$/m,
+      )
+      expect((await cli('list', '--metadata', 'run=queued')).stdout).toMatch(/ waiting \(paused\) +review /)
+    } finally {
+      await server.ports.routing.resumeTier('balanced')
+    }
+    server.ports.finish(id, 'succeeded')
+    expect(await shown()).not.toContain('waits for')
+  })
+
+  test('is watched with these words, once', async () => {
+    const { id } = await server.ports.tasks.submit({ prompt: 'a', type: 'review', metadata })
+    await server.ports.routing.pauseTier('balanced')
+    const asked = Promise.withResolvers<void>()
+    const { routes } = server.ports.routing
+    server.ports.routing.routes = async () => {
+      asked.resolve()
+      return routes()
+    }
+    try {
+      const watched = cli('watch', id)
+      await asked.promise
+      server.ports.push(id, { type: 'attempt-started' })
+      server.ports.finish(id, 'succeeded')
+
+      const { stderr } = await watched
+      expect(stderr.match(/waits: balanced is paused/g)).toHaveLength(1)
+      expect(stderr).toMatch(/^succeeded {2}0 tokens/m)
+    } finally {
+      server.ports.routing.routes = routes
+      await server.ports.routing.resumeTier('balanced')
+    }
+  })
+})
+
 describe('cancel, retry, delete', () => {
   test('work on several tasks and print what became of each', async () => {
     const ids = [await submitted(), await submitted()]
@@ -255,7 +305,7 @@ describe('routing', () => {
     const { id } = await server.ports.tasks.submit({ type: 'lint', prompt: 'a' })
     expect((await cli('get', id)).stdout).toMatch(/^waits for +fast is paused; .*"tierline resume fast"$/m)
     expect(JSON.parse((await cli('resume', 'fast', '--json')).stdout)).toMatchObject({ paused: false })
-    expect((await cli('get', id)).stdout).not.toContain('waits for')
+    expect((await cli('get', id)).stdout).not.toContain('paused')
     expect(await cli('pause', 'fats')).toMatchObject({ code: 2 })
   })
 })

@@ -8,6 +8,7 @@ import { formatDuration } from '../format/duration.ts'
 import { formatMicroUsd } from '../format/money.ts'
 import { renderPairs } from '../format/table.ts'
 import { describeWait } from '../format/wait.ts'
+import { describeQueueWait, readQueueWaits } from '../queue-wait.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
 
 export function addGet(program: Command, cli: Cli): void {
@@ -29,15 +30,11 @@ export function addGet(program: Command, cli: Cli): void {
   )
 }
 
-/** What it waits for; a task does not know that its tier is paused. */
-async function waitOf(
-  client: TierlineClient,
-  { state, tier, queue, waitingFor }: Task,
-): Promise<string | null> {
-  if (waitingFor !== null) return describeWait(waitingFor)
-  if (state !== 'waiting' || tier !== queue) return null
-  const isPaused = (await client.routes()).tiers.some((one) => one.tier === tier && one.paused)
-  return isPaused ? `${tier} is paused; let it go on with "tierline resume ${tier}"` : null
+/** A task does not know what becomes of its queue. */
+async function waitOf(client: TierlineClient, task: Task): Promise<string | null> {
+  if (task.waitingFor !== null) return describeWait(task.waitingFor)
+  const tier = (await readQueueWaits(client, [task]))(task)
+  return tier === undefined ? null : describeQueueWait(tier)
 }
 
 /** All that matters of a task, one fact a line, then the answer. */

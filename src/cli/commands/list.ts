@@ -7,6 +7,7 @@ import { formatCount, totalTokens } from '../format/count.ts'
 import { formatDuration } from '../format/duration.ts'
 import { formatMicroUsd } from '../format/money.ts'
 import { renderColumns } from '../format/table.ts'
+import { readQueueWaits } from '../queue-wait.ts'
 import { numberArgument } from './arguments.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
 import { addFilters, type FilterFlags, queryOf, readTasks } from './task-filters.ts'
@@ -38,19 +39,21 @@ export function addList(program: Command, cli: Cli): void {
 async function list(cli: Cli, flags: ListFlags): Promise<void> {
   const { terminal } = cli
   const limit = flags.all ? undefined : (flags.limit ?? DEFAULT_LIMIT)
-  const page = await readTasks(connect(cli, flags), queryOf(flags), limit)
+  const client = connect(cli, flags)
+  const page = await readTasks(client, queryOf(flags), limit)
   if (flags.json) terminal.printJson(page)
   else if (flags.quiet) for (const { id } of page.data) terminal.print(id)
   else if (page.data.length === 0) terminal.note('No such tasks.')
   else {
-    terminal.print(renderTasks(page.data, Date.now()))
+    const queueWaitOf = await readQueueWaits(client, page.data)
+    terminal.print(renderTasks(page.data, (task) => queueWaitOf(task)?.paused ?? false, Date.now()))
     if (page.nextCursor !== null)
       terminal.note('There are older ones: show them with --all or a higher --limit.')
   }
 }
 
 /** One task a line. */
-function renderTasks(tasks: readonly Task[], now: number): string {
+function renderTasks(tasks: readonly Task[], isPaused: (task: Task) => boolean, now: number): string {
   return renderColumns(
     [
       { title: 'ID' },
@@ -65,7 +68,7 @@ function renderTasks(tasks: readonly Task[], now: number): string {
     ],
     tasks.map((task) => [
       task.id,
-      task.waitingFor === null ? task.state : `${task.state} (${task.waitingFor.reason})`,
+      stateOf(task, isPaused(task)),
       task.type ?? '-',
       task.tier ?? '-',
       modelOf(task.model, task.route) ?? '-',
@@ -75,4 +78,10 @@ function renderTasks(tasks: readonly Task[], now: number): string {
       formatDuration(now - task.createdAt),
     ]),
   )
+}
+
+/** `waiting (limit)`; `waiting (paused)` for one whose tier is. */
+function stateOf({ state, waitingFor }: Task, isPaused: boolean): string {
+  const why = waitingFor?.reason ?? (isPaused ? 'paused' : undefined)
+  return why === undefined ? state : `${state} (${why})`
 }

@@ -15,6 +15,7 @@ export function createPlainView(terminal: Terminal, task: TaskView): View {
   let partID: string | undefined
   let endsWithNewline = true
   terminal.note(headLine(task, noteColors))
+  if (task.waitingFor !== null) terminal.note(`waits: ${task.waitingFor}`)
 
   function write(text: string): void {
     const clean = cleanText(text)

@@ -4,6 +4,7 @@ import type { TaskHandle } from '../../tasks/handle.ts'
 import type { Cli, ServerFlags } from '../cli.ts'
 import { EXIT, exitCodeOfTask } from '../exit-code.ts'
 import { interruptible } from '../interruptible.ts'
+import { describeQueueWait, readQueueWaits } from '../queue-wait.ts'
 import { createJsonView } from './json-view.ts'
 import { createLiveView } from './live-view.ts'
 import { createPlainView } from './plain-view.ts'
@@ -22,7 +23,13 @@ export async function watchTask(
   flags: ServerFlags,
 ): Promise<number> {
   const handle = client.task(id)
-  const task = createTaskView(await handle.task())
+  const found = await handle.task()
+  const task = createTaskView(found)
+  if (!flags.json) {
+    const tier = (await readQueueWaits(client, [found]))(found)
+    // For a turn that comes at once there is nothing to say.
+    if (tier?.paused) task.waitingFor = describeQueueWait(tier)
+  }
   const view = createView(cli, task, flags)
   let ended = false
   try {
