@@ -26,6 +26,26 @@ describe('hold()', () => {
     expect(await hold('c', { wantMicroUsd: 600 })).toMatchObject({ answer: { status: 'refused' } })
   })
 
+  test('keeps of each task that asks at once what is its own', async ({ store }) => {
+    const narrow = budget({ scope: 'type:lint' })
+    const { hold, topUp, settle, state } = asking(store.open())
+    for (const id of ['a', 'b', 'c']) await hold(id, {})
+    await hold('d', { budgets: [DAY, narrow] })
+    await Promise.all([
+      topUp('a', { wantMicroUsd: 200, spentMicroUsd: 10 }),
+      topUp('b', { wantMicroUsd: 100, spentMicroUsd: 10 }),
+      topUp('c', { wantMicroUsd: 100, spentMicroUsd: 50 }),
+      topUp('d', { wantMicroUsd: 100, spentMicroUsd: 50, budgets: [DAY, narrow] }),
+    ])
+    expect(await state()).toMatchObject({ spentMicroUsd: 120, reservedMicroUsd: 500 })
+
+    await settle('b', 10)
+    await settle('c', 50)
+    expect(await state()).toMatchObject({ spentMicroUsd: 120, reservedMicroUsd: 300 })
+    await hold('d', { wantMicroUsd: 100, spentMicroUsd: 50 })
+    expect(await state(narrow)).toMatchObject({ spentMicroUsd: 50, reservedMicroUsd: 0 })
+  })
+
   test('takes all budgets or none', async ({ store }) => {
     const narrow = budget({ scope: 'type:lint', limitMicroUsd: 100 })
     const { hold, state } = asking(store.open())

@@ -45,6 +45,26 @@ describe('requests and tokens per minute', () => {
     expect(await enter('c', [ACME], tokens(500))).toBe(`${ACME} 10/10 requests #1`)
   })
 
+  test.for([
+    { requests: 1, tokens: 300 },
+    { requests: 5, tokens: 100 },
+  ])(
+    'are kept for each of those that ask at once: %o',
+    async (cost, { fixture: { limit, enter, leave } }) => {
+      await limit({ [BIG]: { requestsPerMinute: 10, tokensPerMinute: 1000 } })
+      await Promise.all([
+        enter('a', [BIG], { cost: { requests: 1, tokens: 100 } }),
+        enter('b', [BIG], { cost }),
+        enter('c', [BIG], { cost: { requests: 1, tokens: 100 } }),
+      ])
+
+      for (const id of ['a', 'b', 'c']) await leave(id, { requests: 0, tokens: 0 })
+      expect(await enter('d', [BIG], { cost: { requests: 10, tokens: 1000 } })).toBe('open')
+      await leave('d', { requests: 1, tokens: 1 })
+      expect(await enter('e', [BIG], { cost: { requests: 9, tokens: 999 } })).toBe('open')
+    },
+  )
+
   test('let a turn through that is larger than a minute, when nothing else was', async ({
     fixture: { limit, enter, age },
   }) => {
