@@ -4,6 +4,14 @@ import { TierlineError } from '../errors.ts'
 import { parseWith } from '../tasks/parse-input.ts'
 import type { HttpApp } from './app.ts'
 
+/** What people call what Fastify calls so. */
+const PARTS: Readonly<Record<string, string>> = {
+  querystring: 'query',
+  body: 'body',
+  params: 'path',
+  headers: 'headers',
+}
+
 /**
  * Validates with the zod schemas of the routes, and speaks of mistakes as the library does.
  *
@@ -12,7 +20,9 @@ import type { HttpApp } from './app.ts'
 export function validateWithZod(app: FastifyInstance): void {
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data) => {
     try {
-      return { value: parseWith(schema, data ?? undefined, `Cannot read the ${httpPart ?? 'request'}`) }
+      return {
+        value: parseWith(schema, data ?? undefined, `Cannot read the ${PARTS[httpPart ?? ''] ?? 'request'}`),
+      }
     } catch (error) {
       return { error: error as Error }
     }

@@ -157,6 +157,14 @@ describe('a bad query', () => {
 
     expect([answer.status, answer.json()]).toMatchObject([422, { code, errors: [{ field }] }])
   })
+
+  test('is called a query', async () => {
+    const answer = await send(`${http.url}/v1/tasks/tsk_00000000000000000000000000/events?after=x`)
+
+    expect(answer.json()).toMatchObject({
+      detail: expect.stringMatching(/^Cannot read the query: "after" must be a number/),
+    })
+  })
 })
 
 describe('a wrong address', () => {
