@@ -50,15 +50,18 @@ describe('requests and tokens per minute', () => {
     { requests: 5, tokens: 100 },
   ])(
     'are kept for each of those that ask at once: %o',
-    async (cost, { fixture: { limit, enter, leave } }) => {
+    async (cost, { fixture: { limit, enter, leave, age } }) => {
       await limit({ [BIG]: { requestsPerMinute: 10, tokensPerMinute: 1000 } })
+      // One list for all, as of tasks of one kind.
+      const limits = [BIG]
       await Promise.all([
-        enter('a', [BIG], { cost: { requests: 1, tokens: 100 } }),
-        enter('b', [BIG], { cost }),
-        enter('c', [BIG], { cost: { requests: 1, tokens: 100 } }),
+        enter('a', limits, { cost: { requests: 1, tokens: 100 } }),
+        enter('b', limits, { cost }),
+        enter('c', limits, { cost: { requests: 1, tokens: 100 } }),
       ])
 
       for (const id of ['a', 'b', 'c']) await leave(id, { requests: 0, tokens: 0 })
+      await age(1_000)
       expect(await enter('d', [BIG], { cost: { requests: 10, tokens: 1000 } })).toBe('open')
       await leave('d', { requests: 1, tokens: 1 })
       expect(await enter('e', [BIG], { cost: { requests: 9, tokens: 999 } })).toBe('open')

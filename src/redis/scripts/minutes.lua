@@ -11,7 +11,8 @@ local function open_minutes(prefix, minute_ms, now)
   local function read(name)
     local found = call('HMGET', key(name), 'at', 'r', 't', 'r' .. slice, 't' .. slice)
     local minute = { name = name, r = tonumber(found[2] or 0), t = tonumber(found[3] or 0), back = {}, isChanged = false,
-      isNew = tonumber(found[1] or -1) ~= slice, present = { r = tonumber(found[4] or 0), t = tonumber(found[5] or 0) } }
+      isNew = tonumber(found[1] or -1) ~= slice, had = { r = found[4], t = found[5] },
+      present = { r = tonumber(found[4] or 0), t = tonumber(found[5] or 0) } }
     if not minute.isNew then return minute end
     minute.r, minute.t = 0, 0
     local old, counts = {}, call('HGETALL', key(name))
@@ -67,7 +68,8 @@ local function open_minutes(prefix, minute_ms, now)
     if not minute.isChanged then return end
     local at_key, list = key(minute.name), { 'at', slice, 'r', minute.r, 't', minute.t }
     for kind, number in pairs(minute.present) do
-      if number ~= 0 then list[#list + 1], list[#list + 2] = kind .. slice, number end
+      -- What was all taken back is written too: the sums are made of it again.
+      if number ~= 0 or minute.had[kind] then list[#list + 1], list[#list + 2] = kind .. slice, number end
     end
     call('HSET', at_key, unpack(list))
     for field, number in pairs(minute.back) do call('HINCRBY', at_key, field, number) end
