@@ -3,6 +3,8 @@ import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, TierlineError } from '../errors.ts'
 
+const OUTSIDE = 'is outside the directories that are allowed'
+
 /** Absolute paths tasks may work below; `null`: any that exists. */
 export type Roots = readonly string[] | null
 
@@ -24,6 +26,15 @@ export async function checkDirectory(directory: string, roots: Roots, field = 'd
 }
 
 /**
+ * A warning where tasks that name no directory work outside the roots, in the own directory of their OpenCode server:
+ * nobody is asked whether that is allowed. `undefined`: it is inside.
+ */
+export async function ownDirectoryWarning(directory: string, roots: Roots): Promise<string | undefined> {
+  if (roots === null || (await realPathWithin(directory, roots)).status !== 'outside') return undefined
+  return `Tasks without a directory work in "${directory}", which ${OUTSIDE} (${roots.join(', ')}): start tierline in one of these, or give each task its directory`
+}
+
+/**
  * The real path of the file that a `file://` URL names; it must lie inside the roots.
  *
  * @throws {TierlineError} `invalid_input` for no URL of a local file or a file that is missing,
@@ -42,8 +53,6 @@ export async function checkFileURL(url: string, roots: Roots, field: string): Pr
   if (found.status === 'missing') throw refuse('invalid_input', `does not exist (${found.reason})`)
   return found.path
 }
-
-const OUTSIDE = 'is outside the directories that are allowed'
 
 type Found = { status: 'found'; path: string } | { status: 'missing'; reason: string } | { status: 'outside' }
 

@@ -1,7 +1,8 @@
 /** What can be known to fail before anything is started is found out first. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { checkExposure } from '../config/check-exposure.ts'
+import type { Roots } from '../config/check-directory.ts'
+import { allowedRoots, checkExposure } from '../config/check-exposure.ts'
 import { checkVerifiers } from '../config/check-verifiers.ts'
 import { configError } from '../config/config-problem.ts'
 import { absent } from '../config/live-config.ts'
@@ -12,23 +13,31 @@ import { checkRedis } from '../redis/check-redis.ts'
 import { connectRedis } from '../redis/connect.ts'
 import { createKeys } from '../redis/keys.ts'
 
-/** @throws {TierlineError} what `up` would say after it has started everything else. */
-export async function checkBeforeStart(settings: Settings): Promise<void> {
-  await checkConfig(settings)
+/**
+ * Gives the directories that tasks may work below; `null`: any that exists.
+ *
+ * @throws {TierlineError} what `up` would say after it has started everything else.
+ */
+export async function checkBeforeStart(settings: Settings): Promise<Roots> {
+  const roots = await checkConfig(settings)
   if (settings.port !== 0) await checkPort(settings)
   if (settings.redisUrl !== undefined) await checkRedisAt(settings.redisUrl, settings.namespace)
+  return roots
 }
 
-async function checkConfig(settings: Settings): Promise<void> {
+async function checkConfig(settings: Settings): Promise<Roots> {
   const { path, explicit } = settings.config
   const file = await loadFile(path, 1)
   if (file.status === 'invalid') throw configError(path, file.problems)
   if (file.status === 'valid') {
     checkVerifiers(settings.openCode, file.config)
-    return checkExposure(settings, file.config)
+    checkExposure(settings, file.config)
+    return allowedRoots(settings, file.config)
   }
   if (explicit) throw absent(path)
-  checkExposure(settings, { directories: { allow: null } })
+  const none = { directories: { allow: null } }
+  checkExposure(settings, none)
+  return allowedRoots(settings, none)
 }
 
 async function checkPort({ host, port }: Settings): Promise<void> {

@@ -1,5 +1,6 @@
 /** Everything on this machine: services under a guardian, API and workers as children. */
 import { join } from 'node:path'
+import { ownDirectoryWarning } from '../config/check-directory.ts'
 import type { OpenCodeServer } from '../config/opencode-servers.ts'
 import type { Settings } from '../config/settings.ts'
 import { TierlineError } from '../errors.ts'
@@ -53,7 +54,7 @@ export async function startUp(options: UpOptions): Promise<Up> {
   const { settings, logger, environment, concurrency, signal, progress } = options
   const { dataDir } = settings
   makeDataDir(dataDir)
-  await checkBeforeStart(settings)
+  const roots = await checkBeforeStart(settings)
   const lock = await lockDataDir(dataDir)
   const failed = Promise.withResolvers<TierlineError>()
   const closers: (() => Promise<void> | void)[] = [() => lock.release()]
@@ -131,10 +132,12 @@ export async function startUp(options: UpOptions): Promise<Up> {
   ): Promise<readonly OpenCodeServer[]> {
     for (const spec of options.beside ?? []) outputs.set(spec.name, (await guardian.start(spec)).output)
     if (settings.openCode.length > 0) return settings.openCode
-    const { isolated } = options
+    const { isolated, projectDir } = options
+    const warning = await ownDirectoryWarning(projectDir, roots)
+    if (warning !== undefined) logger.warn({}, warning)
     const { spec, server } = await openCodeService({
       dataDir,
-      projectDir: options.projectDir,
+      projectDir,
       environment,
       ...(isolated && { isolatedDir: isolated.dir, config: isolated.config(outputs) }),
     })

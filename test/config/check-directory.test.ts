@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { checkDirectory, checkFileURL } from '../../src/config/check-directory.ts'
+import { checkDirectory, checkFileURL, ownDirectoryWarning } from '../../src/config/check-directory.ts'
 
 let base: string
 let root: string
@@ -107,5 +107,20 @@ describe('checkFileURL()', () => {
       code,
       errors: [expect.objectContaining({ field: 'messages.0.parts.1.url' })],
     })
+  })
+})
+
+describe('ownDirectoryWarning()', () => {
+  test('is there for a directory outside of the roots, with the way out', async () => {
+    expect(await ownDirectoryWarning(join(base, 'other'), [root])).toBe(
+      `Tasks without a directory work in "${join(base, 'other')}", which is outside the directories that are allowed (${root}): start tierline in one of these, or give each task its directory`,
+    )
+    expect(await ownDirectoryWarning(join(root, 'escape'), [root])).toContain('is outside')
+    expect(await ownDirectoryWarning(base, [root])).toContain('is outside')
+  })
+
+  test('is not there inside, nor without roots', async () => {
+    expect(await ownDirectoryWarning(join(base, 'alias/app'), [root])).toBeUndefined()
+    expect(await ownDirectoryWarning('/', null)).toBeUndefined()
   })
 })

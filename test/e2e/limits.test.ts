@@ -1,4 +1,5 @@
 /** Limits of models, from a file to a real OpenCode and the requests that its provider sees. */
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createClient } from '../../src/client/index.ts'
 import { startUp } from '../setup/tierline-up.ts'
@@ -6,14 +7,28 @@ import { startUp } from '../setup/tierline-up.ts'
 const MINUTE_MS = 60_000
 const BASH = '@tool bash {"command":"true","description":"nothing"}'
 
-const system = startUp(`tiers:
+const system = startUp(
+  `tiers:
   powerful: { models: [acme/big, acme/base] }
   counted: { models: [acme/mini] }
 default: powerful
 models:
   acme/big: { concurrency: 1 }
   acme/mini: { requestsPerMinute: 4 }
-`)
+`,
+  (home) => ({ TIERLINE_DIRECTORIES: join(home.dir, 'elsewhere') }),
+)
+
+test('a warning says that the server works outside of the directories that are allowed', () => {
+  const { home, up } = system
+  const said = up
+    .chatter()
+    .split('\n')
+    .filter((line) => line.includes('Tasks without a directory work in'))
+
+  expect(said).toHaveLength(1)
+  expect(said[0]).toContain(join(home.dir, 'project'))
+})
 
 test('one task at a time is on a model, and the others say what they wait for', {
   timeout: 240_000,
