@@ -172,7 +172,10 @@ function numbersOf(list: string): number[] {
 
 type Cell = string | number | readonly number[]
 
-/** What is the same in all rows, of which there is one at least; and what is not, by column: most of what is asked at once is alike. */
+/**
+ * What is the same in all rows, of which there is one at least; and what is not, by column: most of what is asked at once
+ * is alike.
+ */
 function columnsOf(rows: readonly (readonly Cell[])[]): [row: Cell[], varying: (number | Cell[])[]] {
   const row = [...rows[0]!]
   const varying: (number | Cell[])[] = []

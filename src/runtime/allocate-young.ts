@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8'
  * collection there, which at full load is true of all that a running task needs, and goes on for as long as the process
  * lives; objects that were old from the start are kept, with all they point to, until a full collection.
  *
- * It takes an eighth of the CPU of `POST /v1/tasks` and of a task that does nothing (bench/README.md). To be called
+ * It saves an eighth of what `POST /v1/tasks` and a task that does nothing need of the CPU (bench/README.md). To be called
  * before anything is hot.
  */
 export function allocateYoung(): void {

@@ -124,6 +124,18 @@ describe('end()', () => {
 })
 
 describe('a worker that was taken over', () => {
+  test('is known by its own fence, whoever asks at once', async ({ store }) => {
+    const { hold, topUp, state } = asking(store.open())
+    await hold('a', { fence: 1 })
+    await hold('b', { fence: 5 })
+    const more = { wantMicroUsd: 200, spentMicroUsd: 10 }
+    await Promise.all([topUp('a', { ...more, fence: 1 }), topUp('b', { ...more, fence: 5 })])
+
+    expect(await topUp('a', { ...more, fence: 1 })).toEqual({ status: 'held' })
+    expect(await topUp('b', { ...more, fence: 4 })).toEqual({ status: 'stale' })
+    expect(await state()).toMatchObject({ reservedMicroUsd: 400 })
+  })
+
   test('holds nothing, and counts nothing, once its successor has ended the task', async ({ store }) => {
     const store1 = store.open()
     const { hold, topUp, settle, state } = asking(store1)

@@ -46,5 +46,3 @@ describe('a window', () => {
     expect(await state()).toMatchObject({ spentMicroUsd: 100 })
   })
 })
-
-/** As if the window of a budget had begun at another time. */

@@ -176,6 +176,20 @@ describe('tasks below others', () => {
     expect(await below('below-two', 2, BIG)).toBe('open')
   })
 
+  test('are told from those above, also where both came at once', async ({ fixture, redis: { keys } }) => {
+    const { child, below } = await setUp(fixture, keys)
+    await fixture.limit({ [BIG]: { concurrency: 2 } })
+    const limits = [BIG]
+    await Promise.all([
+      fixture.enter('above', limits, { depth: 1 }),
+      fixture.enter('beside', limits, { depth: 2 }),
+    ])
+    for (const parent of ['above', 'beside']) await child(`below-${parent}`, parent)
+
+    expect(await below('below-above', 2)).toBe('open')
+    expect(await below('another', 2)).toBe(`${BIG} 2/2 concurrency #1`)
+  })
+
   test('use no slot of a task that does not wait', async ({ fixture, redis: { keys } }) => {
     const { child, below } = await setUp(fixture, keys)
     await fixture.enter('busy', [BIG])

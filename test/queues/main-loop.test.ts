@@ -50,6 +50,17 @@ test('a job that ends brings the next one along where the slots allow it', async
   expect(worker.asks).toHaveLength(1)
 })
 
+test('a job that fails beyond BullMQ is told, and the loop goes on', async () => {
+  const { worker } = start({ concurrency: 1 })
+  await vi.waitFor(() => expect(worker.asks).toHaveLength(1))
+  worker.answer(0, 'first')
+  await vi.waitFor(() => expect(worker.runs).toHaveLength(1))
+  worker.runs[0]!.fail(new Error('lost'))
+
+  await vi.waitFor(() => expect(worker.asks).toHaveLength(2))
+  expect(worker.told).toEqual(['error: lost'])
+})
+
 test('a worker that closes asks for nothing more, and its loop ends with what is under way', async () => {
   const { worker, ended } = start({ concurrency: 3 })
   await vi.waitFor(() => expect(worker.asks).toHaveLength(1))
@@ -83,13 +94,21 @@ function start({ concurrency }: { concurrency: number }) {
   return { loop, worker, ended: () => isOver }
 }
 
+interface Run {
+  id: string
+  mayGoOn: () => boolean
+  end(next: Job | undefined): void
+  fail(error: Error): void
+}
+
 /** Of BullMQ's worker, what its loop asks; the test answers. */
 class LoopedWorker {
   readonly id = 'worker'
   readonly opts = {}
   readonly paused = null
   readonly asks: ((job: Job | undefined) => void)[] = []
-  readonly runs: { id: string; mayGoOn: () => boolean; end: (next: Job | undefined) => void }[] = []
+  readonly runs: Run[] = []
+  readonly told: string[] = []
   concurrency: number
   closing = false
   isWaiting = false
@@ -107,7 +126,8 @@ class LoopedWorker {
   retryIfFailed = (ask: () => Promise<Job | undefined>) => ask()
   _getNextJob = () => new Promise<Job | undefined>((resolve) => void this.asks.push(resolve))
   processJob = ({ id }: Job, _token: string, mayGoOn: () => boolean) =>
-    new Promise<Job | undefined>((end) => void this.runs.push({ id: id!, mayGoOn, end }))
+    new Promise<Job | undefined>((end, fail) => void this.runs.push({ id: id!, mayGoOn, end, fail }))
+  emit = (event: string, { message }: Error) => void this.told.push(`${event}: ${message}`)
 
   answer(ask: number, id: string | undefined): void {
     this.asks[ask]!(id === undefined ? undefined : jobOf(id))
