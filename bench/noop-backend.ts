@@ -41,6 +41,7 @@ export function createNoopBackend(): SessionBackend {
   let sessions = 0
   return {
     server: 'noop',
+    ownDirectory: async () => '/',
     openedSince: async () => [],
     removeEmpty: async () => false,
     async openSession() {

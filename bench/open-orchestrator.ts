@@ -35,6 +35,7 @@ export function openOrchestrator({ redisUrl }: Place, options: CoreOptions): Pro
       onChange: () => () => {},
     },
     checkDirectory: async (directory) => directory,
+    checkOwnDirectory: () => null,
     checkFile: async (url) => url,
     checkRepository: async () => {},
     log: { info() {}, warn() {} },

@@ -45,6 +45,8 @@ export interface OrchestratorOptions {
   backends: readonly SessionBackend[]
   config: ConfigSource
   checkDirectory(directory: string, field: string): Promise<string>
+  /** `null`: any directory may be used, also those of the OpenCode servers where none is named. */
+  checkOwnDirectory(): ((directory: string, server: string) => Promise<string>) | null
   checkFile(url: string, field: string): Promise<string>
   checkRepository(directory: string): Promise<void>
   /** Commands that judge compared tasks. Default: none. */

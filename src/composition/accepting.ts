@@ -1,6 +1,7 @@
 /** What accepts tasks, and what is done with accepted ones. */
 import { createAdmit } from '../operations/admit.ts'
 import { findSession } from '../operations/find-session.ts'
+import { createOwnDirectories } from '../operations/own-directories.ts'
 import { createSessionNotices } from '../operations/sessions/session-notices.ts'
 import { createSubmit } from '../operations/submit.ts'
 import { createSubmitCompare } from '../operations/submit-compare.ts'
@@ -27,11 +28,13 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
   const { maxWaitingTasks } = limits
   const maxPromptBytes = () => config.limits().maxPromptBytes
   const verifiers = options.verifiers ?? NO_VERIFIERS
+  const ownDirectories = createOwnDirectories({ backends, check: options.checkOwnDirectory })
   const admitting = createAdmit({
     table,
     catalog,
     maxPromptBytes,
     checkDirectory: options.checkDirectory,
+    checkOwnDirectories: ownDirectories.checkAll,
     findSession: (sessionID) => findSession(backends, sessionID),
     checkFile: options.checkFile,
     checkRepository: options.checkRepository,
@@ -77,7 +80,18 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
   /** How the end of a task is heard of. */
   const waiting = { hub, keys, record: operations.record }
   return {
-    ...{ admitting, takeIn, acceptOnce, submitting, comparing, notices, operations, verifiers, waiting },
+    ...{
+      admitting,
+      takeIn,
+      acceptOnce,
+      submitting,
+      comparing,
+      notices,
+      operations,
+      verifiers,
+      waiting,
+      ownDirectories,
+    },
     maxPromptBytes,
     waitFor: (id: string, waitMs: number, signal: AbortSignal) =>
       whenFinished(waiting, id, waitMs, AbortSignal.any([signal, closed.signal])),

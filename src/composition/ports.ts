@@ -66,12 +66,12 @@ function taskPort(
 function sessionPort(
   { options, backends, table, catalog, hub, keys, name, closed }: Foundation,
   { records, gates }: Stores,
-  { admitting, takeIn, acceptOnce, notices, operations, waitFor, maxPromptBytes }: Accepting,
+  { admitting, takeIn, acceptOnce, notices, operations, waitFor, maxPromptBytes, ownDirectories }: Accepting,
 ) {
   const { routeFor, admitToSession } = admitting
   return withRedisErrors(
     createSessionOperations({
-      ...{ backends, records, gates, routeFor, notices },
+      ...{ backends, records, gates, routeFor, notices, ownDirectories },
       peekModel: (asked, directory) =>
         peekModel(asked, table(), catalog.peek(), { ...NO_FACTS, directory: directory ?? null }),
       checkDirectory: options.checkDirectory,

@@ -26,12 +26,30 @@ export async function checkDirectory(directory: string, roots: Roots, field = 'd
 }
 
 /**
- * A warning where tasks that name no directory work outside the roots, in the own directory of their OpenCode server:
- * nobody is asked whether that is allowed. `undefined`: it is inside.
+ * The real path of the directory in which an OpenCode server works where none is named. One that this machine does not
+ * have is judged by its text: it is that of the server, which exists there.
+ *
+ * @throws {TierlineError} `directory_not_allowed`, naming the field `directory`.
  */
+export async function checkOwnDirectory(
+  directory: string,
+  server: string,
+  roots: readonly string[],
+): Promise<string> {
+  const found = await realPathWithin(directory, roots)
+  if (found.status !== 'outside') return found.status === 'found' ? found.path : resolve(directory)
+  const message = `must be named: that of OpenCode "${server}" ${OUTSIDE}`
+  throw new TierlineError(
+    'directory_not_allowed',
+    `Cannot use the directory "${directory}", in which OpenCode "${server}" works where none is named: it ${OUTSIDE} (${roots.join(', ')})`,
+    { errors: [{ field: 'directory', message, given: directory, allowed: roots }] },
+  )
+}
+
+/** A warning where whatever names no directory will be refused by `checkOwnDirectory`. `undefined`: it is allowed. */
 export async function ownDirectoryWarning(directory: string, roots: Roots): Promise<string | undefined> {
   if (roots === null || (await realPathWithin(directory, roots)).status !== 'outside') return undefined
-  return `Tasks without a directory work in "${directory}", which ${OUTSIDE} (${roots.join(', ')}): start tierline in one of these, or give each task its directory`
+  return `OpenCode works in "${directory}", which ${OUTSIDE} (${roots.join(', ')}): who names no directory is refused; start tierline in one of these, or name one with each task`
 }
 
 /**

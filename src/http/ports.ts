@@ -76,6 +76,11 @@ export interface SessionPort {
   /** The real path. @throws {TierlineError} when it may not be used. */
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>
+  /**
+   * What a request means that names no directory; `undefined`: any may be used. @throws {TierlineError} when it may not
+   * be used.
+   */
+  ownDirectory(signal: AbortSignal): Promise<string | undefined>
 }
 
 export interface AskedMessage {

@@ -29,6 +29,8 @@ export interface AdmitDeps {
   permissions(): Permissions
   /** The real path. @throws {TierlineError} when it may not be used; `field` names the field in the error. */
   checkDirectory(directory: string, field: string): Promise<string>
+  /** Where none is named; `undefined`: any may be used. Rejects with `directory_not_allowed`, `opencode_unavailable`. */
+  checkOwnDirectories(): Promise<unknown> | undefined
   /** @throws {TierlineError} `session_not_found`, `opencode_unavailable`. */
   findSession(sessionID: string): Promise<FoundSession>
   /** The real path of a `file://` URL. @throws as above. */
@@ -50,6 +52,7 @@ export function createAdmit(deps: AdmitDeps) {
     permissions,
     maxPromptBytes,
     checkDirectory,
+    checkOwnDirectories,
     findSession,
     checkFile,
     checkRepository,
@@ -131,6 +134,10 @@ export function createAdmit(deps: AdmitDeps) {
     if (input.sessionID !== undefined) return admitToSession(input, await findSession(input.sessionID), key)
     const directory =
       input.directory === undefined ? null : await checkDirectory(input.directory, 'directory')
+    if (directory === null) {
+      const checking = checkOwnDirectories()
+      if (checking !== undefined) await checking
+    }
     if (input.isolation === 'worktree' && directory !== null) await checkRepository(directory)
     return admitTo(input, input, factsOf(sends ? input : undefined, { directory, key }))
   }

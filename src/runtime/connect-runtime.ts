@@ -1,5 +1,5 @@
 /** From settings to a running orchestrator: configuration, OpenCode, Redis. Shared by library, API and workers. */
-import { checkDirectory, checkFileURL } from '../config/check-directory.ts'
+import { checkDirectory, checkFileURL, checkOwnDirectory } from '../config/check-directory.ts'
 import { allowedRoots, checkExposure } from '../config/check-exposure.ts'
 import { checkRepository } from '../config/check-repository.ts'
 import { checkVerifiers } from '../config/check-verifiers.ts'
@@ -86,6 +86,11 @@ export async function connectRuntime({
       backends,
       config,
       checkDirectory: (directory, field) => checkDirectory(directory, roots(), field),
+      checkOwnDirectory() {
+        const restricted = roots()
+        if (restricted === null) return null
+        return (directory, server) => checkOwnDirectory(directory, server, restricted)
+      },
       checkFile: (url, field) => checkFileURL(url, roots(), field),
       checkRepository,
       verifiers: {

@@ -125,6 +125,12 @@ export interface SessionBackend {
   /** Models, prices and agents this server offers in a directory; `undefined`: its own working directory. */
   catalog(directory: string | undefined, signal?: AbortSignal): Promise<CatalogSnapshot>
 
+  /**
+   * The directory it works in where none is named, absolute: where it was started. A server that is just being started
+   * again is waited for some seconds. @throws {TierlineError} `opencode_unavailable`.
+   */
+  ownDirectory(): Promise<string>
+
   /** Resolves when the server answers. @throws {TierlineError} `opencode_unavailable`. */
   check(signal?: AbortSignal): Promise<void>
 

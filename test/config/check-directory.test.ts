@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { checkDirectory, checkFileURL, ownDirectoryWarning } from '../../src/config/check-directory.ts'
+import {
+  checkDirectory,
+  checkFileURL,
+  checkOwnDirectory,
+  ownDirectoryWarning,
+} from '../../src/config/check-directory.ts'
 
 let base: string
 let root: string
@@ -110,10 +115,37 @@ describe('checkFileURL()', () => {
   })
 })
 
+describe('checkOwnDirectory()', () => {
+  test('gives the real path of what is inside, and the text of what this machine does not have', async () => {
+    expect(await checkOwnDirectory(join(base, 'alias/app'), 's1', [root])).toBe(join(root, 'app'))
+    expect(await checkOwnDirectory(join(root, 'elsewhere'), 's1', [root])).toBe(join(root, 'elsewhere'))
+  })
+
+  test.for(['other', 'root/escape', 'root/none/../..', 'none'])(
+    'refuses %s, and says what to do',
+    async (path) => {
+      const directory = join(base, path)
+
+      await expect(checkOwnDirectory(directory, 's1', [root])).rejects.toMatchObject({
+        code: 'directory_not_allowed',
+        message: `Cannot use the directory "${directory}", in which OpenCode "s1" works where none is named: it is outside the directories that are allowed (${root})`,
+        errors: [
+          {
+            field: 'directory',
+            message: 'must be named: that of OpenCode "s1" is outside the directories that are allowed',
+            given: directory,
+            allowed: [root],
+          },
+        ],
+      })
+    },
+  )
+})
+
 describe('ownDirectoryWarning()', () => {
   test('is there for a directory outside of the roots, with the way out', async () => {
     expect(await ownDirectoryWarning(join(base, 'other'), [root])).toBe(
-      `Tasks without a directory work in "${join(base, 'other')}", which is outside the directories that are allowed (${root}): start tierline in one of these, or give each task its directory`,
+      `OpenCode works in "${join(base, 'other')}", which is outside the directories that are allowed (${root}): who names no directory is refused; start tierline in one of these, or name one with each task`,
     )
     expect(await ownDirectoryWarning(join(root, 'escape'), [root])).toContain('is outside')
     expect(await ownDirectoryWarning(base, [root])).toContain('is outside')

@@ -23,6 +23,7 @@ export async function serveAsWorker(
   const orchestrator = await createOrchestrator({
     ...{ redisUrl, namespace, backends: [backend], config },
     checkDirectory: async (directory) => directory,
+    checkOwnDirectory: () => null,
     checkFile: async (url) => url,
     checkRepository: async () => {},
     log: { info() {}, warn() {} },

@@ -64,6 +64,8 @@ export interface MemoryBackendOptions {
   text?: string
   /** In the catalog, and not there when it is asked. */
   refuses?: ModelID
+  /** Default `/server`. */
+  ownDirectory?: string
   /** Default: what the scripted provider sells, and the agents `build` and `plan`. */
   catalog?: CatalogSnapshot
 }
@@ -89,6 +91,7 @@ export function createMemoryBackend({
   text = 'Done.',
   refuses,
   catalog = MEMORY_CATALOG,
+  ownDirectory = '/server',
 }: MemoryBackendOptions = {}): MemoryBackend {
   const ledger = createLedger()
   const holds = createHolds()
@@ -259,7 +262,7 @@ export function createMemoryBackend({
       })
     },
 
-    async openWorktree({ name, directory = '/server' }, signal) {
+    async openWorktree({ name, directory = ownDirectory }, signal) {
       signal.throwIfAborted()
       assertHere()
       if (directory.startsWith('/plain'))
@@ -282,6 +285,11 @@ export function createMemoryBackend({
     async catalog() {
       assertHere()
       return catalog
+    },
+
+    async ownDirectory() {
+      assertHere()
+      return ownDirectory
     },
 
     async check() {

@@ -39,7 +39,6 @@ export function forwardInMemory(
   }
   if (url.pathname === '/session') return json(200, sessions.map(viewOf))
   if (url.pathname === '/session/status') return json(200, {})
-  if (url.pathname === '/path') return json(200, { directory: '/' })
   if (url.pathname === '/config/providers')
     return json(200, { providers: [{ id: 'acme', options: { apiKey: 'key-of-acme' } }], default: {} })
   const session = sessions.find(({ sessionID }) => sessionID === id)

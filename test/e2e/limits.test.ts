@@ -1,4 +1,5 @@
 /** Limits of models, from a file to a real OpenCode and the requests that its provider sees. */
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createClient } from '../../src/client/index.ts'
@@ -16,18 +17,33 @@ models:
   acme/big: { concurrency: 1 }
   acme/mini: { requestsPerMinute: 4 }
 `,
-  (home) => ({ TIERLINE_DIRECTORIES: join(home.dir, 'elsewhere') }),
+  (home) => {
+    mkdirSync(join(home.dir, 'elsewhere'))
+    return { TIERLINE_DIRECTORIES: join(home.dir, 'elsewhere') }
+  },
 )
 
-test('a warning says that the server works outside of the directories that are allowed', () => {
+test('where the server works outside of the allowed directories a warning says so, and who names none is refused', async () => {
   const { home, up } = system
+  const client = createClient({ url: up.ready.url })
   const said = up
     .chatter()
     .split('\n')
-    .filter((line) => line.includes('Tasks without a directory work in'))
+    .filter((line) => line.includes('OpenCode works in'))
 
   expect(said).toHaveLength(1)
   expect(said[0]).toContain(join(home.dir, 'project'))
+  const named = {
+    code: 'directory_not_allowed',
+    errors: [{ field: 'directory', given: join(home.dir, 'project'), allowed: [elsewhere()] }],
+  }
+  await expect(client.enqueue({ prompt: 'anything' })).rejects.toMatchObject(named)
+  for (const path of ['/find/file?query=x', '/file/content?path=x', '/session', '/event']) {
+    const response = await fetch(`${up.ready.url}${path}`)
+    expect([response.status, await response.json()]).toMatchObject([403, named])
+  }
+  const found = await fetch(`${up.ready.url}/find/file?query=x&directory=${encodeURIComponent(elsewhere())}`)
+  expect([found.status, await found.json()]).toEqual([200, []])
 })
 
 test('one task at a time is on a model, and the others say what they wait for', {
@@ -37,7 +53,9 @@ test('one task at a time is on a model, and the others say what they wait for', 
   const client = createClient({ url: system.up.ready.url })
 
   const tasks = await Promise.all(
-    ['a', 'b', 'c'].map((name) => client.enqueue({ prompt: `#task-slot @hold:slot @say: ${name}` })),
+    ['a', 'b', 'c'].map((name) =>
+      client.enqueue({ prompt: `#task-slot @hold:slot @say: ${name}`, directory: elsewhere() }),
+    ),
   )
   await provider.held('slot')
 
@@ -57,7 +75,7 @@ test('one task at a time is on a model, and the others say what they wait for', 
 test('a turn counts as one request until it is over, then as its steps', { timeout: 240_000 }, async () => {
   const { provider } = system.home
   const client = createClient({ url: system.up.ready.url })
-  const submit = (prompt: string) => client.enqueue({ tier: 'counted', prompt })
+  const submit = (prompt: string) => client.enqueue({ tier: 'counted', prompt, directory: elsewhere() })
 
   const long = await submit(`#task-long @hold:long\n${BASH}\n${BASH}\n@say: three steps`)
   await provider.held('long')
@@ -76,6 +94,10 @@ test('a turn counts as one request until it is over, then as its steps', { timeo
   await late.cancel()
   expect(provider.ledger.entries({ marker: 'task-late' })).toEqual([])
 })
+
+function elsewhere(): string {
+  return join(system.home.dir, 'elsewhere')
+}
 
 async function waitsOf(client: ReturnType<typeof createClient>) {
   const { data } = await client.list({ state: 'waiting' })

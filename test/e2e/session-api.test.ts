@@ -40,6 +40,7 @@ beforeAll(async () => {
     backends: [createOpenCodeBackend({ server: 'local', url: opencodeUrl, username, password })],
     config: createMemoryConfig(),
     checkDirectory: async (path) => path,
+    checkOwnDirectory: () => null,
     checkFile: async (path) => path,
     checkRepository: async () => {},
     log: { info() {}, warn() {} },

@@ -1,6 +1,8 @@
 import { describe, expect } from 'vitest'
+import { TierlineError } from '../../src/errors.ts'
+import type { OrchestratorOptions } from '../../src/orchestrator.ts'
 import { createMemoryConfig } from '../doubles/memory-config.ts'
-import { finished, test } from '../setup/core-test.ts'
+import { finished, run, test } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
 describe('submit()', () => {
@@ -190,4 +192,40 @@ test('paths are checked where they stand', async ({ core: { start } }) => {
 
   expect(task.directory).toBe('/real/project')
   expect(checked).toEqual(['directory /project', 'messages.1.parts.1.url file:///project/a.txt'])
+})
+
+describe('a directory that nobody names', () => {
+  const outside = () => async (given: string, server: string) => {
+    throw new TierlineError('directory_not_allowed', `Not ${given} of ${server}`, {
+      errors: [{ field: 'directory', message: 'must be named' }],
+    })
+  }
+  const refused = { code: 'directory_not_allowed', message: 'Not /server of memory' }
+
+  test('is refused where the server works outside of the allowed ones, and nothing is queued', async ({
+    core: { start },
+  }) => {
+    const { tasks, routing } = await start({ checkOwnDirectory: outside })
+
+    await expect(tasks.submit({ prompt: 'x' })).rejects.toMatchObject(refused)
+    await expect(tasks.compare({ prompt: 'x', models: ['acme/nano', 'acme/big'] })).rejects.toMatchObject(
+      refused,
+    )
+    expect(await routing.explain({ prompt: 'x' })).toMatchObject({ problem: { code: refused.code } })
+    const [batched] = await tasks.submitMany([{ prompt: 'x' }])
+    expect(batched).toMatchObject({ problem: { code: refused.code } })
+    expect((await tasks.list({ limit: 10 })).data).toEqual([])
+    expect(await tasks.submit({ prompt: 'x', directory: '/work' })).toMatchObject({ directory: '/work' })
+  })
+
+  test('is refused when a task is tried again that was accepted when it was allowed', async ({
+    core: { startWorking },
+  }) => {
+    let check: ReturnType<OrchestratorOptions['checkOwnDirectory']> = null
+    const orchestrator = await startWorking({ checkOwnDirectory: () => check })
+    const { id } = await run(orchestrator, { prompt: '@say: done' })
+    check = outside()
+
+    await expect(orchestrator.tasks.retry(id)).rejects.toMatchObject(refused)
+  })
 })

@@ -54,6 +54,7 @@ export const test = base.extend<{ core: CoreFixture }>({
         backends: [backend],
         config,
         checkDirectory: async (directory) => directory,
+        checkOwnDirectory: () => null,
         checkFile: async (url) => url,
         checkRepository: async () => {},
         retry: {

@@ -112,11 +112,15 @@ export async function registerSessionApi(
 
   async function passOn(route: AllowedRoute, request: Request, reply: FastifyReply): Promise<FastifyReply> {
     const passed = await passedRequest(request)
-    if (route.file !== undefined) await checkFileIn(passed.query, route.file, passed.directory, sessions)
+    const signal = waiting.signalFor(reply.raw)
+    if (route.file !== undefined) {
+      const directory = passed.directory ?? (await sessions.ownDirectory(signal))
+      await checkFileIn(passed.query, route.file, directory, sessions)
+    }
     const isPage = passed.query.has('before')
     const shape = route.shape === 'masked' || (route.shape === 'messages' && isPage) ? undefined : route.shape
     const ask = route.to === 'any' ? sessions.passToAny : sessions.pass
-    const answer = await ask({ ...passed, shape }, waiting.signalFor(reply.raw))
+    const answer = await ask({ ...passed, shape }, signal)
     return route.shape === 'masked' ? sendMasked(reply, answer) : send(reply, answer)
   }
 

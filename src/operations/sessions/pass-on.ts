@@ -1,6 +1,7 @@
 /** What is passed on to OpenCode as it comes, and its answers with what tierline knows better. */
 import type { RecordStore } from '../../records/record-store.ts'
 import type { ForwardedAnswer, ForwardRequest, SessionBackend } from '../../sessions/backend.ts'
+import type { OwnDirectories } from '../own-directories.ts'
 import type { TaskGates } from '../task-gates.ts'
 import type { LocateSession } from './locate-session.ts'
 import { serverOfDirectory } from './server-of-directory.ts'
@@ -30,12 +31,13 @@ export interface PassOnDeps {
   records: RecordStore
   gates: TaskGates
   locate: LocateSession
+  ownDirectories: Pick<OwnDirectories, 'check'>
   /** A session as it is shown. */
   view(session: unknown): unknown
 }
 
 /** See the functions it returns. */
-export function createPassOn({ backends, records, gates, locate, view }: PassOnDeps) {
+export function createPassOn({ backends, records, gates, locate, view, ownDirectories }: PassOnDeps) {
   /** Passes a request on to the server of its session, or of its directory. */
   async function pass(request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer> {
     const { sessionID, query, shape, method, path, body } = request
@@ -43,6 +45,7 @@ export function createPassOn({ backends, records, gates, locate, view }: PassOnD
       sessionID === undefined
         ? { backend: serverOfDirectory(backends, request.directory), directory: request.directory }
         : await locate(sessionID)
+    if (sessionID === undefined && directory === undefined) await ownDirectories.check(backend, signal)
     const answer = await backend.forward({ method, path: pathWith(path, query, directory), body }, signal)
     return shaped(answer, shape, { sessionID, directory })
   }
@@ -55,8 +58,10 @@ export function createPassOn({ backends, records, gates, locate, view }: PassOnD
         Number(b === serverOfDirectory(backends, directory)) -
         Number(a === serverOfDirectory(backends, directory)),
     )
-    const ask = (backend: SessionBackend) =>
-      backend.forward({ method, path: pathWith(path, query, directory), body }, signal)
+    const ask = async (backend: SessionBackend) => {
+      if (directory === undefined) await ownDirectories.check(backend, signal)
+      return backend.forward({ method, path: pathWith(path, query, directory), body }, signal)
+    }
     let answer = await ask(first!)
     for (const backend of others) {
       if (answer.status !== 404) break

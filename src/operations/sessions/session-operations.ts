@@ -1,13 +1,13 @@
 /** What the session API does: OpenCode's sessions, with a model of their own and every message a task. */
 import { TierlineError } from '../../errors.ts'
 import type { RecordStore } from '../../records/record-store.ts'
-import type { SessionBackend } from '../../sessions/backend.ts'
 import type { ModelID } from '../../tasks/model-id.ts'
 import { splitModelID } from '../../tasks/model-id.ts'
 import type { Route } from '../../tasks/route.ts'
 import type { SessionDefault } from '../../tasks/session-default.ts'
 import { parseSessionInput, parseSessionPatch } from '../../tasks/session-input.ts'
 import { findSession } from '../find-session.ts'
+import type { OwnDirectories } from '../own-directories.ts'
 import type { TaskGates } from '../task-gates.ts'
 import { type AskMessageDeps, createAskMessage } from './ask-message.ts'
 import { createLocateSession } from './locate-session.ts'
@@ -26,6 +26,7 @@ export interface SessionOperationsDeps extends Omit<AskMessageDeps, 'locate'> {
   /** The same from what is known, at once; `undefined`: nothing. */
   peekModel(asked: SessionDefault, directory: string | undefined): ModelID | undefined
   checkDirectory(directory: string, field: string): Promise<string>
+  ownDirectories: OwnDirectories
   checkFile(url: string, field: string): Promise<string>
   notices: SessionNotices
   cancel(id: string): Promise<unknown>
@@ -33,14 +34,23 @@ export interface SessionOperationsDeps extends Omit<AskMessageDeps, 'locate'> {
 
 /** An abort takes some tenths of a second. */
 const STOP_PATIENCE_MS = 5_000
-const NEVER = new AbortController().signal
 
 export function createSessionOperations(deps: SessionOperationsDeps) {
-  const { backends, records, gates, routeFor, peekModel, checkDirectory, checkFile, notices } = deps
+  const {
+    backends,
+    records,
+    gates,
+    routeFor,
+    peekModel,
+    checkDirectory,
+    checkFile,
+    notices,
+    ownDirectories,
+  } = deps
   const locate = createLocateSession(deps)
   const view = (session: unknown) => viewSession(session, peekModel)
   const { send, ask } = createAskMessage({ ...deps, locate })
-  const { pass, passToAny, shaped } = createPassOn({ backends, records, gates, locate, view })
+  const { pass, passToAny, shaped } = createPassOn({ backends, records, gates, locate, view, ownDirectories })
 
   /** `POST /session`: OpenCode's answer, with the model as it was asked for. */
   async function create(
@@ -55,6 +65,7 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
       rest.parentID === undefined
         ? serverOfDirectory(backends, directory)
         : (await locate(rest.parentID, 'parentID')).backend
+    if (directory === undefined) await ownDirectories.check(backend, signal)
     const answer = await backend.forward(
       {
         method: 'POST',
@@ -83,16 +94,8 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
 
   async function* events(directory: string | undefined, signal: AbortSignal): AsyncGenerator<object> {
     const backend = serverOfDirectory(backends, directory)
-    const own = directory ?? (await ownDirectory(backend))
+    const own = directory ?? (await ownDirectories.of(backend, signal))
     yield* sessionEvents({ gates, notices, view }, backend, own, signal)
-  }
-
-  /** A directory that nobody names is the server's own. */
-  async function ownDirectory(backend: SessionBackend): Promise<string | undefined> {
-    const answer = (await (await backend.forward({ method: 'GET', path: '/path' }, NEVER)).json()) as {
-      directory?: string
-    }
-    return answer.directory
   }
 
   async function abort(
@@ -142,6 +145,8 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
     pass,
     passToAny,
     events,
+    ownDirectory: (signal: AbortSignal) =>
+      ownDirectories.check(serverOfDirectory(backends, undefined), signal),
     checkDirectory,
     checkFile,
   }

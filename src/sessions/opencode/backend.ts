@@ -193,6 +193,9 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       })
     },
 
+    ownDirectory: () =>
+      orUnavailable(async () => (await askWhenBack(() => http.paths(undefined, NEVER), NEVER)).directory),
+
     check: (signal) => orUnavailable(() => http.health(signal)),
 
     async close() {

@@ -3,6 +3,7 @@ import ky, { type KyInstance } from 'ky'
 import type { z } from 'zod'
 import { TierlineError } from '../../errors.ts'
 import type { PermissionRule } from '../../tasks/permissions.ts'
+import { unlessAborted } from '../unless-aborted.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import {
   Agents,
@@ -229,16 +230,6 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
       return body
     },
   }
-}
-
-/** Rejects at once when the signal aborts, whether or not the request notices (see `event-feed.ts`). */
-function unlessAborted<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort)
-    if (signal.aborted) onAbort()
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 function basic(username: string, password: string): string {

@@ -184,6 +184,56 @@ describe('a directory', () => {
       )
   })
 
+  test.for([
+    ['POST', '/session'],
+    ['GET', '/session'],
+    ['GET', '/find/file?query=x'],
+    ['GET', '/file/content?path=a.txt'],
+    ['GET', '/config'],
+    ['GET', '/path'],
+    ['GET', '/event'],
+    ['POST', '/permission/per_1/reply'],
+  ])('that nobody names is the server’s, and checked with %s %s', async ([method, path], { api, core }) => {
+    const { call } = await api.start({
+      core: {
+        checkOwnDirectory: () => async (directory, server) => {
+          throw new TierlineError('directory_not_allowed', `Cannot use "${directory}" of "${server}"`, {
+            errors: [{ field: 'directory', message: 'must be named', given: directory }],
+          })
+        },
+      },
+    })
+
+    const { json } = await call(method!, path!, method === 'POST' ? {} : undefined)
+
+    expect(json).toMatchObject({
+      ...{ code: 'directory_not_allowed', status: 403, name: 'ForbiddenError' },
+      errors: [{ field: 'directory', given: '/server' }],
+    })
+    expect(core.backend.forwarded).toEqual([])
+    const { id } = (await call('POST', '/session?directory=/work')).json
+    expect((await call('GET', `/session/${id}`)).status).toBe(200)
+  })
+
+  test('that nobody names is not left by a link where some are not allowed', async ({ api, core }) => {
+    const { call } = await api.start({
+      core: {
+        checkOwnDirectory: () => async (directory) => directory,
+        checkFile: async (url, field) => {
+          throw new TierlineError('directory_not_allowed', `Cannot use the file "${url}"`, {
+            errors: [{ field, message: 'is outside' }],
+          })
+        },
+      },
+    })
+
+    const { json } = await call('GET', '/file/content?path=link')
+
+    expect(json).toMatchObject({ code: 'directory_not_allowed', errors: [{ field: 'path' }] })
+    expect(json.detail).toBe('Cannot use the file "file:///server/link"')
+    expect(core.backend.forwarded).toEqual([])
+  })
+
   test('that is named twice must be the same', async ({ api }) => {
     const { call } = await api.start()
 

@@ -1,4 +1,5 @@
 /** Sessions, and what the server tells beside turns. */
+import { isAbsolute } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Stage } from '../backend-conformance.ts'
 import { NEVER, newSession, newTaskID, newTurn, next, run, turnOf } from '../test-turns.ts'
@@ -83,6 +84,15 @@ export function conformSessions(stage: Stage): void {
         NEVER,
       ),
     ).toBeUndefined()
+  })
+
+  test('ownDirectory() is where the server works when nobody names a directory', async () => {
+    const own = await stage.backend.ownDirectory()
+
+    expect(isAbsolute(own)).toBe(true)
+    expect(await stage.other.ownDirectory()).toBe(own)
+    const { directory = own } = (await stage.backend.findSession(await newSession(stage.backend)))!
+    expect(directory).toBe(own)
   })
 
   test('forward() asks the server in its own words', async () => {
