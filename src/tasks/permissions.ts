@@ -73,11 +73,31 @@ export function contradictions(held: readonly PermissionRule[], wanted: Permissi
 
 /** `git *` fits `git push` and `git`; as OpenCode does it, `*` also goes over `/`. */
 export function fits(pattern: string, text: string): boolean {
-  if (pattern === '*' || pattern === text) return true
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.')
-    .replace(/ \.\*$/, '( .*)?')
-  return new RegExp(`^${source}$`, 's').test(text)
+  if (isLike(pattern, text)) return true
+  const bare = pattern.replace(/ \*+$/, '')
+  return bare !== pattern && isLike(bare, text)
+}
+
+/** By hand: anybody may write a pattern for which a regular expression would take years. Goes back to the last `*` only. */
+function isLike(pattern: string, text: string): boolean {
+  let at = 0
+  let place = 0
+  let star = -1
+  let placeOfStar = 0
+  while (place < text.length) {
+    const sign = pattern[at]
+    if (sign === '*') {
+      star = at++
+      placeOfStar = place
+    } else if (sign === '?' || sign === text[place]) {
+      at += 1
+      place += 1
+    } else if (star !== -1) {
+      at = star + 1
+      placeOfStar += 1
+      place = placeOfStar
+    } else return false
+  }
+  while (pattern[at] === '*') at += 1
+  return at === pattern.length
 }
