@@ -5,6 +5,7 @@
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { MoneyAsk, MoneyReply, Quotas, ShareFacts } from '../redis/quotas.ts'
+import { runPipeline } from '../redis/run-pipeline.ts'
 import { scanFields } from '../redis/scan-fields.ts'
 import type { Budget } from '../routing/table.ts'
 import { type BudgetShare, budgetName } from './budgets-of.ts'
@@ -121,7 +122,7 @@ export function createBudgetStore({ redis, keys, quotas }: BudgetStoreDeps): Bud
       if (budgets.length === 0) return
       const pipeline = redis.pipeline()
       for (const budget of budgets) pipeline.zrem(waitingAt(budget), taskID)
-      await pipeline.exec()
+      await runPipeline(pipeline)
     },
     now: quotas.now,
     async isWaiting(taskID, budget) {

@@ -1,6 +1,7 @@
 import type { TaskRecord } from '../records/task-record.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { runPipeline } from '../redis/run-pipeline.ts'
 import type { RunScript } from '../redis/scripts.ts'
 import type { Entry, Gate, Shut } from './gate.ts'
 
@@ -77,8 +78,8 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
   }
 
   async function look(): Promise<void> {
-    const replies = await redis.pipeline().smembers(holding).zrange(waiting, '0', '0').exec()
-    const [holders, waiters] = replies!.map(([, reply]) => reply) as [string[], string[]]
+    const replies = await runPipeline(redis.pipeline().smembers(holding).zrange(waiting, '0', '0'))
+    const [holders, waiters] = replies as [string[], string[]]
     const gone = await deps.withoutClaim({ holders, heldFor, waiters })
     for (const id of gone) await letGo(id)
     await wake(await letGo(NOBODY))
@@ -92,15 +93,15 @@ export function createTurnstile(deps: TurnstileDeps, options: TurnstileOptions):
     leave: async (taskID) => wake(await letGo(taskID)),
     look,
     async isOpenTo(taskID) {
-      const replies = await redis.pipeline().scard(holding).zrank(waiting, taskID).exec()
-      const [held, place] = replies!.map(([, reply]) => reply) as [number, number | null]
+      const replies = await runPipeline(redis.pipeline().scard(holding).zrank(waiting, taskID))
+      const [held, place] = replies as [number, number | null]
       return place === null || place + held === 0
     },
     shutBehind,
     waits: () => redis.zcard(waiting),
     async tasks() {
-      const replies = await redis.pipeline().smembers(holding).zrange(waiting, '0', '-1').exec()
-      return replies!.flatMap(([, reply]) => reply as string[])
+      const replies = await runPipeline(redis.pipeline().smembers(holding).zrange(waiting, '0', '-1'))
+      return (replies as string[][]).flat()
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { runPipeline } from '../redis/run-pipeline.ts'
 import { type LedgerLine, readLedgerDay } from './ledger-entries.ts'
 
 /** The ledger of each of these days, in their order; one round trip. A day without spending has no lines. */
@@ -11,9 +12,6 @@ export async function readLedger(
   if (days.length === 0) return []
   const pipeline = redis.pipeline()
   for (const day of days) pipeline.hgetall(keys.ledger(day))
-  const replies = (await pipeline.exec()) ?? []
-  return replies.map(([error, hash], index) => {
-    if (error) throw error
-    return { day: days[index]!, lines: readLedgerDay(hash as Record<string, string>) }
-  })
+  const hashes = (await runPipeline(pipeline)) as Record<string, string>[]
+  return hashes.map((hash, index) => ({ day: days[index]!, lines: readLedgerDay(hash) }))
 }

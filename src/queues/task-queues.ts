@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ErrorCode, Queue } from 'bullmq'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { runPipeline } from '../redis/run-pipeline.ts'
 import { scriptsOn } from '../redis/scripts.ts'
 import { type Delivery, jobOf, turnOf } from './delivery.ts'
 import type { Turn } from './fair-turns.ts'
@@ -122,18 +123,17 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
     /** True when a job could be taken now, or is overdue. One round trip. */
     async isNeglected(name: string, now: number): Promise<boolean> {
       const key = (part: string) => queue(name).toKey(part)
-      const replies = await redis
-        .pipeline()
-        .hmget(key('meta'), 'paused', 'concurrency')
-        .llen(key('active'))
-        .llen(key('wait'))
-        .zcard(key('prioritized'))
-        .zrange(key('delayed'), '0', '0', 'WITHSCORES')
-        .exec()
-      const [[paused, limit], active, waiting, prioritized, [, dueAt]] = replies!.map(([error, reply]) => {
-        if (error) throw error
-        return reply
-      }) as [[string | null, string | null], number, number, number, [string?, string?]]
+      const replies = await runPipeline(
+        redis
+          .pipeline()
+          .hmget(key('meta'), 'paused', 'concurrency')
+          .llen(key('active'))
+          .llen(key('wait'))
+          .zcard(key('prioritized'))
+          .zrange(key('delayed'), '0', '0', 'WITHSCORES'),
+      )
+      type Replies = [[string | null, string | null], number, number, number, [string?, string?]]
+      const [[paused, limit], active, waiting, prioritized, [, dueAt]] = replies as Replies
       const isOverdue = dueAt !== undefined && Number(dueAt) / DELAY_SHIFT < now - OVERDUE_MS
       const isFull = limit !== null && active >= Number(limit)
       return paused === null && !isFull && (waiting + prioritized > 0 || isOverdue)
@@ -147,8 +147,8 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
         pipeline.exists(job)
         pipeline.hexists(job, 'finishedOn')
       }
-      const replies = (await pipeline.exec()) ?? []
-      const flag = (index: number) => replies[index]![1] === 1
+      const replies = await runPipeline(pipeline)
+      const flag = (index: number) => replies[index] === 1
       return tasks.filter((_, index) => !flag(2 * index) || flag(2 * index + 1)).map(({ id }) => id)
     },
 

@@ -1,6 +1,7 @@
 /** Reads task records, one by one and by the sets they stand in. */
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { runPipeline } from '../redis/run-pipeline.ts'
 import { isTerminal, type TaskState } from '../tasks/state.ts'
 import { parseRecord, type TaskRecord } from './task-record.ts'
 
@@ -10,6 +11,7 @@ export interface LiveTask {
   state: TaskState
   /** Epoch ms; `undefined`: it has started. */
   waitsSince: number | undefined
+  /** Its own; `undefined`: as all tasks. */
   queueTimeoutMs: number | undefined
 }
 
@@ -28,11 +30,8 @@ export function createRecordReader(redis: RedisClient, keys: Keys) {
     if (ids.length === 0) return []
     const pipeline = redis.pipeline()
     for (const id of ids) pipeline.hgetall(keys.task(id))
-    const replies = (await pipeline.exec()) ?? []
-    const records = replies.map(([error, hash], index) => {
-      if (error) throw error
-      return parseRecord(ids[index]!, hash as Record<string, string>)
-    })
+    const hashes = (await runPipeline(pipeline)) as Record<string, string>[]
+    const records = hashes.map((hash, index) => parseRecord(ids[index]!, hash))
     await countChildren(records.filter((record) => record !== undefined))
     return records
   }
@@ -43,11 +42,8 @@ export function createRecordReader(redis: RedisClient, keys: Keys) {
     if (parents.length === 0) return
     const pipeline = redis.pipeline()
     for (const { id } of parents) pipeline.zinter(2, keys.children(id), keys.live)
-    const replies = (await pipeline.exec()) ?? []
-    for (const [index, [error, live]] of replies.entries()) {
-      if (error) throw error
-      parents[index]!.liveChildren = (live as string[]).length
-    }
+    const replies = (await runPipeline(pipeline)) as string[][]
+    for (const [index, live] of replies.entries()) parents[index]!.liveChildren = live.length
   }
 
   /** All children there ever were and are kept, oldest first. */
@@ -55,17 +51,13 @@ export function createRecordReader(redis: RedisClient, keys: Keys) {
     return redis.zrange(keys.children(id), '0', '-1')
   }
 
-  /**
-   * Of those tasks, the ones that are not over, with the queue each waits in. `waitsSince`: of one that never
-   * started; `queueTimeoutMs`: its own. One round trip.
-   */
+  /** Of those tasks, the ones that are not over, with the queue each waits in. One round trip. */
   async function liveQueues(ids: readonly string[]): Promise<LiveTask[]> {
     const pipeline = redis.pipeline()
     for (const id of ids) pipeline.hmget(keys.task(id), ...LIVE_FIELDS)
-    const replies = (await pipeline.exec()) ?? []
-    return replies.flatMap(([error, reply], index) => {
-      if (error) throw error
-      const [state, queue, startedAt, createdAt, delayUntil, queueTimeoutMs] = reply as (string | null)[]
+    const replies = (await runPipeline(pipeline)) as (string | null)[][]
+    return replies.flatMap((reply, index) => {
+      const [state, queue, startedAt, createdAt, delayUntil, queueTimeoutMs] = reply
       if (state === null || isTerminal(state as TaskState)) return []
       const live = { id: ids[index]!, queue: queue!, state: state as TaskState }
       const waitsSince = startedAt ? undefined : Math.max(Number(createdAt), Number(delayUntil))
@@ -77,8 +69,8 @@ export function createRecordReader(redis: RedisClient, keys: Keys) {
   async function having(field: 'cancelAt' | 'children', ids: readonly string[]): Promise<string[]> {
     const pipeline = redis.pipeline()
     for (const id of ids) pipeline.hexists(keys.task(id), field)
-    const replies = (await pipeline.exec()) ?? []
-    return ids.filter((_, index) => replies[index]![1] === 1)
+    const replies = await runPipeline(pipeline)
+    return ids.filter((_, index) => replies[index] === 1)
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
+import { runPipeline } from '../redis/run-pipeline.ts'
 import type { Checkpoint, TaskRecord } from './task-record.ts'
 
 export interface Tombstone {
@@ -34,15 +35,14 @@ export function createTombstoneStore({ redis, keys }: { redis: RedisClient; keys
 
     /** Newest first; forgets those that are old or too many. */
     async recent(now: number): Promise<Tombstone[]> {
-      const replies = await redis
-        .pipeline()
-        .zremrangebyscore(keys.tombstones, '-inf', now - TOMBSTONE_AGE_MS)
-        .zremrangebyrank(keys.tombstones, 0, -MOST_KEPT - 1)
-        .zrange(keys.tombstones, '0', '-1', 'REV')
-        .exec()
-      const [error, members] = replies!.at(-1)!
-      if (error) throw error
-      return (members as string[]).map(parse)
+      const replies = await runPipeline(
+        redis
+          .pipeline()
+          .zremrangebyscore(keys.tombstones, '-inf', now - TOMBSTONE_AGE_MS)
+          .zremrangebyrank(keys.tombstones, 0, -MOST_KEPT - 1)
+          .zrange(keys.tombstones, '0', '-1', 'REV'),
+      )
+      return (replies.at(-1) as string[]).map(parse)
     },
   }
 }

@@ -171,6 +171,18 @@ describe('a strict turnstile', () => {
   })
 })
 
+test('a turnstile that Redis cannot speak of is not open', async ({
+  gate: { open },
+  redis: { keys, connect },
+}) => {
+  const gate = open()
+  const redis = await connect()
+  await redis.set(keys.gate('session:ses_1').waiting, 'no line')
+
+  await expect(gate.isOpenTo('a')).rejects.toThrow('WRONGTYPE')
+  await expect(gate.tasks()).rejects.toThrow('WRONGTYPE')
+})
+
 describe('a turnstile that is not strict', () => {
   const free = { name: 'directory:/repo', reason: 'directory', isStrict: false } as const
 

@@ -1,5 +1,6 @@
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
+import { createTaskQueues } from '../../src/queues/task-queues.ts'
 import type { MemoryBackend } from '../doubles/memory-backend.ts'
 import { finished, run, test } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
@@ -184,6 +185,18 @@ describe('a tier that is removed', () => {
     // BullMQ is told of the end after that.
     await eventually(async () => expect((await orchestrator.routing.routes()).warnings).toEqual([]))
   })
+})
+
+test('a job that Redis cannot speak of counts as neither there nor lost', async ({
+  core,
+  redis: { keys },
+}) => {
+  const queues = createTaskQueues({ redis: core.redis, keys })
+  onTestFinished(() => queues.close())
+  await core.redis.set(queues.queue('fast').toKey('tsk_broken'), 'no hash')
+
+  await expect(queues.undelivered([{ id: 'tsk_broken', queue: 'fast' }])).rejects.toThrow('WRONGTYPE')
+  expect(await queues.undelivered([{ id: 'tsk_none', queue: 'fast' }])).toEqual(['tsk_none'])
 })
 
 type Input = { prompt?: string; tier?: string; priority?: number }

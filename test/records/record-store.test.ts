@@ -37,6 +37,19 @@ describe('readMany()', () => {
   })
 })
 
+describe('having()', () => {
+  test('tells which tasks have a field, and guesses nothing where Redis cannot say', async ({
+    records: { store, create, redis },
+    redis: { keys },
+  }) => {
+    const [plain, asked] = [await create(), await create('waiting', { cancelAt: 1_500 })]
+    expect(await store.having('cancelAt', [plain, asked, 'tsk_none'])).toEqual([asked])
+
+    await redis.set(keys.task('tsk_broken'), 'no hash')
+    await expect(store.having('cancelAt', [asked, 'tsk_broken'])).rejects.toThrow('WRONGTYPE')
+  })
+})
+
 describe('expired()', () => {
   test('gives what is too old, and what is beyond the newest to keep', async ({ records }) => {
     const { store, create } = records
