@@ -13,7 +13,8 @@ import { createWorkerHost } from '../dispatch/worker-host.ts'
 import { followCooldowns } from '../limits/cooldowns.ts'
 import type { WorkerOptions } from '../orchestrator-options.ts'
 import { EXTRA_QUEUES } from '../queues/task-queues.ts'
-import { connectRedis } from '../redis/connect.ts'
+import { closeConnection } from '../redis/close-connection.ts'
+import { connectRedis, type RedisClient } from '../redis/connect.ts'
 import { DEFAULT_RETRY_POLICY } from '../runner/retry-policy.ts'
 import { runCompare } from '../runner/run-compare.ts'
 import { runTask } from '../runner/run-task.ts'
@@ -25,6 +26,10 @@ import { storesOn } from './stores-on.ts'
 
 const DEFAULT_WORKER_CONCURRENCY = 10
 
+interface StartedWorker {
+  close(graceMs?: number): Promise<void>
+}
+
 /**
  * Serves queues in this process until it is closed, over one connection more that waits for Redis: what it writes
  * and what becomes of its jobs travel together.
@@ -33,24 +38,28 @@ const DEFAULT_WORKER_CONCURRENCY = 10
  */
 export async function startWorker(
   foundation: Foundation,
+  accepting: Accepting,
+  worker: WorkerOptions,
+): Promise<StartedWorker> {
+  checkSlots(worker.concurrency)
+  warnOfUnknownTiers(worker.tiers ?? [], foundation)
+  const redis = await connectRedis(foundation.options.redisUrl, foundation.patient('worker'))
+  try {
+    return await serveQueues(foundation, accepting, worker, redis)
+  } catch (error) {
+    closeConnection(redis)
+    throw error
+  }
+}
+
+async function serveQueues(
+  foundation: Foundation,
   { admitting, submitting, operations, waiting, verifiers }: Accepting,
   { tiers, concurrency }: WorkerOptions,
-): Promise<{ close(graceMs?: number): Promise<void> }> {
+  redis: RedisClient,
+): Promise<StartedWorker> {
   const { options, backends, config, table, limits, log, keys, name, onError } = foundation
-  const { hub, catalog, now, revived, patient } = foundation
-  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1))
-    throw new RangeError(
-      `Cannot start a worker with the concurrency "${concurrency}": it must be a whole number of at least 1`,
-    )
-  const queueNames = [...table().tiers.map(({ name }) => name), ...EXTRA_QUEUES]
-  // It may come with the next version of the file.
-  for (const tier of tiers ?? [])
-    if (!queueNames.includes(tier))
-      log.warn(
-        {},
-        `The worker serves the tier "${tier}", which does not exist now${nearestHint(nearestNames(tier, queueNames))}`,
-      )
-  const redis = await connectRedis(options.redisUrl, patient('worker'))
+  const { hub, catalog, now, revived } = foundation
   const stores = storesOn(foundation, redis, (record) => [
     // A comparison sends nothing itself.
     record.compare === null ? cooldownGate(record, gateDeps) : undefined,
@@ -61,7 +70,10 @@ export async function startWorker(
   const funds = { store: stores.budgets, held: new Map<string, HeldFunds>(), config, catalog }
   const retry = options.retry ?? DEFAULT_RETRY_POLICY
   const cooldowns = await followCooldowns({ ...stores.parts, hub, policy: retry, now })
-  const running = await trackRunningTasks(hub, keys, records.having)
+  const running = await trackRunningTasks(hub, keys, records.having).catch((error) => {
+    cooldowns.close()
+    throw error
+  })
   const deps = createRunnerDeps({
     ...{ records, asks, worktrees, backends, config, catalog, retry, cooldowns, wake, now },
     bury: tombstones.bury,
@@ -104,14 +116,39 @@ export async function startWorker(
     // Whoever waits may be paid for by the new ones.
     if (table().budgets.length > 0) await stores.budgets.look(table().budgets)
   }
-  await apply()
-  const stopListening = config.onChange(() => void apply().catch(onError))
-  return {
-    async close(graceMs = 0) {
-      stopListening()
-      await closeConnections(host.close(graceMs), [redis], graceMs)
-      running.close()
-      cooldowns.close()
-    },
+  let applied = apply()
+  // One after the other, or an older table might have the last word.
+  const stopListening = config.onChange(() => {
+    applied = applied.then(apply, apply).catch(onError)
+  })
+  const close = async (graceMs = 0) => {
+    stopListening()
+    await closeConnections(host.close(graceMs), [redis], graceMs)
+    running.close()
+    cooldowns.close()
+  }
+  try {
+    await applied
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { close }
+}
+
+function checkSlots(concurrency: number | undefined): void {
+  if (concurrency === undefined || (Number.isInteger(concurrency) && concurrency >= 1)) return
+  throw new RangeError(
+    `Cannot start a worker with the concurrency "${concurrency}": it must be a whole number of at least 1`,
+  )
+}
+
+/** One that does not exist may come with the next version of the file. */
+function warnOfUnknownTiers(tiers: readonly string[], { table, log }: Foundation): void {
+  const names = [...table().tiers.map(({ name }) => name), ...EXTRA_QUEUES]
+  for (const tier of tiers) {
+    if (names.includes(tier)) continue
+    const hint = nearestHint(nearestNames(tier, names))
+    log.warn({}, `The worker serves the tier "${tier}", which does not exist now${hint}`)
   }
 }

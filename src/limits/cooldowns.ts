@@ -69,7 +69,10 @@ export async function followCooldowns(deps: CooldownsDeps): Promise<Cooldowns> {
     if (Number(until) === 0) known.delete(model!)
     else known.set(model!, Number(until))
   })
-  await look()
+  await look().catch((error) => {
+    stop()
+    throw error
+  })
 
   async function look(): Promise<void> {
     known = new Map(

@@ -1,6 +1,20 @@
 import { expect } from 'vitest'
 import { test } from '../setup/core-test.ts'
 
+test('startWorker() leaves nothing running behind it when it cannot start', async ({
+  core: { start, redis },
+  redis: { keys },
+}) => {
+  const orchestrator = await start()
+  // Its last step, once it has opened everything: which queues there are stands in a set.
+  await redis.set(keys.queues, 'no set')
+
+  await expect(orchestrator.startWorker()).rejects.toThrow('WRONGTYPE')
+
+  // What gives the signs of life has said goodbye.
+  expect(await redis.zcard(keys.workers)).toBe(0)
+})
+
 test('startWorker() refuses slots that are none', async ({ core: { start } }) => {
   const orchestrator = await start()
 
