@@ -2,10 +2,11 @@ import { abortRevived } from '../dispatch/abort-revived.ts'
 import { closeConnections } from '../dispatch/close-connections.ts'
 import { lookAfterBudgets } from '../dispatch/look-after-budgets.ts'
 import { startMaintenance } from '../dispatch/maintenance.ts'
+import { seldom } from '../dispatch/seldom.ts'
 import { createStraySweeper } from '../dispatch/sweep-strays.ts'
 import { sweepWorktrees } from '../dispatch/sweep-worktrees.ts'
 import { rebaseTurns } from '../queues/rebase-turns.ts'
-import { connectAll } from '../redis/connect-all.ts'
+import { connectRedis } from '../redis/connect.ts'
 import { DIRECT_QUEUE } from '../routing/queue-of.ts'
 import type { Foundation } from './foundation.ts'
 import { storesOn } from './stores-on.ts'
@@ -15,13 +16,12 @@ const MISSING_MS = 30_000
 
 /** Retention and the sweepers, in this process or in whichever is elected. One connection more. */
 export async function startMaintaining(foundation: Foundation): Promise<{ close(): Promise<void> }> {
-  const { options, backends, config, table, log, keys, name, onError, now, revived, patient } = foundation
-  const connections = await connectAll(options.redisUrl, [patient('maintenance')])
-  const [redis] = connections
+  const { options, backends, config, table, log, keys, name, now, revived, patient } = foundation
+  const redis = await connectRedis(options.redisUrl, patient('maintenance'))
   const stores = storesOn(foundation, redis)
   const { records, queues, gates, budgets, desk, turns, takeTurn, tombstones, worktrees } = stores
   const maintenance = startMaintenance({
-    ...{ redis, keys, records, queues, takeTurn, name, now, onError },
+    ...{ redis, keys, records, queues, takeTurn, name, now },
     everyMs: EVERY_MS,
     missingMs: MISSING_MS,
     retention: config.limits,
@@ -45,6 +45,9 @@ export async function startMaintaining(foundation: Foundation): Promise<{ close(
         ),
     }),
     onSwept: (id) => log.warn({ task: id }, 'a live task had no job for a while and was delivered again'),
+    onError: seldom((error) =>
+      log.warn({ error: error.message }, 'a part of the maintenance failed, it is tried again'),
+    ),
   })
-  return { close: () => closeConnections(maintenance.close(), connections) }
+  return { close: () => closeConnections(maintenance.close(), [redis]) }
 }

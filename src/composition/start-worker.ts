@@ -119,7 +119,9 @@ async function serveQueues(
   let applied = apply()
   // One after the other, or an older table might have the last word.
   const stopListening = config.onChange(() => {
-    applied = applied.then(apply, apply).catch(onError)
+    applied = applied
+      .then(apply, apply)
+      .catch((error) => log.warn({ error: error.message }, 'a new table could not be applied to the queues'))
   })
   const close = async (graceMs = 0) => {
     stopListening()

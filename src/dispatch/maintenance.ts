@@ -60,6 +60,19 @@ export function startMaintenance(options: MaintenanceOptions): {
   let closed = false
   const timer = setInterval(() => void look(), everyMs)
 
+  const parts: readonly (() => Promise<unknown>)[] = [
+    () => redis.zremrangebyscore(keys.workers, '-inf', now() - WORKER_GONE_MS),
+    options.abortRevived,
+    options.lookAfterBudgets,
+    options.lookAfterLimits,
+    options.lookAfterGates,
+    options.sweepWorktrees,
+    letGo,
+    redeliver,
+    options.rebaseTurns,
+    options.sweepStrays,
+  ]
+
   /** One at a time: while Redis is away there would be one more with each turn of the clock. */
   function look(): Promise<void> {
     looking ??= lookOnce()
@@ -72,16 +85,8 @@ export function startMaintenance(options: MaintenanceOptions): {
 
   async function lookOnce(): Promise<void> {
     if (closed || !(await elected())) return
-    await redis.zremrangebyscore(keys.workers, '-inf', now() - WORKER_GONE_MS)
-    await options.abortRevived()
-    await options.lookAfterBudgets()
-    await options.lookAfterLimits()
-    await options.lookAfterGates()
-    await options.sweepWorktrees()
-    await letGo()
-    await redeliver()
-    await options.rebaseTurns()
-    await options.sweepStrays()
+    // One that fails keeps none of the others from being done.
+    for (const part of parts) if (!closed) await part().catch(options.onError)
   }
 
   async function elected(): Promise<boolean> {

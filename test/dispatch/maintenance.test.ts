@@ -300,6 +300,25 @@ describe('one process at a time', () => {
     expect(termMs).toBeLessThanOrEqual(60_000)
   })
 
+  test('does the rest, whatever part of it fails', async ({ core, maintenance }) => {
+    const orchestrator = await core.start()
+    const { id, queue } = await orchestrator.tasks.submit({ prompt: 'Hello' })
+    await maintenance.queues.withdraw(queue, id)
+    const errors: string[] = []
+    const fails = (why: string) => () => Promise.reject(new Error(why))
+
+    await maintenance
+      .start({
+        abortRevived: fails('revived'),
+        sweepWorktrees: fails('worktrees'),
+        onError: ({ message }) => errors.push(message),
+      })
+      .look()
+
+    expect(maintenance.swept).toEqual([id])
+    expect(errors).toEqual(['revived', 'worktrees'])
+  })
+
   test('looks once at a time, and is told of errors', async ({ maintenance }) => {
     const onError = vi.fn()
     const { look } = maintenance.start({
