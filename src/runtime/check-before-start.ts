@@ -12,6 +12,7 @@ import { TierlineError } from '../errors.ts'
 import { checkRedis } from '../redis/check-redis.ts'
 import { connectRedis } from '../redis/connect.ts'
 import { createKeys } from '../redis/keys.ts'
+import { refuseIfLocked } from '../services/data-dir-lock.ts'
 
 /**
  * Gives the directories that tasks may work below; `null`: any that exists.
@@ -40,11 +41,13 @@ async function checkConfig(settings: Settings): Promise<Roots> {
   return allowedRoots(settings, none)
 }
 
-async function checkPort({ host, port }: Settings): Promise<void> {
+async function checkPort({ host, port, dataDir }: Settings): Promise<void> {
   const probe = createServer().listen(port, host)
   try {
     await once(probe, 'listening')
   } catch (error) {
+    // Most likely it is an "up" of this very directory that listens there.
+    refuseIfLocked(dataDir)
     const reason = (error as NodeJS.ErrnoException).code
     throw new TierlineError(
       'service_failed',

@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { TierlineError } from '../errors.ts'
 import { identifyProcess, isAlive, ProcessIdentity } from './process-identity.ts'
+import { readServices } from './services-file.ts'
 import { withRoom } from './with-room.ts'
 
 export interface DataDirLock {
@@ -61,6 +62,12 @@ export async function lockDataDir(dataDir: string, waitMs = 10_000, holder = 'up
       if (readLock(path)?.token === lock.token) rmSync(path, { force: true })
     },
   }
+}
+
+/** @throws {TierlineError} `data_dir_locked` when another process has it just now. */
+export function refuseIfLocked(dataDir: string): void {
+  const living = readLock(join(dataDir, 'lock'))?.holders.find(isAlive)
+  if (living !== undefined) throw locked(dataDir, living)
 }
 
 /** Locks, or returns a living holder. */
@@ -137,7 +144,8 @@ function readLock(path: string): Lock | undefined {
 }
 
 function locked(dataDir: string, { name, pid }: Holder): TierlineError {
-  const message = `is used by process ${pid} (${name} of another "tierline up")`
+  const url = readServices(dataDir)?.api?.url
+  const message = `is used by process ${pid} (${name} of another "tierline up"${url === undefined ? '' : ` at ${url}`}); stop that one, or set TIERLINE_DATA_DIR to another directory`
   return new TierlineError('data_dir_locked', `Cannot use the data directory "${dataDir}": it ${message}`, {
     errors: [{ field: 'TIERLINE_DATA_DIR', message, given: dataDir }],
   })

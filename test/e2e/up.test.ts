@@ -7,6 +7,7 @@ import { processesOf } from '../setup/processes.ts'
 import {
   createHome,
   type Home,
+  runTierline,
   startTierline,
   TEST_CONFIG,
   type TierlineProcess,
@@ -178,6 +179,19 @@ describe('tierline up', () => {
     await client.resumeTier('powerful')
 
     await expect(handle.result()).resolves.toMatchObject({ state: 'succeeded' })
+  })
+
+  test('a second one on the same data directory hears of the first at once', async () => {
+    const { port } = new URL(up.ready.url)
+    const env = { ...home.env, TIERLINE_PORT: port }
+
+    const { code, stderr } = await runTierline({ ...home, env }, ['up'])
+
+    expect(code).not.toBe(0)
+    expect(stderr).toContain(
+      `is used by process ${up.child.pid} (up of another "tierline up" at ${up.ready.url}); stop that one, or set TIERLINE_DATA_DIR`,
+    )
+    expect(stderr).not.toContain('TIERLINE_PORT')
   })
 
   // Last: it ends what the others use.

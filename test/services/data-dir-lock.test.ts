@@ -1,9 +1,26 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { lockDataDir } from '../../src/services/data-dir-lock.ts'
+import { lockDataDir, refuseIfLocked } from '../../src/services/data-dir-lock.ts'
+import { writeServices } from '../../src/services/services-file.ts'
 import { test } from './service-test.ts'
 import { startScript } from './start-script.ts'
+
+test('refuseIfLocked() says at once who has it, and where to find them', async ({ directory }) => {
+  refuseIfLocked(directory)
+  const lock = await lockDataDir(directory, 0)
+  writeServices(directory, {
+    api: { url: 'http://127.0.0.1:4400' },
+    redis: { url: 'redis://h' },
+    opencode: [],
+  })
+
+  expect(() => refuseIfLocked(directory)).toThrow(
+    `Cannot use the data directory "${directory}": it is used by process ${process.pid} (up of another "tierline up" at http://127.0.0.1:4400); stop that one`,
+  )
+  lock.release()
+  refuseIfLocked(directory)
+})
 
 describe('lockDataDir()', () => {
   test('makes the directory, and leaves nothing in it after release()', async ({ directory }) => {
@@ -22,7 +39,8 @@ describe('lockDataDir()', () => {
     await expect(lockDataDir(directory, 0)).rejects.toMatchObject({
       code: 'data_dir_locked',
       retryable: true,
-      message: `Cannot use the data directory "${directory}": it is used by process ${holder.process.pid} (up of another "tierline up")`,
+      message: `Cannot use the data directory "${directory}": it is used by process ${holder.process.pid} (up of another "tierline up"); stop that one, or set TIERLINE_DATA_DIR to another directory`,
+      errors: [{ field: 'TIERLINE_DATA_DIR', given: directory }],
     })
     await holder.kill('SIGKILL')
   })
