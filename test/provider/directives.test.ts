@@ -31,6 +31,13 @@ describe('parseScript()', () => {
     expect(only('@overflow:1').refuse).toEqual({ status: 400, first: 1, overflow: true })
   })
 
+  test('reads numbers up to the next blank, whatever is said after it', () => {
+    expect(only('@status:400 please').refuse).toEqual({ status: 400, first: Number.POSITIVE_INFINITY })
+    expect(only('@status:400\tplease').refuse).toMatchObject({ status: 400 })
+    expect(only('@drop:1 please').actions).toMatchObject([{ do: 'drop', first: 1 }, { do: 'say' }])
+    expect(only('@usage:10,2,3 please').usage).toEqual({ promptTokens: 10, outputTokens: 2, cachedTokens: 3 })
+  })
+
   test('reads the rest', () => {
     expect(only('@usage:10,2,3 @chunk:7 @units:1 @finish:length @nofinish:2 @hang')).toMatchObject({
       usage: { promptTokens: 10, outputTokens: 2, cachedTokens: 3 },

@@ -104,7 +104,7 @@ function directivesOf(line: string): { name: string; argument: string }[] {
 }
 
 function apply(step: Draft, name: string, argument: string): void {
-  const numbers = argument.split(',').map(Number)
+  const numbers = word(argument).split(',').map(Number)
   const [n = Number.NaN] = numbers
   const first = argument === '' || Number.isNaN(n) ? Number.POSITIVE_INFINITY : n
   switch (name) {
