@@ -1,5 +1,6 @@
 import type { RecordStore } from '../records/record-store.ts'
 import { viewTask } from '../records/task-record.ts'
+import { modelOf } from '../tasks/comparison-route.ts'
 import type { ListQuery, TaskPage } from '../tasks/list-query.ts'
 import type { TaskState } from '../tasks/state.ts'
 import type { Task } from '../tasks/task.ts'
@@ -41,7 +42,7 @@ function matches(task: Task, { state, type, tier, model, parentTaskID, metadata 
     (state === undefined || task.state === state) &&
     (type === undefined || task.type === type) &&
     (tier === undefined || task.tier === tier) &&
-    (model === undefined || task.model === model) &&
+    (model === undefined || modelOf(task.model, task.route) === model) &&
     (parentTaskID === undefined || task.parentTaskID === parentTaskID) &&
     Object.entries(metadata ?? {}).every(
       ([key, value]) => Object.hasOwn(task.metadata, key) && String(task.metadata[key]) === value,

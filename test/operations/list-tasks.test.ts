@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { listTasks } from '../../src/operations/list-tasks.ts'
+import { comparisonRoute } from '../../src/tasks/comparison-route.ts'
 import { type ListQuery, ListQuery as ListQuerySchema } from '../../src/tasks/list-query.ts'
 import type { Task } from '../../src/tasks/task.ts'
 import { createTaskID } from '../../src/tasks/task-id.ts'
@@ -61,6 +62,17 @@ describe('listTasks()', () => {
       }),
       { numRuns: 100 },
     )
+  })
+
+  test('finds no comparison by the model that its route names, since it runs on none', async ({
+    records,
+  }) => {
+    const plain = await records.create('waiting')
+    const route = comparisonRoute(ROUTE, ['acme/nano', 'acme/big'])
+    const comparison = await records.create('waiting', { route: JSON.stringify(route) })
+
+    expect((await list(records, { model: 'acme/nano' })).data.map(({ id }) => id)).toEqual([plain])
+    expect((await list(records, {})).data.map(({ id }) => id)).toEqual([comparison, plain])
   })
 
   test('shows a delayed task as waiting once its time has come, and finds it so', async ({ records }) => {
