@@ -73,6 +73,8 @@ export interface SessionPort {
   passToAny(request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer>
   /** OpenCode's events of a directory, as JSON objects, until `signal` aborts or the server ends them. */
   events(directory: string | undefined, signal: AbortSignal): AsyncIterable<object>
+  /** Those of all directories that may be used, each in OpenCode's envelope. */
+  allEvents(signal: AbortSignal): AsyncIterable<object>
   /** The real path. @throws {TierlineError} when it may not be used. */
   checkDirectory(directory: string, field: string): Promise<string>
   checkFile(url: string, field: string): Promise<string>

@@ -119,8 +119,8 @@ export interface SessionBackend {
    */
   forward(request: ForwardRequest, signal: AbortSignal): Promise<ForwardedAnswer>
 
-  /** The server's events of a directory as they are, until it ends them or `signal` aborts. @throws as `forward`. */
-  events(directory: string | undefined, signal: AbortSignal): AsyncIterable<object>
+  /** The server's events as they are, until it ends them or `signal` aborts. @throws as `forward`. */
+  events(from: EventsFrom, signal: AbortSignal): AsyncIterable<object>
 
   /** Models, prices and agents this server offers in a directory; `undefined`: its own working directory. */
   catalog(directory: string | undefined, signal?: AbortSignal): Promise<CatalogSnapshot>
@@ -182,6 +182,9 @@ export interface Worktree {
   /** The commit it began at; `null`: its files are on another disk than this process. */
   base: string | null
 }
+
+/** Those of a directory (`undefined`: the server's own), or `all`, each in an envelope that says of which it is. */
+export type EventsFrom = { directory: string | undefined } | 'all'
 
 export interface ForwardRequest {
   method: string

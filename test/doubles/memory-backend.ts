@@ -204,8 +204,9 @@ export function createMemoryBackend({
       return forwardInMemory(request, { sessions, add, remove: (id) => byID.delete(id) })
     },
 
-    async *events(_directory, signal) {
-      yield { id: 'evt_1', type: 'server.connected', properties: {} }
+    async *events(from, signal) {
+      const connected = { id: 'evt_1', type: 'server.connected', properties: {} }
+      yield from === 'all' ? { payload: connected } : connected
       const said: object[] = []
       let wake = () => {}
       const hear = (event: object) => {

@@ -53,6 +53,10 @@ export const ALLOWED: readonly AllowedRoute[] = [
   { method: 'GET', path: '/vcs' },
   { method: 'GET', path: '/vcs/status' },
   { method: 'GET', path: '/vcs/diff' },
+  { method: 'GET', path: '/lsp' },
+  { method: 'GET', path: '/formatter' },
+  { method: 'GET', path: '/mcp', shape: 'masked' },
+  { method: 'GET', path: '/global/health' },
 ]
 
 /** First segments of the paths of OpenCode 1.18: what is there and not allowed is refused by name. */

@@ -71,11 +71,12 @@ export async function registerSessionApi(
 
   app.get('/event', { ...HIDDEN, exposeHeadRoute: false }, async (request: Request, reply) => {
     const { directory } = await placeOf(request, sessions)
-    const signal = waiting.signalFor(reply.raw)
-    return streamEvents(reply, sessions.events(directory, signal), signal, (error) =>
-      logger.warn({ requestID: request.id, err: error }, 'Event stream of OpenCode was cut'),
-    )
+    return stream(request, reply, (signal) => sessions.events(directory, signal))
   })
+
+  app.get('/global/event', { ...HIDDEN, exposeHeadRoute: false }, (request: Request, reply) =>
+    stream(request, reply, (signal) => sessions.allEvents(signal)),
+  )
 
   for (const route of ALLOWED)
     app.route({
@@ -96,6 +97,17 @@ export async function registerSessionApi(
         onRequest: async (request) => refuse(request),
         handler: async () => {},
       })
+
+  function stream(
+    request: Request,
+    reply: FastifyReply,
+    events: (signal: AbortSignal) => AsyncIterable<object>,
+  ): Promise<void> {
+    const signal = waiting.signalFor(reply.raw)
+    return streamEvents(reply, events(signal), signal, (error) =>
+      logger.warn({ requestID: request.id, err: error }, 'Event stream of OpenCode was cut'),
+    )
+  }
 
   async function accept<Accepted extends { task: Task }>(
     request: Request,
@@ -160,7 +172,6 @@ async function sendMasked(reply: FastifyReply, answer: PassedAnswer): Promise<Fa
   return send(reply, { ...answer, json: maskedConfig(text === '' ? null : JSON.parse(text)) })
 }
 
-/** @throws {TierlineError} `session_not_found` for what cannot be an id, which OpenCode answers with a 500. */
 /** The directory in it was checked by `placeOf`. What is no object is refused by the schema, as it is. */
 function withoutDirectory(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
@@ -168,6 +179,7 @@ function withoutDirectory(body: unknown): unknown {
   return rest
 }
 
+/** @throws {TierlineError} `session_not_found` for what cannot be an id, which OpenCode answers with a 500. */
 function sessionIDOf({ params }: Request): string {
   const id = params.sessionID!
   if (/^ses_[\w-]{1,128}$/.test(id)) return id

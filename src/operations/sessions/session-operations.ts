@@ -10,6 +10,7 @@ import { findSession } from '../find-session.ts'
 import type { OwnDirectories } from '../own-directories.ts'
 import type { TaskGates } from '../task-gates.ts'
 import { type AskMessageDeps, createAskMessage } from './ask-message.ts'
+import { globalEvents } from './global-events.ts'
 import { createLocateSession } from './locate-session.ts'
 import { createPassOn, type PassedAnswer, type PassedRequest, pathWith } from './pass-on.ts'
 import { serverOfDirectory } from './server-of-directory.ts'
@@ -98,6 +99,10 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
     yield* sessionEvents({ gates, notices, view }, backend, own, signal)
   }
 
+  function allEvents(signal: AbortSignal): AsyncIterable<object> {
+    return globalEvents({ gates, notices, locate, checkDirectory, view }, backends, signal)
+  }
+
   async function abort(
     sessionID: string,
     request: PassedRequest,
@@ -147,6 +152,7 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
     events,
     ownDirectory: (signal: AbortSignal) =>
       ownDirectories.check(serverOfDirectory(backends, undefined), signal),
+    allEvents,
     checkDirectory,
     checkFile,
   }

@@ -180,7 +180,7 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
 
     forward,
 
-    events: (directory, signal) => forwardEvents(forward, directory, signal),
+    events: (from, signal) => forwardEvents(forward, from, signal),
 
     catalog(directory, signal) {
       return orUnavailable(async () => {

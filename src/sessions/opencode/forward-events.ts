@@ -1,15 +1,14 @@
 import { createParser } from 'eventsource-parser'
 import { TierlineError } from '../../errors.ts'
-import type { SessionBackend } from '../backend.ts'
+import type { EventsFrom, SessionBackend } from '../backend.ts'
 
-/** OpenCode's events of a directory as they come, over a connection of their own, which ends with the iteration. */
+/** OpenCode's events as they come, over a connection of their own, which ends with the iteration. */
 export async function* forwardEvents(
   forward: SessionBackend['forward'],
-  directory: string | undefined,
+  from: EventsFrom,
   signal: AbortSignal,
 ): AsyncGenerator<object> {
-  const query = directory === undefined ? '' : `?${new URLSearchParams({ directory })}`
-  const answer = await forward({ method: 'GET', path: `/event${query}`, isStream: true }, signal)
+  const answer = await forward({ method: 'GET', path: pathOf(from), isStream: true }, signal)
   if (answer.status !== 200)
     throw new TierlineError(
       'opencode_unavailable',
@@ -26,4 +25,10 @@ export async function* forwardEvents(
     parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }))
     yield* heard.splice(0)
   }
+}
+
+function pathOf(from: EventsFrom): string {
+  if (from === 'all') return '/global/event'
+  const { directory } = from
+  return directory === undefined ? '/event' : `/event?${new URLSearchParams({ directory })}`
 }

@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { describe, expect } from 'vitest'
+import { TierlineError } from '../../../src/errors.ts'
 import { eventually } from '../../setup/eventually.ts'
 import { say, test } from './session-test.ts'
 
@@ -115,17 +116,76 @@ describe('GET /event', () => {
   })
 })
 
+describe('GET /global/event', () => {
+  test('wraps what is told of all directories, with what waits', async ({ api, core: { backend } }) => {
+    const { url, call, open } = await api.start({ working: false })
+    const id = await open({}, '/work')
+    const { heard, stop } = await follow<Wrapped>(url, '/global/event')
+
+    backend.say({ directory: '/work', project: 'p1', payload: { type: 'marker', properties: {} } })
+    await eventually(() => expect(heard.map(({ payload }) => payload.type)).toContain('marker'))
+    await call('POST', `/session/${id}/prompt_async`, say('Waits', { messageID: 'msg_waits' }))
+
+    await eventually(() =>
+      expect(heard).toContainEqual({
+        directory: '/work',
+        project: 'p1',
+        payload: expect.objectContaining({
+          type: 'message.updated',
+          properties: expect.objectContaining({ info: expect.objectContaining({ id: 'msg_waits' }) }),
+        }),
+      }),
+    )
+    backend.say({ directory: '/work', payload: { type: 'session.idle', properties: { sessionID: id } } })
+    const info = { id, metadata: { tierline: { model: 'acme/big' } } }
+    backend.say({ directory: '/work', payload: { type: 'session.updated', properties: { info } } })
+    await eventually(() =>
+      expect(heard.at(-1)!.payload.properties.info).toMatchObject({ model: { id: 'big' } }),
+    )
+    expect(heard.map(({ payload }) => payload.type)).not.toContain('session.idle')
+    stop()
+  })
+
+  test('leaves out what is not allowed, and what OpenCode says twice', async ({ api, core: { backend } }) => {
+    const checkDirectory = async (path: string): Promise<string> => {
+      if (path.startsWith('/secret')) throw new TierlineError('directory_not_allowed', 'Cannot use it')
+      return path
+    }
+    const { url } = await api.start({ core: { checkDirectory } })
+    const { heard, stop } = await follow<Wrapped>(url, '/global/event')
+
+    backend.say({ directory: '/secret/a', payload: { type: 'hidden', properties: {} } })
+    backend.say({ directory: '/work', payload: { type: 'sync', syncEvent: {} } })
+    backend.say({ directory: 'global', payload: { type: 'global.disposed', properties: {} } })
+    backend.say({ directory: '/work', payload: { type: 'marker', properties: {} } })
+
+    await eventually(() => expect(heard.map(({ payload }) => payload.type)).toContain('marker'))
+    expect(heard.map(({ payload }) => payload.type)).toEqual([
+      'server.connected',
+      'global.disposed',
+      'marker',
+    ])
+    stop()
+  })
+})
+
+interface Wrapped {
+  directory?: string
+  project?: string
+  payload: Heard
+}
+
 /** Resolves once events come in. */
-async function follow(url: string): Promise<{ heard: Heard[]; stop(): void }> {
-  const heard: Heard[] = []
+async function follow<Told = Heard>(url: string, path = '/event'): Promise<{ heard: Told[]; stop(): void }> {
+  const heard: Told[] = []
   const abort = new AbortController()
-  const response = await fetch(`${url}/event`, { signal: abort.signal })
+  const response = await fetch(url + path, { signal: abort.signal })
   expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
   const parser = createParser({ onEvent: ({ data }) => void heard.push(JSON.parse(data)) })
   const decoder = new TextDecoder()
   void (async () => {
     for await (const chunk of response.body!) parser.feed(decoder.decode(chunk, { stream: true }))
   })().catch(() => {})
-  await eventually(() => expect(heard[0]).toMatchObject({ type: 'server.connected' }))
+  await eventually(() => expect(JSON.stringify(heard[0])).toContain('server.connected'))
   return { heard, stop: () => abort.abort() }
 }

@@ -21,7 +21,7 @@ describe('the allow list', () => {
     ['PUT', '/auth/acme'],
     ['POST', '/vcs/apply'],
     ['POST', '/mcp'],
-    ['GET', '/global/event'],
+    ['POST', '/global/dispose'],
     ['POST', '/tui/submit-prompt'],
     ['POST', '/experimental/worktree'],
     ['GET', '/experimental/tool'],

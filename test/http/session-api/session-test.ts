@@ -12,7 +12,7 @@ export interface SessionApi {
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>
   stop(): Promise<void>
   /** A new session's id. */
-  open(body?: object): Promise<string>
+  open(body?: object, directory?: string): Promise<string>
   /** The models that were asked, in order. */
   asked(): ModelID[]
 }
@@ -65,7 +65,10 @@ export const test = base.extend<{ api: SessionFixture }>({
         orchestrator,
         call,
         stop: () => server.close(),
-        open: async (body = {}) => (await call('POST', '/session', body)).json.id as string,
+        open: async (body = {}, directory) => {
+          const query = directory === undefined ? '' : `?${new URLSearchParams({ directory })}`
+          return (await call('POST', `/session${query}`, body)).json.id as string
+        },
         asked: () => core.backend.turns.map(({ model }) => model),
       }
     }

@@ -123,7 +123,7 @@ export function conformSessions(stage: Stage): void {
     const types: string[] = []
     await expect(
       (async () => {
-        for await (const event of stage.backend.events(undefined, abort.signal)) {
+        for await (const event of stage.backend.events({ directory: undefined }, abort.signal)) {
           types.push((event as { type: string }).type)
           abort.abort()
         }
