@@ -3,15 +3,12 @@ import { z } from 'zod'
 /** `acme/nano`: provider and model, split at the first `/`; the model's own id may hold more of them. */
 export type ModelID = `${string}/${string}`
 
-const PATTERN = /^[^\s/]+\/\S+$/
+/** The text of a model as a client writes it. A bare `nano` is refused where the nearest that are offered are known. */
+export const ModelText = z.string().max(512).regex(/^\S+$/, 'must be "provider/model"')
 
 /** `"acme/nano"` or `{ providerID: 'acme', modelID: 'nano' }`; always parsed to the string. */
 export const ModelIDInput = z.union([
-  z
-    .string()
-    .max(512)
-    .regex(PATTERN, 'must be "provider/model"')
-    .transform((text) => text as ModelID),
+  ModelText.transform((text) => text as ModelID),
   z
     .strictObject({
       providerID: z

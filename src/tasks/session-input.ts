@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { TierlineError } from '../errors.ts'
 import { type AnyPart, Name, type ParsedMessage } from './input.ts'
-import type { ModelID } from './model-id.ts'
+import { type ModelID, ModelText } from './model-id.ts'
 import { parseWith } from './parse-input.ts'
 import type { SessionDefault } from './session-default.ts'
 
@@ -25,15 +25,7 @@ const NestedModel = z.strictObject({
 const routeFields = {
   providerID: ID.optional(),
   modelID: ID.optional(),
-  model: z
-    .union([
-      z
-        .string()
-        .regex(/^[^\s/]+\/\S+$/, 'must be "provider/model"')
-        .max(512),
-      NestedModel,
-    ])
-    .optional(),
+  model: z.union([ModelText, NestedModel]).optional(),
   tier: Name.optional(),
   type: Name.optional(),
   busy: z.enum(['enqueue', 'reject']).optional(),

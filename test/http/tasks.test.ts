@@ -74,7 +74,7 @@ describe('POST /v1/compare', () => {
   })
 
   test('names what is wrong', async () => {
-    const body = { prompt: 'Hello', models: ['acme/nano', 'big'] }
+    const body = { prompt: 'Hello', models: ['acme/nano', 'acme/ big'] }
     const answer = await send(`${http.url}/v1/compare`, { method: 'POST', body })
 
     expect([answer.status, answer.json()]).toMatchObject([

@@ -52,6 +52,14 @@ describe('submit()', () => {
         { code: 'unknown_model', errors: [{ field: 'model' }] },
       ],
       [
+        { prompt: 'x', model: 'nano' },
+        {
+          code: 'unknown_model',
+          message: expect.stringContaining('; nearest: acme/nano'),
+          errors: [{ field: 'model', given: 'nano', allowed: expect.arrayContaining(['acme/nano']) }],
+        },
+      ],
+      [
         { prompt: 'x', agent: 'biuld' },
         { code: 'unknown_agent', errors: [{ field: 'agent', allowed: ['build', 'plan'] }] },
       ],
@@ -67,6 +75,10 @@ describe('submit()', () => {
     ]
     for (const [input, error] of refusals)
       await expect(orchestrator.tasks.submit(input), JSON.stringify(error)).rejects.toMatchObject(error)
+
+    await expect(
+      orchestrator.tasks.compare({ prompt: 'x', models: ['acme/nano', 'big'] }),
+    ).rejects.toMatchObject({ code: 'unknown_model', errors: [{ field: 'models.1', given: 'big' }] })
 
     expect(await redis.keys(`${keys.root}*:task:*`)).toEqual([])
     expect(await orchestrator.board.queues()[0]!.counts()).toMatchObject({ waiting: 0 })

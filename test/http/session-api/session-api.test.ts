@@ -44,6 +44,7 @@ describe('POST /session', () => {
 
   test.for<[object, string, string]>([
     [{ model: 'acme/bigg' }, 'unknown_model', 'model'],
+    [{ model: 'big' }, 'unknown_model', 'model'],
     [{ providerID: 'acme', modelID: 'nan' }, 'unknown_model', 'model'],
     [{ tier: 'fats' }, 'unknown_tier', 'tier'],
     [{ type: 'lnt' }, 'unknown_type', 'type'],
@@ -205,6 +206,7 @@ describe('POST /session/:id/message', () => {
     [[say('Hello')], 'invalid_input', 'body'],
     [{ parts: [{ type: 'txt', text: 'Hello' }] }, 'invalid_input', 'parts.0.type'],
     [say('Hello', { model: 'acme/nan' }), 'unknown_model', 'model'],
+    [say('Hello', { model: 'nano' }), 'unknown_model', 'model'],
     [say('Hello', { agent: 'bild' }), 'unknown_agent', 'agent'],
     [say('Hello', { messageID: 'mine' }), 'invalid_input', 'messageID'],
     [say('Hello', { noReply: true }), 'invalid_input', 'noReply'],
