@@ -4,6 +4,7 @@
  * What is asked of a person lies in the record, and so does the answer: whoever has the task then passes it on.
  * The first answer counts, whoever gives it. Costs nothing while nothing is asked.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AskDecision, KeptAsk } from '../records/kept-asks.ts'
 import type { TaskRecord } from '../records/task-record.ts'
 import type { SessionBackend, TurnEvent } from '../sessions/backend.ts'
@@ -81,8 +82,8 @@ function openAskDesk(options: AskDeskOptions): AskDesk {
   const told = new Set(log.flatMap((event) => (event.type === 'ask-closed' ? [event.askID] : [])))
   const timers = new Map<string, NodeJS.Timeout>()
   const always: PermissionRule[] = record.asks.flatMap(rulesOfAlways)
+  const closing = new AbortController()
   let stopListening: (() => void) | undefined
-  let closed = false
 
   for (const ask of record.asks) if (ask.decision !== undefined) tell(ask, ask.decision)
 
@@ -92,6 +93,20 @@ function openAskDesk(options: AskDeskOptions): AskDesk {
     if (kind === 'permission') return actionFor([...rules, ...always], permission ?? '', patterns)
     // That a model may ask means that somebody is asked.
     return actionFor(rules, 'question', []) === 'deny' ? 'deny' : 'ask'
+  }
+
+  /** An ask that nobody looks after any more hangs its session for ever, so what cannot be done now is tried again. */
+  async function untilDone(work: () => Promise<unknown>): Promise<void> {
+    const { signal } = closing
+    for (;;) {
+      try {
+        await work()
+        return
+      } catch {
+        await sleep(AGAIN_MS, undefined, { signal }).catch(() => {})
+        if (signal.aborted) return
+      }
+    }
   }
 
   async function asked({ askID, subject, always: proposed }: Extract<TurnEvent, { type: 'asked' }>) {
@@ -108,20 +123,22 @@ function openAskDesk(options: AskDeskOptions): AskDesk {
       return passOn(ask, { state: 'denied', reply: 'reject', message: DENIED })
     record.asks = [...record.asks, ask]
     journal.add({ type: 'ask-opened', askID, ...subject, deadlineAt })
-    const kept = record.asks.map(({ decision: _, ...rest }) => rest)
-    if (await journal.commit({ asks: JSON.stringify(kept) })) wait(ask)
+    const kept = () => JSON.stringify(record.asks.map(({ decision: _, ...rest }) => rest))
+    await untilDone(async () => {
+      if (await journal.commit({ asks: kept() })) wait(ask)
+    })
   }
 
   function wait(ask: KeptAsk): void {
-    if (closed || timers.has(ask.id)) return
+    if (closing.signal.aborted || timers.has(ask.id)) return
     const leftMs = Math.max(0, ask.deadlineAt - now())
     const deny = () => settle(ask, { state: 'denied', reply: 'reject', message: NOBODY })
     timers.set(
       ask.id,
-      setTimeout(() => void deny().catch(() => {}), leftMs),
+      setTimeout(() => void untilDone(deny), leftMs),
     )
-    stopListening ??= onAnswer?.(() => void look().catch(() => {}))
-    void look().catch(() => {})
+    stopListening ??= onAnswer?.(() => void untilDone(look))
+    void untilDone(look)
   }
 
   async function look(): Promise<void> {
@@ -149,7 +166,7 @@ function openAskDesk(options: AskDeskOptions): AskDesk {
     always.push(...rulesOfAlways(ask))
     for (const other of openAsks())
       if (actionOf(other) === 'allow')
-        void settle(other, { state: 'answered', reply: 'once' }).catch(() => {})
+        void untilDone(() => settle(other, { state: 'answered', reply: 'once' }))
   }
 
   function tell({ id }: KeptAsk, decision: AskDecision): void {
@@ -163,16 +180,10 @@ function openAskDesk(options: AskDeskOptions): AskDesk {
     if (!here.has(ask.id)) return
     const directory = record.directory ?? undefined
     const ref = { askID: ask.id, kind: ask.kind, questions: ask.questions.length, directory }
-    try {
+    await untilDone(async () => {
       await backend.answerAsk(ref, answerOf(decision))
       here.delete(ask.id)
-    } catch {
-      if (!closed)
-        timers.set(
-          ask.id,
-          setTimeout(() => void passOn(ask, decision), AGAIN_MS),
-        )
-    }
+    })
   }
 
   function gone({ askID, reply }: Extract<TurnEvent, { type: 'ask-gone' }>): void {
@@ -180,11 +191,12 @@ function openAskDesk(options: AskDeskOptions): AskDesk {
     const ask = openAsks().find(({ id }) => id === askID)
     if (ask === undefined) return
     const isAnswer = reply !== undefined && reply !== 'reject'
-    void settle(ask, { state: isAnswer ? 'answered' : 'denied', ...(reply && { reply }) }).catch(() => {})
+    const state = isAnswer ? 'answered' : 'denied'
+    void untilDone(() => settle(ask, { state, ...(reply && { reply }) }))
   }
 
   function close(): void {
-    closed = true
+    closing.abort()
     for (const timer of timers.values()) clearTimeout(timer)
     stopListening?.()
   }
@@ -193,7 +205,7 @@ function openAskDesk(options: AskDeskOptions): AskDesk {
     open: () => openAsks().map(({ id }) => id),
     take(event) {
       if (event.type === 'ask-gone') gone(event)
-      else void asked(event).catch(() => {})
+      else void asked(event)
     },
     async over() {
       const asks = openAsks()
