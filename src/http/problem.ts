@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TierlineError } from '../errors.ts'
-import { problemOf } from '../tasks/problem.ts'
+import { type Problem, problemOf } from '../tasks/problem.ts'
 import type { HttpLogger } from './logger.ts'
 import { isOver } from './waiting-requests.ts'
 
@@ -22,13 +22,7 @@ export function sendProblem(
   const known = translated(error, request)
   const instance = pathOf(request)
   const problem = problemOf(known, { instance, requestID: request.id })
-  if (problem.status >= 500 && !isOver(error)) {
-    const fields = { requestID: request.id, method: request.method, path: instance, code: problem.code }
-    // A service that is away is no mistake of ours: where in the code that was noticed would help nobody.
-    if (problem.status === 503) logger.warn(fields, problem.detail)
-    else if (known instanceof TierlineError) logger.warn({ ...fields, err: known }, known.message)
-    else logger.error({ ...fields, err: known }, 'Request failed')
-  }
+  logFailure(known, request, logger, problem)
   if (problem.status === 401)
     reply.header('www-authenticate', 'Basic realm="tierline", charset="UTF-8", Bearer realm="tierline"')
   if (problem.status === 429 || problem.status === 503)
@@ -37,6 +31,21 @@ export function sendProblem(
     .code(problem.status)
     .type(PROBLEM_JSON)
     .send(JSON.stringify({ ...problem, ...beside?.(problem.status, problem.detail) }))
+}
+
+/** Logs an error that is not the client's, with what it is told of it. */
+export function logFailure(
+  error: unknown,
+  request: FastifyRequest,
+  logger: HttpLogger,
+  { status, code, detail }: Problem = problemOf(error),
+): void {
+  if (status < 500 || isOver(error)) return
+  const fields = { requestID: request.id, method: request.method, path: pathOf(request), code }
+  // A service that is away is no mistake of ours: where in the code that was noticed would help nobody.
+  if (status === 503) logger.warn(fields, detail)
+  else if (error instanceof TierlineError) logger.warn({ ...fields, err: error }, detail)
+  else logger.error({ ...fields, err: error }, 'Request failed')
 }
 
 /** The path as it was asked for, without the query. */

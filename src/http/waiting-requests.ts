@@ -26,8 +26,10 @@ export function createWaitingRequests(): WaitingRequests {
 
   return {
     signalFor(response) {
+      if (closed) return AbortSignal.abort(STOPPING)
+      // It is closed, and will not say so again.
+      if (response.destroyed) return AbortSignal.abort(OVER)
       const controller = new AbortController()
-      if (closed || response.destroyed) controller.abort(closed ? STOPPING : OVER)
       open.add(controller)
       response.once('close', () => {
         open.delete(controller)

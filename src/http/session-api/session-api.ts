@@ -8,7 +8,7 @@ import type { Task } from '../../tasks/task.ts'
 import type { HttpApp } from '../app.ts'
 import type { HttpLogger } from '../logger.ts'
 import type { PassedAnswer, PassedRequest, SessionPort } from '../ports.ts'
-import { pathOf, sendProblem } from '../problem.ts'
+import { logFailure, pathOf, sendProblem } from '../problem.ts'
 import type { WaitingRequests } from '../waiting-requests.ts'
 import { ALLOWED, type AllowedRoute, OPENCODE_SEGMENTS } from './allow-list.ts'
 import { ABORT_SESSION, CREATE_SESSION, SEND_MESSAGE, SEND_MESSAGE_ASYNC } from './describe-routes.ts'
@@ -46,7 +46,10 @@ export async function registerSessionApi(
   app.post('/session/:sessionID/message', SEND_MESSAGE, async (request: Request, reply) => {
     const { sessionID, accepted } = await accept(request, reply, sessions.ask)
     const signal = waiting.signalFor(reply.raw)
-    await sendWhenReady(reply, accepted.answer(signal), patience, (error) => failedAnswer(sessionID, error))
+    await sendWhenReady(reply, accepted.answer(signal), patience, (error) => {
+      logFailure(error, request, logger)
+      return failedAnswer(sessionID, error)
+    })
     return reply
   })
 

@@ -200,6 +200,31 @@ describe('POST /session/:id/message', () => {
     expect((await failing).json.info.error.name).toBe('MessageAbortedError')
   })
 
+  test('logs what fails then for a mistake in the code, since the answer says no more', async ({
+    api,
+    core: { backend },
+  }) => {
+    const logged: string[] = []
+    const logger = {
+      warn: (_: object, message: string) => void logged.push(message),
+      error: ({ err }: { err?: Error }, message: string) => void logged.push(`${message}: ${err?.message}`),
+    }
+    const broken = { ...backend, answerTo: () => Promise.reject(new TypeError('oops')) }
+    const { call, open } = await api.start({
+      http: { sessionPatience: { silentMs: 1, everyMs: 1 }, logger },
+      core: { backends: [broken] },
+    })
+    const id = await open()
+    const answering = call('POST', `/session/${id}/message`, say('@hold:here'))
+    await backend.holds.held('here')
+    backend.holds.release('here')
+
+    const { status, json } = await answering
+    expect(status).toBe(200)
+    expect(json.info.error.data.message).toContain('its log says more')
+    expect(logged).toEqual(['Request failed: oops'])
+  })
+
   test.for<[unknown, string, string]>([
     [{}, 'invalid_input', 'parts'],
     [{ parts: [] }, 'invalid_input', 'parts'],
