@@ -25,10 +25,10 @@ const FORMS = [
 ]
 
 const UNIX_URL =
-  /^(?:unix:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@]*))?@)?)?(?<path>\/(?!\/)[^?]+)(?:\?db=(?<db>\d+))?$/
+  /^(?:unix:\/\/(?:(?<user>[^:@/?]*)(?::(?<password>[^@?]*))?@)?)?(?<path>\/(?!\/)[^?]+)(?:\?db=(?<db>\d+))?$/
 
 const NODES_URL =
-  /^redis(?<tls>s?)\+(?<kind>cluster|sentinel):\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<nodes>[^/?@]+)(?:\/(?<path>[^?]*))?(?:\?(?<query>.*))?$/
+  /^redis(?<tls>s?)\+(?<kind>cluster|sentinel):\/\/(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?(?<nodes>[^/?@]+)(?:\/(?<path>[^?]*))?(?:\?(?<query>.*))?$/
 
 /**
  * What one of the forms of a Redis URL says.
@@ -97,7 +97,7 @@ function parseNodesUrl(url: string): RedisPlace {
   }
 }
 
-/** The URL for people and logs: password and query gone. `redis://:***@127.0.0.1:6379/2` */
+/** A URL that was parsed, for people and logs: password and query gone. `redis://:***@127.0.0.1:6379/2` */
 export function maskRedisUrl(url: string): string {
   const withoutQuery = url.split('?', 1)[0]!
   return withoutQuery.replace(/^([\w+]+:\/\/[^:@/]*):.*@/, '$1:***@')

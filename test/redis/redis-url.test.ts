@@ -79,6 +79,9 @@ describe('parseRedisUrl()', () => {
     'redis+cluster://a?sentinelPassword=hunter2',
     'redis+sentinel://:hunter2@a/m/x',
     'redis+sentinel://:hunter2@a?sentinelMasterId=m',
+    // Else the URL for people would end within the password.
+    'redis+cluster://:hunter2?hunter2@a',
+    'unix://:hunter2?hunter2@/run/redis.sock',
   ])('refuses "%s" and does not repeat it', (url) => {
     expect(() => parseRedisUrl(url)).toThrow(
       expect.objectContaining({
