@@ -92,7 +92,7 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
       ...below,
       ...again,
       // What it may cost it may cost once more.
-      ...(before.spent.length > 0 && { costBeforeRetry: costOf(before) }),
+      ...(costOf(before) > 0 && { costBeforeRetry: costOf(before) }),
       // As after a delay: its time in the queue begins anew.
       delayUntil: now(),
     }

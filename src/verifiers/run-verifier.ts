@@ -9,6 +9,7 @@ export interface Verifier {
 
 const MOST_OUTPUT_BYTES = 64 * 1024
 const SHOWN_CHARS = 2_000
+const STOPPED = 'was stopped'
 
 /**
  * Runs it in a process group of its own, which is killed at the end of its time or when `signal` aborts.
@@ -20,6 +21,7 @@ export async function runVerifier(
   environment: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<{ passed: boolean; detail: string }> {
+  if (signal.aborted) return { passed: false, detail: STOPPED }
   const [command, ...args] = run
   const { PATH, HOME } = environment
   const child = spawn(command!, args, {
@@ -46,7 +48,7 @@ export async function runVerifier(
       }
   }
   const timer = setTimeout(() => kill(`took longer than ${timeoutMs} ms`), timeoutMs)
-  const onAbort = () => kill('was stopped')
+  const onAbort = () => kill(STOPPED)
   signal.addEventListener('abort', onAbort)
   const outcome = await new Promise<string>((resolve) => {
     child.once('error', ({ message }) => resolve(`could not be run: ${message}`))

@@ -51,6 +51,20 @@ describe('maxCostUsd', () => {
     expect(await finished(orchestrator, task.id)).toMatchObject({ state: 'succeeded', costMicroUsd: 2_000 })
   })
 
+  test('is there once more also where all that was spent is of a turn that was cut off', async ({
+    core,
+    redis: { keys },
+  }) => {
+    const orchestrator = await core.startWorking()
+    const { id } = await orchestrator.tasks.submit({ ...THOUSAND, delayMs: 3_600_000 })
+    // As it is left by a task that is cancelled between two runs.
+    await core.redis.hset(keys.task(id), 'turnSpent', '[["acme/nano",10000,0,0,0,0,1000,0]]')
+    await orchestrator.tasks.cancel(id)
+    await orchestrator.tasks.retry(id)
+
+    expect(await finished(orchestrator, id)).toMatchObject({ state: 'succeeded', costMicroUsd: 2_000 })
+  })
+
   test('costs a task nothing in Redis', async ({ core, redis: { keys } }) => {
     const orchestrator = await core.startWorking()
     await run(orchestrator, THOUSAND)

@@ -36,6 +36,15 @@ test('has not passed when it ends with another code than 0, cannot be run, or ha
   })
 })
 
+test('does not begin what is to be stopped already', async () => {
+  const stopped = AbortSignal.abort()
+
+  expect(await runVerifier(verifier('sleep', '60'), directory, environment, stopped)).toEqual({
+    passed: false,
+    detail: 'was stopped',
+  })
+})
+
 test('shows the end of what it printed, and bears much of it', async () => {
   const { passed, detail } = await verify('sh', '-c', 'yes line | head -n 200000; echo last')
 
