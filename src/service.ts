@@ -1,4 +1,5 @@
 /** The commands that run something, from settings to exit code. Each resolves when it was stopped. */
+import { commandName } from './config/command-name.ts'
 import { environmentOfProcess } from './config/environment.ts'
 import { readSettings, secretsOf } from './config/settings.ts'
 import type { Flags } from './config/variables.ts'
@@ -51,7 +52,7 @@ export async function runUp({
       `${JSON.stringify({ url, board: `${url}/board`, docs: `${url}/docs`, redis, dataDir: settings.dataDir })}\n`,
     )
   say(
-    `tierline is up at ${url}\n  board  ${url}/board\n  docs   ${url}/docs\n  redis  ${redis}\n  try    tierline submit --watch "Say hello"\nCtrl-C stops it.`,
+    `tierline is up at ${url}\n  board  ${url}/board\n  docs   ${url}/docs\n  redis  ${redis}\n  try    ${commandName(environmentOfProcess())} submit --watch "Say hello"\nCtrl-C stops it.`,
   )
   const reason = await Promise.race([stopping.reason, up.failed])
   say('tierline: stopping …')

@@ -8,8 +8,10 @@ import { TierlineError } from '../errors.ts'
  */
 export function parseJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, ({ headers }, text, done) => {
     if (text.length === 0) return done(null, undefined)
+    const encoding = headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity') return done(encoded(encoding))
     try {
       done(null, JSON.parse(text as string))
     } catch (error) {
@@ -20,4 +22,12 @@ export function parseJsonBodies(app: FastifyInstance): void {
       )
     }
   })
+}
+
+function encoded(given: string): TierlineError {
+  return new TierlineError(
+    'unsupported_media_type',
+    `Cannot read the body: its content encoding is "${given}", must be none`,
+    { errors: [{ field: 'Content-Encoding', message: 'must not be there', given }] },
+  )
 }

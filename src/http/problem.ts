@@ -107,11 +107,12 @@ function translated(error: unknown, request: FastifyRequest): unknown {
         errors: [{ field: 'body', message: `must have at most ${most} bytes` }],
       })
     }
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new TierlineError('malformed_request', 'Cannot read the request: a part of its path is too long')
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_BAD_URL':
     // The client left before its body was complete.
     case 'ECONNRESET':
-    case 'FST_ERR_MAX_PARAM_LENGTH':
       return new TierlineError('malformed_request', `Cannot read the request: ${(error as Error).message}`)
     default:
       return error

@@ -17,7 +17,7 @@ const MAX_HINTED = 5
  * @throws {TierlineError} `unknown_field` when that is all that is wrong, `invalid_input`, `too_large`.
  */
 export function parseTaskInput(input: unknown, limits: { maxPromptBytes: number }): ParsedTaskInput {
-  refuseProto(input)
+  refuseProto(input, 'Cannot accept the task')
   const parsed = parseWith(TaskInput, input, 'Cannot accept the task')
   checkPromptBytes(parsed, promptBytes(parsed), limits.maxPromptBytes)
   return parsed
@@ -34,14 +34,18 @@ export function checkPromptBytes(input: { prompt?: unknown }, bytes: number, mos
   )
 }
 
-/** zod leaves such a key out of a map without a word. */
-function refuseProto(input: unknown): void {
+/**
+ * zod leaves such a key out of a map without a word.
+ *
+ * @throws {TierlineError} `invalid_input`; `what` begins the message.
+ */
+export function refuseProto(input: unknown, what: string): void {
   for (const map of ['metadata', 'permissions']) {
     const value = valueAt(input, [map])
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, '__proto__')) continue
     const field = `${map}.__proto__`
     const message = 'is no name that may be used'
-    throw new TierlineError('invalid_input', `Cannot accept the task: "${field}" ${message}`, {
+    throw new TierlineError('invalid_input', `${what}: "${field}" ${message}`, {
       errors: [{ field, message }],
     })
   }
@@ -60,6 +64,7 @@ export function parseWith<Schema extends z.ZodType>(
   const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues
+    .filter((issue, index, all) => !isLooser(issue, all[index + 1]))
     .flatMap((issue) => fieldErrors(issue, input, schema))
     .slice(0, MAX_ERRORS)
   const code: ErrorCode = parsed.error.issues.every(({ code }) => code === 'unrecognized_keys')
@@ -67,6 +72,11 @@ export function parseWith<Schema extends z.ZodType>(
     : 'invalid_input'
   const [first] = errors
   throw new TierlineError(code, `${what}: "${first!.field}" ${first!.message}`, { errors })
+}
+
+/** What a whole number may be at most in JavaScript says nothing where the field's own limit follows. */
+function isLooser(issue: z.core.$ZodIssue, next: z.core.$ZodIssue | undefined): boolean {
+  return issue.code === next?.code && issue.code.startsWith('too_') && issue.path.join() === next.path.join()
 }
 
 function fieldErrors(issue: z.core.$ZodIssue, input: unknown, schema: z.core.$ZodType): FieldError[] {

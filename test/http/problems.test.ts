@@ -35,6 +35,12 @@ describe('a bad body', () => {
       },
     ],
     ['a form', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }, { status: 415 }],
+    [
+      'a compressed body',
+      '{"prompt":"a"}',
+      { ...JSON_TYPE, 'content-encoding': 'gzip' },
+      { status: 415, code: 'unsupported_media_type', errors: [{ field: 'Content-Encoding', given: 'gzip' }] },
+    ],
     ['no content type', 'hi', {}, { status: 415, code: 'unsupported_media_type' }],
     [
       'a body too large',
@@ -144,6 +150,8 @@ describe('a bad query', () => {
   test.each([
     ['/v1/tasks?stat=waiting', 'unknown_field', 'stat'],
     ['/v1/tasks?metadata=x', 'unknown_field', 'metadata.'],
+    ['/v1/tasks?metadata.__proto__=x', 'invalid_input', 'metadata.__proto__'],
+    ['/v1/tasks?__proto__=x', 'unknown_field', '__proto__'],
     ['/v1/tasks?state=done', 'invalid_input', 'state'],
     ['/v1/tasks?limit=201', 'invalid_input', 'limit'],
     ['/v1/tasks?cursor=x', 'invalid_input', 'cursor'],
@@ -202,6 +210,16 @@ describe('a wrong address', () => {
     await send(`${http.url}/v1/tasks/tsk_1:log`)
 
     expect(ask).not.toHaveBeenCalled()
+  })
+
+  test('what is too long for a path is said to be, and not repeated', async () => {
+    const answer = await send(`${http.url}/v1/tasks/${'x'.repeat(3000)}`)
+
+    expect(answer.json()).toMatchObject({
+      status: 400,
+      code: 'malformed_request',
+      detail: 'Cannot read the request: a part of its path is too long',
+    })
   })
 
   test('an unknown tier is not found', async () => {

@@ -5,6 +5,7 @@ const parse = (input: unknown) => () => parseTaskInput(input, { maxPromptBytes: 
 
 test.each([
   [{ priority: 1.5 }, 'priority', 'must be a whole number, and is 1.5'],
+  [{ delayMs: 1e308 }, 'delayMs', 'must be at most 31536000000'],
   [{ metadata: { a: {} } }, 'metadata.a', 'must be a string, a number or true or false, and is an object'],
   [{ model: 7 }, 'model', 'must be a string or an object, and is 7'],
   [JSON.parse('{"metadata":{"__proto__":"x"}}'), 'metadata.__proto__', 'is no name that may be used'],

@@ -103,7 +103,10 @@ async function runTasks(
   if (signal.aborted) return undefined
   const report = demoReport(tasks, await seenBy(up), await pricesOf(client))
   if (json) terminal.printJson(report)
-  else terminal.print(`\n${renderResults(report.results)}\n${renderTotal(report.results, report.total)}`)
+  else {
+    const table = renderResults(report.results, terminal.live ? terminal.size().columns : undefined)
+    terminal.print(`\n${table}\n${renderTotal(report.results, report.total)}`)
+  }
   return report.results.every(({ ok }) => ok) ? EXIT.ok : EXIT.taskFailed
 }
 

@@ -1,5 +1,6 @@
 /** A task in a terminal: one frame while it runs, and the whole of it at the end. Pure. */
 import wrapAnsi from 'wrap-ansi'
+import { isTerminal } from '../../tasks/state.ts'
 import { cleanLine, cleanText } from '../format/clean.ts'
 import { formatDuration } from '../format/duration.ts'
 import { formatMicroUsd } from '../format/money.ts'
@@ -57,7 +58,7 @@ export function statusLine(view: TaskView, now: number, colors: Colors): string 
   const { messages, message, startedAt, finishedAt, waitingFor } = view
   return [
     stateColor(view, colors)(stateWord(view)),
-    ...(waitingFor === null ? [] : [waitingFor]),
+    ...(waitingFor === null || isTerminal(view.state) ? [] : [waitingFor]),
     ...(messages > 1 && message > 0 ? [`message ${message} of ${messages}`] : []),
     `${tokenCount(view)} tokens`,
     formatMicroUsd(view.costMicroUsd),
@@ -84,5 +85,9 @@ function lastLines(text: string, columns: number, count: number): string[] {
 }
 
 function wrap(text: string, columns: number): string[] {
-  return wrapAnsi(text, columns, { hard: true, trim: false }).split('\n')
+  return text.split('\n').flatMap((line) => {
+    const [first, ...more] = wrapAnsi(line, columns, { hard: true, trim: false }).split('\n')
+    // The blank at which a line was broken would else begin the next one.
+    return [first!, ...more.map((part) => part.replace(/^ /, ''))]
+  })
 }

@@ -11,7 +11,7 @@ import {
   MAX_BATCH,
   TaskPage,
 } from '../../tasks/list-query.ts'
-import { parseWith } from '../../tasks/parse-input.ts'
+import { parseWith, refuseProto } from '../../tasks/parse-input.ts'
 import { Task } from '../../tasks/task.ts'
 import type { HttpApp } from '../app.ts'
 import type { TaskPort } from '../ports.ts'
@@ -121,14 +121,17 @@ export function registerTaskRoutes(app: HttpApp, tasks: TaskPort): void {
 
 /** `metadata.team=core` → `metadata: { team: 'core' }`. */
 function parseListQuery(query: object): ListQuery {
-  const flat: Record<string, unknown> = {}
-  const metadata: Record<string, unknown> = {}
+  const flat: [string, unknown][] = []
+  const metadata: [string, unknown][] = []
   for (const [key, value] of Object.entries(query)) {
-    if (key.startsWith('metadata.')) metadata[key.slice('metadata.'.length)] = value
+    if (key.startsWith('metadata.')) metadata.push([key.slice('metadata.'.length), value])
     // A bare `metadata` is not the way to say it.
-    else flat[key === 'metadata' ? 'metadata.' : key] = value
+    else flat.push([key === 'metadata' ? 'metadata.' : key, value])
   }
-  const input = Object.keys(metadata).length > 0 ? { ...flat, metadata } : flat
+  // Made of entries, so that `__proto__` is a key like others: a filter that gets lost would match every task.
+  if (metadata.length > 0) flat.push(['metadata', Object.fromEntries(metadata)])
+  const input = Object.fromEntries(flat)
+  refuseProto(input, 'Cannot list tasks')
   return parseWith(ListQuery, input, 'Cannot list tasks')
 }
 

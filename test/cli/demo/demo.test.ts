@@ -48,6 +48,25 @@ describe('renderResults()', () => {
     expect(table).toMatch(/│ ✗ │ override +│.*acme\/base +│ acme\/base.*\n│.*acme\/big +│ acme\/big/)
   })
 
+  test('fits a terminal of 80 columns, and still says what differs', () => {
+    const models = ['acme/nano', 'acme/big', 'acme/nano']
+    const table = renderResults(
+      [
+        result({ label: 'three-messages', modelsAsked: models, modelsSeen: models }),
+        result({ label: 'analysis-slow', type: 'translate', tier: 'balanced', costMicroUsd: 249 }),
+        result({ label: 'wrong', modelsSeen: ['acme/big'], ok: false }),
+      ],
+      80,
+    )
+
+    for (const line of table.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    expect(table).toMatch(
+      /✓ +analysis\S* +translate +balanced +acme\/nano +same +1,234 +\$0.000249 +1\.2 s\n/,
+    )
+    expect(table).toMatch(/✓ +three-m\S* .* acme\/nano +same .*\n +acme\/big +same\n +acme\/nano +same\n/)
+    expect(table).toMatch(/✗ +wrong .* acme\/nano +acme\/big /)
+  })
+
   test('compares the total with everything on the dearest model', () => {
     const dearest = { model: 'acme/big', costMicroUsd: 150_000 }
 

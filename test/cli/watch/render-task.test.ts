@@ -26,6 +26,16 @@ describe('renderTask()', () => {
     expect(frame).toContain('waiting  limit: 2 of 2  message 2 of 3  ~3 tokens  $0.0123\n')
   })
 
+  test('says not what a task waits for that waits no more', () => {
+    expect(draw(running({ state: 'failed', waitingFor: 'fast is paused' }))).not.toContain('fast is paused')
+  })
+
+  test('begins no line with the blank at which the one before was broken', () => {
+    const lines = draw(running({ parts: [part('  indented here and then on')] }), { columns: 15 }).split('\n')
+
+    expect(lines.slice(-2)).toEqual(['  indented here', 'and then on'])
+  })
+
   test('shows reasoning as a state, not as text', () => {
     const frame = draw(running({ thinking: true, parts: [part('secret thoughts', 'reasoning')] }))
 
