@@ -171,9 +171,10 @@ function parseLogLevel({ text }: GivenVariable): LogLevel | Refusal {
 }
 
 /** As written and as decoded: either may turn up in the words of a library. */
-function redisPasswords(url: string | undefined): string[] {
-  const [, password = ''] = /^[\w+]+:\/\/[^:@/]*:([^@]*)@/.exec(url ?? '') ?? []
-  const [, ofSentinel = ''] = /[?&]sentinelPassword=([^&]*)/.exec(url ?? '') ?? []
+function redisPasswords(url = ''): string[] {
+  // Up to the last "@", as a URL is read; the query may have others.
+  const [, password = ''] = /^[\w+]+:\/\/[^:@/]*:([^?]*)@/.exec(url) ?? []
+  const [, ofSentinel = ''] = /[?&]sentinelPassword=([^&]*)/.exec(url) ?? []
   return [password, ofSentinel].flatMap((written) => {
     try {
       return [written, decodeURIComponent(written)]

@@ -73,10 +73,11 @@ describe('readSettings()', () => {
     )
   })
 
-  test('knows the passwords of Sentinels and clusters as secrets', () => {
+  test('knows the whole password as a secret, and those of Sentinels and clusters', () => {
     const secrets = (url: string) => secretsOf(readSettings({ REDIS_URL: url }))
 
     expect(secrets('rediss+cluster://me:h%C3%BCsh@a:1,b:2')).toEqual(['h%C3%BCsh', 'hüsh'])
+    expect(secrets('redis://me:hush@home@a')).toEqual(['hush@home'])
     expect(secrets('redis+sentinel://:hush@a,b/m?family=4&sentinelPassword=hu%24h')).toEqual([
       'hush',
       'hu%24h',

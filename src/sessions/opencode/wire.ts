@@ -90,8 +90,7 @@ export type ToolPart = z.infer<typeof ToolPart>
 
 const OtherPart = z.object({ ...inMessage, type: z.enum(['step-start', 'step-finish', 'compaction']) })
 
-export const KnownPart = z.discriminatedUnion('type', [TextPart, ToolPart, OtherPart])
-export type KnownPart = z.infer<typeof KnownPart>
+const KnownPart = z.discriminatedUnion('type', [TextPart, ToolPart, OtherPart])
 
 /** Parts of kinds that tierline does not look at (patch, snapshot, file, …) come out as `other`. */
 export const WirePart = KnownPart.or(
