@@ -1,10 +1,10 @@
 import type { TaskRecord } from '../records/task-record.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
+import { unlessAborted } from '../sessions/unless-aborted.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { PermissionRule } from '../tasks/permissions.ts'
 import type { Journal } from './journal.ts'
 import { enterWorktree, type WorktreeDeps } from './own-worktree.ts'
-import { unlessAborted } from './unless-aborted.ts'
 
 export interface OpenSessionDeps extends WorktreeDeps {
   /** The server by its name; the one to use for a new session when `undefined`. @throws `opencode_unavailable`. */

@@ -231,9 +231,9 @@ export interface Turn extends TurnRef {
   isAttended?: boolean
   /** Instead of the permissions of the session, for this message. */
   tools?: Readonly<Record<string, boolean>>
-  /** Each with a fixed id derived from `messageID`: a repeat without them doubles the prompt. */
   /** Asks of this turn that a predecessor was told of: those that are closed by now are told as `ask-gone`. */
   openAsks?: readonly string[]
+  /** Each with a fixed id derived from `messageID`: a repeat without them doubles the prompt. */
   parts: readonly (AnyPart & { id: string })[]
 }
 
@@ -295,6 +295,7 @@ export interface Spending {
 
 export type TextKind = 'text' | 'reasoning'
 
+/** `text`: the text parts of the turn as `joinAnswer` puts them together, reasoning and summaries left out. */
 export type TurnOutcome = {
   /** The model that answered, as the server reports it; the one asked for when nothing answered. */
   model: ModelID
@@ -302,7 +303,7 @@ export type TurnOutcome = {
   spendings: readonly Spending[]
   /** Steps of the model in this turn. */
   steps: number
-} /** `text`: the text parts of the turn as `joinAnswer` puts them together, reasoning and summaries left out. */ & (
+} & (
   | { status: 'finished'; finish: string; text: string }
   | { status: 'aborted' }
   | { status: 'failed'; error: TurnError }

@@ -1,4 +1,4 @@
-/** Rejects at once when the signal aborts, whether or not the request notices (see `opencode/event-feed.ts`). */
+/** Rejects with the reason of `signal` as soon as that aborts, whether or not `answer` notices (see `opencode/event-feed.ts`). */
 export function unlessAborted<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason)

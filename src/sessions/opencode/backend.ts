@@ -19,6 +19,7 @@ import { runTurn } from './run-turn.ts'
 import { runningTurns } from './running-turns.ts'
 import { spentOn } from './spent-on.ts'
 import { createTap } from './tap.ts'
+import { isBusyIn } from './wire.ts'
 import { openWorktree, removeWorktree, worktreeDiff } from './worktree.ts'
 
 const DEFAULT_PATIENCE_MS = 30_000
@@ -146,7 +147,7 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
         for (let tries = 0; tries < ABORT_TRIES; tries += 1) {
           await ask(() => http.abort(sessionID, directory))
           const statuses = await ask(() => http.statuses(directory, signal))
-          if ((statuses[sessionID]?.type ?? 'idle') === 'idle') return
+          if (!isBusyIn(statuses, sessionID)) return
           await sleep(ABORT_PAUSE_MS)
         }
       })

@@ -6,6 +6,7 @@ import { type AskNotice, type AskRelay, type BackendLogger, createAskRelay } fro
 import { type EventFeed, openEventFeed } from './event-feed.ts'
 import type { OpenCodeHttp } from './http.ts'
 import type { SessionEvent } from './session-event.ts'
+import { isBusyIn } from './wire.ts'
 
 const POLL_MS = 2_000
 
@@ -103,7 +104,7 @@ export function watchDirectory(
         for (const sessionID of listeners.keys())
           tell(sessionID, {
             type: 'polled',
-            isBusy: (statuses[sessionID]?.type ?? 'idle') !== 'idle',
+            isBusy: isBusyIn(statuses, sessionID),
             askedAt,
           })
       }

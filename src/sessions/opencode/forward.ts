@@ -3,6 +3,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https'
 import { TierlineError } from '../../errors.ts'
 import type { ForwardedAnswer, ForwardRequest } from '../backend.ts'
+import { basicAuth } from './basic-auth.ts'
 import type { OpenCodeAddress } from './http.ts'
 
 /** A server with 300 streams stalls for eleven seconds and is well. */
@@ -19,8 +20,7 @@ export function createForwarder({ url, username, password }: OpenCodeAddress): F
   const agent = isSecure ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true })
   const ask = isSecure ? httpsRequest : httpRequest
   const prefix = base.pathname === '/' ? '' : base.pathname.replace(/\/$/, '')
-  const authorization =
-    password === undefined ? undefined : `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  const authorization = password === undefined ? undefined : basicAuth(username, password)
 
   return {
     forward({ method, path, body, isStream = false }, signal) {

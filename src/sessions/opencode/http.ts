@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { TierlineError } from '../../errors.ts'
 import type { PermissionRule } from '../../tasks/permissions.ts'
 import { unlessAborted } from '../unless-aborted.ts'
+import { basicAuth } from './basic-auth.ts'
 import { OpenCodeRefusal } from './refusal.ts'
 import {
   Agents,
@@ -127,7 +128,7 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
     prefix: url,
     retry: 0,
     throwHttpErrors: false,
-    headers: password === undefined ? {} : { authorization: basic(username, password) },
+    headers: password === undefined ? {} : { authorization: basicAuth(username, password) },
   })
 
   async function call(path: string, request: Call = {}): Promise<Response> {
@@ -230,10 +231,6 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
       return body
     },
   }
-}
-
-function basic(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
 function away(url: string, path: string, error: unknown): TierlineError {

@@ -22,6 +22,7 @@ import { isStackTrace, LOST_AGAIN, refusedTurn, turnError } from './turn-error.t
 import { createTurnTap } from './turn-tap.ts'
 import { createTurnView } from './turn-view.ts'
 import type { Ending, Verdict } from './verdict.ts'
+import { isBusyIn } from './wire.ts'
 
 /** How long the last turn of the session may take to go idle after its last message. */
 const LEFTOVER_PATIENCE_MS = 5_000
@@ -240,7 +241,7 @@ export async function* runTurn(turn: Turn, deps: TurnDeps, signal: AbortSignal):
   async function isBusy(): Promise<boolean> {
     const askedAt = Date.now()
     const statuses = await ask(() => http.statuses(directory, signal))
-    const busy = (statuses[sessionID]?.type ?? 'idle') !== 'idle'
+    const busy = isBusyIn(statuses, sessionID)
     clock.found(busy, askedAt)
     return busy
   }

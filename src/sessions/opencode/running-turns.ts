@@ -1,6 +1,7 @@
 import type { TurnRef } from '../backend.ts'
 import type { OpenCodeHttp } from './http.ts'
 import { turnMessages } from './turn-messages.ts'
+import { isBusyIn } from './wire.ts'
 
 /** See `SessionBackend.running`: the status is of a session, whose last message tells what it works on. */
 export async function runningTurns<Ref extends TurnRef>(
@@ -11,7 +12,7 @@ export async function runningTurns<Ref extends TurnRef>(
   const found = await Promise.all(
     [...Map.groupBy(turns, ({ directory }) => directory)].map(async ([directory, group]) => {
       const statuses = await http.statuses(directory, signal)
-      const busy = group.filter(({ sessionID }) => (statuses[sessionID]?.type ?? 'idle') !== 'idle')
+      const busy = group.filter(({ sessionID }) => isBusyIn(statuses, sessionID))
       const isLast = await Promise.all(
         busy.map(async ({ sessionID, messageID }) => {
           const all = await http.messages(sessionID, directory, signal)

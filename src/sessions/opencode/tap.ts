@@ -1,5 +1,6 @@
 /** The reader of the tap: where tierline started the server, the text of open parts from their beginning. */
 import { z } from 'zod'
+import { basicAuth } from './basic-auth.ts'
 
 const Line = z.union([
   z.object({ partID: z.string(), offset: z.int(), text: z.string() }),
@@ -23,7 +24,7 @@ export interface Tap {
 const ANSWER_MS = 2_000
 
 export function createTap(url: string, login: { username: string; password: string | undefined }): Tap {
-  const authorization = `Basic ${Buffer.from(`${login.username}:${login.password ?? ''}`).toString('base64')}`
+  const authorization = basicAuth(login.username, login.password ?? '')
 
   async function read(
     sessionID: string,

@@ -124,6 +124,11 @@ export type SessionStatus = z.infer<typeof SessionStatus>
 export const Statuses = z.record(Text, SessionStatus)
 export type Statuses = z.infer<typeof Statuses>
 
+/** A session that is not among them is idle. */
+export function isBusyIn(statuses: Statuses, sessionID: string): boolean {
+  return (statuses[sessionID]?.type ?? 'idle') !== 'idle'
+}
+
 export const Created = z.object({ id: Text })
 
 export const SessionInfo = z.object({
