@@ -65,7 +65,7 @@ export function afterFailure(options: AfterFailureOptions): AfterFailure {
       return { action: 'same', checkpoint: { ...paidTry, model, retry }, delayMs: decision.delayMs, coolMs }
     }
     case 'next': {
-      const retry = { tries: 0, since, givenUp: [...givenUp, model] }
+      const retry = { tries: 0, since, isDue: true, givenUp: [...givenUp, model] } as const
       const reason = `${model}: ${rule.name}: ${error.message}`
       return { action: 'next', checkpoint: { ...paidTry, model: next!, retry }, reason, coolMs }
     }

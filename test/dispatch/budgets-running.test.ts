@@ -156,4 +156,18 @@ describe('a running task', () => {
     expect(await states(orchestrator)).toMatchObject([{ reservedMicroUsd: 0 }])
     await orchestrator.tasks.cancel(id)
   })
+
+  test('that goes on with the next model asks the budgets of that one before it sends anything', async ({
+    core,
+  }) => {
+    const orchestrator = await working(core, [budget({ scope: 'model:acme/mini', limitMicroUsd: 1_000 })])
+    await run(orchestrator, { ...THOUSAND, model: 'acme/mini', maxCostUsd: 1 })
+    expect((await states(orchestrator))[0]!.spentMicroUsd).toBeGreaterThanOrEqual(1_000)
+    const sent = core.backend.turns.length
+
+    const task = await run(orchestrator, { tier: 'fast', prompt: '@status:503 @on:acme/nano' })
+
+    expect(task).toMatchObject({ state: 'failed', error: { code: 'budget_exceeded', model: 'acme/mini' } })
+    expect(core.backend.turns.slice(sent).map(({ model }) => model)).toEqual(['acme/nano'])
+  })
 })
