@@ -35,6 +35,7 @@ export const BENCH_CATALOG: CatalogSnapshot = {
   ],
   defaultModel: 'acme/nano',
   agents: ['build'],
+  subagents: [],
 }
 
 export function createNoopBackend(): SessionBackend {

@@ -43,4 +43,6 @@ export interface CatalogSnapshot {
   defaultModel: ModelID | null
   /** Names a message may be sent to; those of mode `subagent` are not in it. */
   agents: readonly string[]
+  /** Names that a message may mention, for its agent to call them. */
+  subagents: readonly string[]
 }

@@ -17,7 +17,7 @@ const DERIVE_MS = 60_000
 /** And how often while it does not answer or offers nothing. */
 const DERIVE_AGAIN_MS = 2_000
 
-const NO_MODELS: CatalogSnapshot = { models: [], defaultModel: null, agents: [] }
+const NO_MODELS: CatalogSnapshot = { models: [], defaultModel: null, agents: [], subagents: [] }
 
 export interface LiveConfigOptions {
   readonly config: Settings['config']

@@ -10,12 +10,12 @@ import type { RoutingTable } from '../routing/table.ts'
 import { tableLimits } from '../routing/table-limits.ts'
 import { factsOf, NO_FACTS, type TaskFacts } from '../routing/task-facts.ts'
 import { messagesOf, type ParsedTaskInput, partsOf } from '../tasks/input.ts'
-import { nearestNames } from '../tasks/nearest.ts'
 import { parseTaskInput } from '../tasks/parse-input.ts'
 import type { Permissions } from '../tasks/permissions.ts'
 import { estimateMessage } from '../tasks/prompt-size.ts'
 import type { Route } from '../tasks/route.ts'
 import { sessionDefaultOf } from '../tasks/session-default.ts'
+import { checkAgents } from './check-agents.ts'
 import { checkPermissions } from './check-permissions.ts'
 import type { FoundSession } from './find-session.ts'
 import type { Admitted } from './new-record.ts'
@@ -195,12 +195,11 @@ export function createAdmit(deps: AdmitDeps) {
     const { type, tier, model } = asked
     const request = { ...(type && { type }), ...(tier && { tier }), ...(model && { model }) }
     const route = resolveRoute(request, table(), snapshot, facts)
-    checkAgent(input.agent, 'agent', snapshot)
     for (const [index, message] of (input.messages ?? []).entries()) {
       if (message.model !== undefined)
         resolveMessageModel(message.model, `messages.${index}.model`, snapshot, estimateMessage(message))
-      checkAgent(message.agent, `messages.${index}.agent`, snapshot)
     }
+    checkAgents(input, snapshot)
     return route
   }
 
@@ -238,18 +237,6 @@ function sessionOfParent(sessionID: string, taskID: string): TierlineError {
     'invalid_input',
     `Cannot accept the task: it would wait for the session "${sessionID}", which has ${taskID} above it`,
     { errors: [{ field: 'sessionID', message: 'is the session of a task above it', given: sessionID }] },
-  )
-}
-
-function checkAgent(agent: string | undefined, field: string, { agents }: CatalogSnapshot): void {
-  if (agent === undefined || agents.includes(agent)) return
-  const allowed = nearestNames(agent, agents)
-  throw new TierlineError(
-    'unknown_agent',
-    `Cannot use the agent "${agent}": the OpenCode server has ${agents.join(', ')}`,
-    {
-      errors: [{ field, message: 'is no agent of the OpenCode server', given: agent, allowed }],
-    },
   )
 }
 

@@ -128,5 +128,5 @@ function given() {
 }
 
 function snapshot(name: string): CatalogSnapshot {
-  return { models: [], defaultModel: null, agents: [name] }
+  return { models: [], defaultModel: null, agents: [name], subagents: [] }
 }

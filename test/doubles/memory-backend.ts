@@ -84,6 +84,7 @@ export const MEMORY_CATALOG: CatalogSnapshot = {
   })),
   defaultModel: 'acme/base',
   agents: ['build', 'plan'],
+  subagents: ['explore'],
 }
 
 export function createMemoryBackend({

@@ -36,6 +36,7 @@ export function catalogOf(
     models: models.map((model) => (typeof model === 'string' ? catalogModel(model) : model)),
     defaultModel,
     agents: ['build', 'plan'],
+    subagents: [],
   }
 }
 

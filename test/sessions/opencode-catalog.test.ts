@@ -62,14 +62,17 @@ describe('catalogOf()', () => {
     expect(catalogOf({ providers: [], default: {} }, [], {}, []).defaultModel).toBeNull()
   })
 
-  test('lists the agents that a message may be sent to', () => {
+  test('lists the agents that a message may be sent to, and those that it may only mention', () => {
     const agents = [
       { name: 'build', mode: 'primary', hidden: false },
       { name: 'both', mode: 'all', hidden: false },
       { name: 'explore', mode: 'subagent', hidden: false },
       { name: 'title', mode: 'primary', hidden: true },
     ]
-    expect(catalogOf(offer({}), agents, {}, []).agents).toEqual(['build', 'both'])
+    expect(catalogOf(offer({}), agents, {}, [])).toMatchObject({
+      agents: ['build', 'both'],
+      subagents: ['explore'],
+    })
   })
 
   test('holds nothing of a provider’s options', () => {

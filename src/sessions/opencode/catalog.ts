@@ -16,10 +16,14 @@ export function catalogOf(
   const models = providers.flatMap(({ id, models }) =>
     Object.values(models).map((model) => modelOf(id, model, freeProviders.includes(id))),
   )
+  const shown = agents.filter(({ hidden }) => !hidden)
+  const namesOf = (isSubagent: boolean): string[] =>
+    shown.filter(({ mode }) => (mode === 'subagent') === isSubagent).map(({ name }) => name)
   return {
     models,
     defaultModel: defaultOf(config, providers, defaults),
-    agents: agents.filter(({ mode, hidden }) => mode !== 'subagent' && !hidden).map(({ name }) => name),
+    agents: namesOf(false),
+    subagents: namesOf(true),
   }
 }
 

@@ -225,6 +225,30 @@ describe('POST /session/:id/message', () => {
     expect(logged).toEqual(['Request failed: oops'])
   })
 
+  test('may mention an agent that only other agents call, and any other', async ({
+    api,
+    core: { backend },
+  }) => {
+    const { call, open } = await api.start()
+    const id = await open()
+    const mentions = ['explore', 'plan'].map((name) => ({ type: 'agent', name }))
+
+    const { status } = await call('POST', `/session/${id}/message`, {
+      parts: [{ type: 'text', text: 'Ask them' }, ...mentions],
+    })
+
+    expect(status).toBe(200)
+    expect(backend.turns.at(-1)!.parts.slice(1)).toMatchObject(mentions)
+    const { json } = await call('POST', `/session/${id}/message`, {
+      parts: [{ type: 'agent', name: 'explor' }],
+    })
+    expect(json).toMatchObject({
+      code: 'unknown_agent',
+      detail: 'Cannot use the agent "explor": the OpenCode server has build, plan, explore',
+      errors: [{ field: 'parts.0.name', given: 'explor', allowed: ['explore', 'plan', 'build'] }],
+    })
+  })
+
   test.for<[unknown, string, string]>([
     [{}, 'invalid_input', 'parts'],
     [{ parts: [] }, 'invalid_input', 'parts'],
@@ -233,6 +257,7 @@ describe('POST /session/:id/message', () => {
     [say('Hello', { model: 'acme/nan' }), 'unknown_model', 'model'],
     [say('Hello', { model: 'nano' }), 'unknown_model', 'model'],
     [say('Hello', { agent: 'bild' }), 'unknown_agent', 'agent'],
+    [say('Hello', { agent: 'explore' }), 'unknown_agent', 'agent'],
     [say('Hello', { messageID: 'mine' }), 'invalid_input', 'messageID'],
     [say('Hello', { noReply: true }), 'invalid_input', 'noReply'],
     [say('Hello', { format: {} }), 'unknown_field', 'format'],
