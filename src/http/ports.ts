@@ -101,6 +101,8 @@ export interface PassedRequest {
   sessionID?: string | undefined
   /** Real path. */
   directory?: string | undefined
+  /** It is about no directory: the server's own need not be allowed. */
+  ofServer?: true | undefined
   /** What the answer is, where it is changed before it is passed on. */
   shape?: 'session' | 'sessions' | 'messages' | 'status' | undefined
 }

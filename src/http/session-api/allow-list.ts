@@ -8,6 +8,8 @@ export interface AllowedRoute {
   shape?: NonNullable<PassedRequest['shape']> | 'masked'
   /** Which server it goes to; else that of the session in the path, or of the directory. */
   to?: 'any'
+  /** It is about no directory, so that none is checked where none is named. */
+  ofServer?: true
   /** A query parameter that names a file, which must be inside the directory. */
   file?: string
 }
@@ -56,7 +58,7 @@ export const ALLOWED: readonly AllowedRoute[] = [
   { method: 'GET', path: '/lsp' },
   { method: 'GET', path: '/formatter' },
   { method: 'GET', path: '/mcp', shape: 'masked' },
-  { method: 'GET', path: '/global/health' },
+  { method: 'GET', path: '/global/health', ofServer: true },
 ]
 
 /** First segments of the paths of OpenCode 1.18: what is there and not allowed is refused by name. */

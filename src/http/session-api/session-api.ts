@@ -135,7 +135,7 @@ export async function registerSessionApi(
     const isPage = passed.query.has('before')
     const shape = route.shape === 'masked' || (route.shape === 'messages' && isPage) ? undefined : route.shape
     const ask = route.to === 'any' ? sessions.passToAny : sessions.pass
-    const answer = await ask({ ...passed, shape }, signal)
+    const answer = await ask({ ...passed, shape, ofServer: route.ofServer }, signal)
     return route.shape === 'masked' ? sendMasked(reply, answer) : send(reply, answer)
   }
 

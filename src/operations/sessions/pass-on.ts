@@ -17,6 +17,8 @@ export interface PassedRequest extends ForwardRequest {
   /** Real path; `undefined`: the server's own, or the session's. */
   directory?: string | undefined
   query: URLSearchParams
+  /** It is about no directory: the server's own need not be allowed. */
+  ofServer?: true | undefined
   shape?: Shape | undefined
 }
 
@@ -45,7 +47,8 @@ export function createPassOn({ backends, records, gates, locate, view, ownDirect
       sessionID === undefined
         ? { backend: serverOfDirectory(backends, request.directory), directory: request.directory }
         : await locate(sessionID)
-    if (sessionID === undefined && directory === undefined) await ownDirectories.check(backend, signal)
+    if (sessionID === undefined && directory === undefined && !request.ofServer)
+      await ownDirectories.check(backend, signal)
     const answer = await backend.forward({ method, path: pathWith(path, query, directory), body }, signal)
     return shaped(answer, shape, { sessionID, directory })
   }

@@ -213,6 +213,8 @@ describe('a directory', () => {
     expect(core.backend.forwarded).toEqual([])
     const { id } = (await call('POST', '/session?directory=/work')).json
     expect((await call('GET', `/session/${id}`)).status).toBe(200)
+    await call('GET', '/global/health')
+    expect(core.backend.forwarded.at(-1)!.path).toBe('/global/health')
   })
 
   test('that nobody names is not left by a link where some are not allowed', async ({ api, core }) => {
