@@ -1,11 +1,11 @@
 /** OpenCode's events of all directories at once, as its terminal follows them. */
 import type { SessionBackend } from '../../sessions/backend.ts'
+import { createEventTeller, type EventTellerDeps, type WireEvent } from './event-teller.ts'
 import { eventsAndNotices, isNotice } from './events-and-notices.ts'
 import type { LocateSession } from './locate-session.ts'
 import type { SessionNotices } from './session-notices.ts'
-import { noticed, type ToldEventsDeps, told, type WireEvent } from './told-events.ts'
 
-export interface GlobalEventsDeps extends ToldEventsDeps {
+export interface GlobalEventsDeps extends EventTellerDeps {
   notices: SessionNotices
   locate: LocateSession
   /** @throws {TierlineError} when nobody may use it. */
@@ -32,13 +32,18 @@ export async function* globalEvents(
   signal: AbortSignal,
 ): AsyncGenerator<object> {
   const places = createPlaces(deps)
-  for await (const item of eventsAndNotices<Envelope>(deps.notices, backends, 'all', signal)) {
-    if (isNotice(item)) {
-      const directory = await places.ofSession(item.record.input.sessionID!)
-      if (directory !== undefined)
-        for await (const payload of noticed(deps, item)) yield { ...places.envelope(directory), payload }
-    } else if (isEvent(item.payload) && (await places.mayBeTold(item)))
-      for await (const payload of told(deps, item.payload)) yield { ...item, payload }
+  const { told, noticed, stop } = createEventTeller(deps)
+  try {
+    for await (const item of eventsAndNotices<Envelope>(deps.notices, backends, 'all', signal)) {
+      if (isNotice(item)) {
+        const directory = await places.ofSession(item.record.input.sessionID!)
+        if (directory !== undefined)
+          for await (const payload of noticed(item)) yield { ...places.envelope(directory), payload }
+      } else if (isEvent(item.payload) && (await places.mayBeTold(item)))
+        for await (const payload of told(item.payload)) yield { ...item, payload }
+    }
+  } finally {
+    stop()
   }
 }
 

@@ -5,6 +5,7 @@ import type { OwnDirectories } from '../own-directories.ts'
 import type { TaskGates } from '../task-gates.ts'
 import type { LocateSession } from './locate-session.ts'
 import { serverOfDirectory } from './server-of-directory.ts'
+import type { ShownMessages } from './shown-messages.ts'
 import { waitingMessages } from './waiting-messages.ts'
 
 /** How an answer of OpenCode is changed before it is passed on. */
@@ -33,13 +34,16 @@ export interface PassOnDeps {
   records: RecordStore
   gates: TaskGates
   locate: LocateSession
+  shown: ShownMessages
   ownDirectories: Pick<OwnDirectories, 'check'>
   /** A session as it is shown. */
   view(session: unknown): unknown
 }
 
 /** See the functions it returns. */
-export function createPassOn({ backends, records, gates, locate, view, ownDirectories }: PassOnDeps) {
+export function createPassOn(deps: PassOnDeps) {
+  const { backends, records, gates, locate, shown, view, ownDirectories } = deps
+
   /** Passes a request on to the server of its session, or of its directory. */
   async function pass(request: PassedRequest, signal: AbortSignal): Promise<PassedAnswer> {
     const { sessionID, query, shape, method, path, body } = request
@@ -103,8 +107,10 @@ export function createPassOn({ backends, records, gates, locate, view, ownDirect
 
   async function withWaiting(messages: { info?: { id?: string } }[], sessionID: string): Promise<unknown[]> {
     const there = new Set(messages.map(({ info }) => info?.id))
-    const waiting = await waitingMessages({ records, gates }, sessionID)
-    return [...messages, ...waiting.filter(({ info }) => !there.has(info.id))]
+    const all = await waitingMessages({ records, gates }, sessionID)
+    const waiting = all.filter(({ info }) => !there.has(info.id))
+    for (const { info } of waiting) shown.show(info.id)
+    return [...messages, ...waiting]
   }
 
   /** The sessions of a directory in which a message runs or waits, as OpenCode would say it. */

@@ -1,10 +1,10 @@
 /** OpenCode's events of a directory, with what it does not know: messages that were accepted and wait. */
 import type { SessionBackend } from '../../sessions/backend.ts'
+import { createEventTeller, type EventTellerDeps, type WireEvent } from './event-teller.ts'
 import { eventsAndNotices, isNotice } from './events-and-notices.ts'
 import type { SessionNotices } from './session-notices.ts'
-import { noticed, type ToldEventsDeps, told, type WireEvent } from './told-events.ts'
 
-export interface SessionEventsDeps extends ToldEventsDeps {
+export interface SessionEventsDeps extends EventTellerDeps {
   notices: SessionNotices
 }
 
@@ -18,9 +18,14 @@ export async function* sessionEvents(
   directory: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<object> {
-  for await (const item of eventsAndNotices<WireEvent>(deps.notices, [backend], { directory }, signal)) {
-    if (!isNotice(item)) yield* told(deps, item)
-    else if (isOf(item.record.directory)) yield* noticed(deps, item)
+  const { told, noticed, stop } = createEventTeller(deps)
+  try {
+    for await (const item of eventsAndNotices<WireEvent>(deps.notices, [backend], { directory }, signal)) {
+      if (!isNotice(item)) yield* told(item)
+      else if (isOf(item.record.directory)) yield* noticed(item)
+    }
+  } finally {
+    stop()
   }
 
   function isOf(given: string | null): boolean {

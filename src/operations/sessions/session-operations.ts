@@ -18,6 +18,7 @@ import { sessionEvents } from './session-events.ts'
 import type { SessionNotices } from './session-notices.ts'
 import { titleOfSession } from './session-title.ts'
 import { viewSession } from './session-view.ts'
+import { createShownMessages } from './shown-messages.ts'
 
 export interface SessionOperationsDeps extends Omit<AskMessageDeps, 'locate'> {
   records: RecordStore
@@ -37,21 +38,12 @@ export interface SessionOperationsDeps extends Omit<AskMessageDeps, 'locate'> {
 const STOP_PATIENCE_MS = 5_000
 
 export function createSessionOperations(deps: SessionOperationsDeps) {
-  const {
-    backends,
-    records,
-    gates,
-    routeFor,
-    peekModel,
-    checkDirectory,
-    checkFile,
-    notices,
-    ownDirectories,
-  } = deps
+  const { backends, gates, routeFor, peekModel, checkDirectory, checkFile, notices, ownDirectories } = deps
   const locate = createLocateSession(deps)
+  const shown = createShownMessages()
   const view = (session: unknown) => viewSession(session, peekModel)
   const { send, ask } = createAskMessage({ ...deps, locate })
-  const { pass, passToAny, shaped } = createPassOn({ backends, records, gates, locate, view, ownDirectories })
+  const { pass, passToAny, shaped } = createPassOn({ ...deps, locate, shown, view })
 
   /** `POST /session`: OpenCode's answer, with the model as it was asked for. */
   async function create(
@@ -96,11 +88,11 @@ export function createSessionOperations(deps: SessionOperationsDeps) {
   async function* events(directory: string | undefined, signal: AbortSignal): AsyncGenerator<object> {
     const backend = serverOfDirectory(backends, directory)
     const own = directory ?? (await ownDirectories.of(backend, signal))
-    yield* sessionEvents({ gates, notices, view }, backend, own, signal)
+    yield* sessionEvents({ gates, notices, shown, view }, backend, own, signal)
   }
 
   function allEvents(signal: AbortSignal): AsyncIterable<object> {
-    return globalEvents({ gates, notices, locate, checkDirectory, view }, backends, signal)
+    return globalEvents({ gates, notices, shown, locate, checkDirectory, view }, backends, signal)
   }
 
   async function abort(

@@ -84,6 +84,59 @@ describe('GET /event', () => {
     stop()
   })
 
+  test('takes what waited away before OpenCode tells of it with another date', async ({ api, core }) => {
+    const { url, call, open } = await api.start({ working: false })
+    const id = await open()
+    await call('POST', `/session/${id}/prompt_async`, say('Listed', { messageID: 'msg_listed' }))
+    const { heard, stop } = await follow(url)
+    await call('GET', `/session/${id}/message`)
+    await call('POST', `/session/${id}/prompt_async`, say('Told', { messageID: 'msg_told' }))
+    await eventually(() => expect(heard.at(-1)!.type).toBe('message.part.updated'))
+    const before = heard.length
+
+    const sent = (messageID: string) => ({
+      type: 'message.updated',
+      properties: { sessionID: id, info: { id: messageID, role: 'user', time: { created: 2 } } },
+    })
+    for (const message of ['msg_listed', 'msg_told', 'msg_other', 'msg_told']) core.backend.say(sent(message))
+
+    const away = (messageID: string) => ({
+      id: expect.any(String),
+      type: 'message.removed',
+      properties: { sessionID: id, messageID },
+    })
+    await eventually(() =>
+      expect(heard.slice(before)).toEqual([
+        away('msg_listed'),
+        sent('msg_listed'),
+        away('msg_told'),
+        sent('msg_told'),
+        sent('msg_other'),
+        sent('msg_told'),
+      ]),
+    )
+    stop()
+  })
+
+  test('takes a message away that is withdrawn', async ({ api }) => {
+    const { url, call, open, orchestrator } = await api.start({ working: false })
+    const id = await open()
+    await call('POST', `/session/${id}/prompt_async`, say('Waits first'))
+    const { heard, stop } = await follow(url)
+    const message = say('Waits', { messageID: 'msg_waits' })
+    const { headers } = await call('POST', `/session/${id}/prompt_async`, message)
+
+    await orchestrator.tasks.cancel(headers.get('x-tierline-task')!)
+
+    await eventually(() =>
+      expect(heard.at(-1)).toMatchObject({
+        type: 'message.removed',
+        properties: { sessionID: id, messageID: 'msg_waits' },
+      }),
+    )
+    stop()
+  })
+
   test('says idle when the last message that waited is withdrawn', async ({ api }) => {
     const { url, call, open, orchestrator } = await api.start({ working: false })
     const id = await open()
