@@ -17,9 +17,10 @@ export const Name = z
   )
 
 /** Blanks alone would be sent, and paid. */
-const Text = z.string().regex(/\S/, 'must not be empty')
+export const Text = z.string().regex(/\S/, 'must not be empty')
 
-const Agent = z.string().min(1).max(128)
+/** Name of an agent of OpenCode: `build`. */
+export const Agent = z.string().min(1).max(128)
 
 const TextPart = z.strictObject({ type: z.literal('text'), text: Text })
 

@@ -4,14 +4,12 @@
  */
 import { z } from 'zod'
 import { TierlineError } from '../errors.ts'
-import { type AnyPart, Name, type ParsedMessage } from './input.ts'
+import { Agent, type AnyPart, Name, type ParsedMessage, Text } from './input.ts'
 import { type ModelID, ModelText } from './model-id.ts'
 import { parseWith } from './parse-input.ts'
 import type { SessionDefault } from './session-default.ts'
 
 const ID = z.string().min(1).max(256)
-const Agent = z.string().min(1).max(128)
-const Text = z.string().regex(/\S/, 'must not be empty')
 
 const NestedModel = z.strictObject({
   providerID: ID,
@@ -89,7 +87,7 @@ export interface SessionInput {
   rest: Omit<z.output<typeof SessionBody>, keyof typeof routeFields>
 }
 
-export interface MessageInput {
+export interface SessionMessage {
   /** Empty: as the session says. */
   route: SessionDefault
   busy: 'enqueue' | 'reject' | undefined
@@ -113,7 +111,7 @@ export function parseSessionPatch(body: unknown) {
 }
 
 /** Body of `POST /session/:id/message` and `…/prompt_async`. @throws as above. */
-export function parseMessageInput(body: unknown): MessageInput {
+export function parseMessageInput(body: unknown): SessionMessage {
   const parsed = parseWith(MessageBody, body, 'Cannot send the message')
   const { messageID, agent, variant, system, tools, parts, busy } = parsed
   const route = routeIn(parsed, 'Cannot send the message')
