@@ -4,6 +4,7 @@ import type { CreateTask, NewTask } from '../queues/create-tasks.ts'
 import type { Delivery } from '../queues/delivery.ts'
 import type { TaskQueues } from '../queues/task-queues.ts'
 import type { RecordStore } from '../records/record-store.ts'
+import { taskNotFound } from '../records/task-not-found.ts'
 import { type TaskRecord, viewTask } from '../records/task-record.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
 import type { Task } from '../tasks/task.ts'
@@ -36,7 +37,8 @@ export function createTakeIn({ create, records, queues, gates, takeTurn, ...deps
    * nothing. One round trip; one more for the turn of its API key where there are several, and one where it has to
    * wait for others of its session.
    *
-   * @throws {TierlineError} `queue_full`, `session_busy`, why its parent takes no child, `redis_unavailable`.
+   * @throws {TierlineError} `queue_full`, `session_busy`, why its parent takes no child, `redis_unavailable`;
+   *   `task_not_found` for a child that was taken in before, and was deleted since.
    */
   async function takeIn(id: string, admitted: Admitted): Promise<{ task: Task }>
   async function takeIn(id: string, admitted: Admitted, once: KeepAnswer): Promise<TakenIn>
@@ -63,6 +65,8 @@ export function createTakeIn({ create, records, queues, gates, takeTurn, ...deps
         return { task: viewTask(record, record.createdAt) }
       case 'repeated':
         return { answer: created.answer }
+      case 'gone':
+        throw taskNotFound(id)
       case 'full':
         throw queueFull(deps.maxWaitingTasks)
       case 'occupied':

@@ -39,8 +39,11 @@ export type Created =
   | { status: 'created'; before: number }
   /** The idempotency key was used before; `answer` is what was kept then. */
   | { status: 'repeated'; answer: string }
-  /** `full`: `maxWaitingTasks` are not over already. `occupied`: its line, where it was not to wait. */
-  | { status: 'full' | 'occupied' | ParentRefusal }
+  /**
+   * `full`: `maxWaitingTasks` are not over already. `occupied`: its line, where it was not to wait. `gone`: its parent had
+   * it already, and it was deleted since.
+   */
+  | { status: 'full' | 'occupied' | 'gone' | ParentRefusal }
 
 export type CreateTask = (task: NewTask) => Promise<Created>
 

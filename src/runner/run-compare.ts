@@ -68,7 +68,7 @@ export async function runCompare(
     journal.add({ type: 'task-parked', waitingFor: { reason: 'children', detail, until: null } })
     // Whoever follows the log finds the children from here on.
     if (!(await journal.commit())) return { status: 'stale' }
-    const rows = await Promise.all(spec.columns.map((column, index) => rowOf(column, refusals[index])))
+    const rows = await Promise.all(spec.columns.map((column, index) => rowFor(column, refusals[index])))
     if (interruption.reason() !== undefined) return await interrupted()
     journal.add({ type: 'task-resumed' })
     return await finish('succeeded', undefined, rows)
@@ -93,8 +93,18 @@ export async function runCompare(
     }
   }
 
-  async function rowOf(column: CompareColumn, refusal: TaskFailure | undefined): Promise<ComparisonRow> {
+  async function rowFor(column: CompareColumn, refusal: TaskFailure | undefined): Promise<ComparisonRow> {
     if (refusal !== undefined) return refusedRow(column, refusal)
+    try {
+      return await rowOf(column)
+    } catch (error) {
+      // Somebody has deleted it: the others are compared without it, and it is not paid for once more.
+      if (!isTierlineError(error, 'task_not_found')) throw error
+      return refusedRow(column, failureOf(error, column.model ?? record.model))
+    }
+  }
+
+  async function rowOf(column: CompareColumn): Promise<ComparisonRow> {
     const { taskID } = column
     const task = await deps.whenOver(taskID, interruption.signal)
     if (interruption.reason() !== undefined) return refusedRow(column, failure('cancelled', 'interrupted'))

@@ -1,3 +1,4 @@
+import { isTierlineError } from '../errors.ts'
 import type { ResultOptions } from '../tasks/handle.ts'
 import type { TaskPage } from '../tasks/list-query.ts'
 import { isTerminal } from '../tasks/state.ts'
@@ -26,9 +27,14 @@ export async function whenChildrenFinish(
     if (live.length === 0) return children
     for (const { id } of live) {
       const left = Math.max(0, deadline - performance.now())
-      await wait(id, { timeoutMs: left, ...(signal && { signal }) })
+      await wait(id, { timeoutMs: left, ...(signal && { signal }) }).catch(unlessDeleted)
     }
   }
+}
+
+/** It was over then, and somebody has deleted it while another was waited for. */
+function unlessDeleted(error: unknown): void {
+  if (!isTierlineError(error, 'task_not_found')) throw error
 }
 
 async function readAll(list: ChildrenPort['list']): Promise<Task[]> {

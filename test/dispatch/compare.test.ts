@@ -203,6 +203,29 @@ describe('compare()', () => {
     expect(backend.ledger.paid()).toHaveLength(3)
   })
 
+  test('makes no task again that was deleted, and has a row that says so', async ({
+    core: { start, backend },
+  }) => {
+    const orchestrator = await start()
+    const worker = await orchestrator.startWorker()
+    const { id } = await orchestrator.tasks.compare({ prompt: '@hold:here @say: Hello', models: MODELS })
+    await backend.holds.held('here', 3)
+    await worker.close()
+    const [first] = (await orchestrator.tasks.children(id, { limit: 50 })).data
+    await orchestrator.tasks.cancel(first!.id)
+    await orchestrator.tasks.remove(first!.id)
+
+    await orchestrator.startWorker()
+    backend.holds.release('here')
+
+    const rows = rowsOf(await finished(orchestrator, id))
+    const [gone, ...others] = rows.toSorted((a, b) => a.state.localeCompare(b.state))
+    expect(gone).toMatchObject({ taskID: null, state: 'failed', error: { code: 'task_not_found' } })
+    expect(others.map(({ state }) => state)).toEqual(['succeeded', 'succeeded'])
+    expect(backend.turns.every(({ model }) => MODELS.includes(model))).toBe(true)
+    expect(new Set(backend.turns.map(({ messageID }) => messageID)).size).toBe(3)
+  })
+
   test('that is cancelled takes its tasks along', async ({ core: { startWorking, backend } }) => {
     const orchestrator = await startWorking()
     const { id } = await orchestrator.tasks.compare({ prompt: '@hold:here', models: MODELS })

@@ -10,7 +10,7 @@
 --       {field, value, …}. What else: {line, onlyIfFree: true where it shall not wait there, parent, once: {key, answer,
 --       ageMs}}
 -- Returns to each how many must leave its line before it may start; or {status, the answer that was kept}, and then
--- nothing was written: repeated, full, occupied, unknown_parent, parent_finished or nested_too_deep.
+-- nothing was written: repeated, gone, full, occupied, unknown_parent, parent_finished or nested_too_deep.
 local root, most, deepest, scripts, tasks = unpack(cmsgpack.unpack(ARGV[1]))
 local live, nothing, index = redis.call('ZCARD', KEYS[2]), {}, {}
 
@@ -58,6 +58,8 @@ local function create(id, job, more, fields)
   end
   local first = once and redis.call('GET', once.key)
   if first then return {'repeated', first} end
+  -- It was there, and was deleted since.
+  if parent and redis.call('ZSCORE', root .. ':children:' .. parent, id) then return {'gone'} end
   local refusal, depth
   if parent then refusal, depth = refusal_of(parent) end
   if refusal then return {refusal} end
