@@ -83,7 +83,7 @@ export type Explanation = z.infer<typeof Explanation>
 
 const Check = z.object({ ok: z.boolean(), detail: z.string() })
 
-/** Body of `GET /readyz`: 200 when every check is ok, else 503. */
+/** Body of `GET /readyz`: 200 when every check but that of the file is ok, else 503. */
 export const Readiness = z.object({
   checks: z.object({
     redis: Check,

@@ -132,6 +132,8 @@ describe('tierline up', () => {
     replace('tiers: [not, a, map]')
     await expect.poll(async () => (await client.ready()).checks.config.error).toContain('tiers')
     expect((await client.routes()).generation).toBe(generation + 1)
+    // Tasks are taken and run by the last good table: nobody is to send them elsewhere.
+    expect((await fetch(`${up.ready.url}/readyz`)).status).toBe(200)
 
     replace(TEST_CONFIG)
     await expect.poll(async () => (await client.ready()).checks.config.ok).toBe(true)
