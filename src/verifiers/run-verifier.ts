@@ -7,8 +7,11 @@ export interface Verifier {
   readonly timeoutMs: number
 }
 
-const MOST_OUTPUT_BYTES = 64 * 1024
 const SHOWN_CHARS = 2_000
+/** As many bytes as that many characters may have. */
+const KEPT_BYTES = 4 * SHOWN_CHARS
+/** What left the group may hold the output open for ever: for the last words no longer than that. */
+const LAST_WORDS_MS = 250
 const STOPPED = 'was stopped'
 
 /**
@@ -22,17 +25,18 @@ export async function runVerifier(
   signal: AbortSignal,
 ): Promise<{ passed: boolean; detail: string }> {
   if (signal.aborted) return { passed: false, detail: STOPPED }
-  const [command, ...args] = run
   const { PATH, HOME } = environment
-  const child = spawn(command!, args, {
-    cwd: directory,
-    env: { ...(PATH !== undefined && { PATH }), ...(HOME !== undefined && { HOME }) },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let output = ''
+  const env = { ...(PATH !== undefined && { PATH }), ...(HOME !== undefined && { HOME }) }
+  let child: ReturnType<typeof start>
+  try {
+    child = start(run, directory, env)
+  } catch (error) {
+    // Most of what keeps it from starting comes as an event, some is thrown.
+    return { passed: false, detail: couldNotRun(error as Error) }
+  }
+  let output: Buffer = Buffer.alloc(0)
   const take = (chunk: Buffer) => {
-    if (output.length < MOST_OUTPUT_BYTES) output += chunk.toString('utf8')
+    output = Buffer.concat([output, chunk]).subarray(-KEPT_BYTES)
   }
   child.stdout.on('data', take)
   child.stderr.on('data', take)
@@ -50,15 +54,34 @@ export async function runVerifier(
   const timer = setTimeout(() => kill(`took longer than ${timeoutMs} ms`), timeoutMs)
   const onAbort = () => kill(STOPPED)
   signal.addEventListener('abort', onAbort)
+  let lastWords: NodeJS.Timeout | undefined
   const outcome = await new Promise<string>((resolve) => {
-    child.once('error', ({ message }) => resolve(`could not be run: ${message}`))
-    // What it left running would keep its output open.
-    child.once('exit', () => kill(''))
-    child.once('close', (code) => resolve(code === 0 ? '' : `ended with ${code ?? 'a signal'}`))
+    child.once('error', (error) => resolve(couldNotRun(error)))
+    child.once('exit', (code) => {
+      // What it left running would keep its output open.
+      kill('')
+      lastWords = setTimeout(() => resolve(ended(code)), LAST_WORDS_MS)
+    })
+    child.once('close', (code) => resolve(ended(code)))
   })
   clearTimeout(timer)
+  clearTimeout(lastWords)
   signal.removeEventListener('abort', onAbort)
+  child.stdout.destroy()
+  child.stderr.destroy()
   const problem = end || outcome
-  const shown = output.trimEnd().slice(-SHOWN_CHARS)
+  const shown = output.toString().trimEnd().slice(-SHOWN_CHARS)
   return { passed: problem === '', detail: [problem, shown].filter((part) => part !== '').join('\n') }
+}
+
+function start([command, ...args]: readonly string[], cwd: string, env: Record<string, string>) {
+  return spawn(command!, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+function ended(code: number | null): string {
+  return code === 0 ? '' : `ended with ${code ?? 'a signal'}`
+}
+
+function couldNotRun({ message }: Error): string {
+  return `could not be run: ${message}`
 }

@@ -50,6 +50,7 @@ test('shows the end of what it printed, and bears much of it', async () => {
 
   expect(passed).toBe(true)
   expect(detail.length).toBeLessThanOrEqual(2_000)
+  expect(detail).toMatch(/line\nlast$/)
 })
 
 test('is killed with all it started when its time is over, or when it is stopped', async () => {
@@ -69,6 +70,22 @@ test('is killed with all it started when its time is over, or when it is stopped
 test('leaves nothing running when it ends', async () => {
   expect(await verify('sh', '-c', 'sleep 300 & echo done')).toEqual({ passed: true, detail: 'done' })
   await expect.poll(() => processesOf(directory), { timeout: 10_000 }).toEqual([])
+})
+
+test('is over when it has ended, whoever left its group and holds its output open', async () => {
+  const script =
+    'require("child_process").spawn("sleep", ["300"], { detached: true, stdio: "inherit" }).unref()'
+  const leaver = `${script}; console.log("done")`
+
+  expect(await verify(process.execPath, '--eval', leaver)).toEqual({ passed: true, detail: 'done' })
+  for (const { pid } of processesOf(directory)) process.kill(pid)
+})
+
+test('never throws', async () => {
+  expect(await verify('true', 'x'.repeat(3_000_000))).toMatchObject({
+    passed: false,
+    detail: expect.stringMatching(/^could not be run: .*E2BIG/),
+  })
 })
 
 function verify(...run: string[]): Promise<{ passed: boolean; detail: string }> {
