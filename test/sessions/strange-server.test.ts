@@ -2,12 +2,16 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../../src/services/free-port.ts'
 import { createOpenCodeBackend, type OpenCodeBackendOptions } from '../../src/sessions/opencode/backend.ts'
 import { refused } from '../setup/refused.ts'
 import { newSession, newTaskID } from './test-turns.ts'
 
+const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+)
 const NEVER = new AbortController().signal
 
 describe('createOpenCodeBackend()', () => {
@@ -99,6 +103,12 @@ describe('createOpenCodeBackend()', () => {
     })
   })
 
+  test.skipIf(!hasIPv6)('passes on to a server whose URL has an IPv6 address', async () => {
+    const backend = newBackend(`http://[::1]:${await serve((_, response) => response.end('[]'), 0, '::1')}`)
+
+    expect((await backend.forward({ method: 'GET', path: '/agent' }, NEVER)).status).toBe(200)
+  })
+
   test('hears all sessions of a directory over one connection, which outlives the last use by a while', async () => {
     const opened: string[] = []
     const closed: string[] = []
@@ -188,8 +198,8 @@ function newBackend(url: string, options: Partial<OpenCodeBackendOptions> = {}) 
   return backend
 }
 
-async function serve(answer: Answer, port = 0): Promise<number> {
-  const server = createServer((request, response) => void answer(request, response)).listen(port, '127.0.0.1')
+async function serve(answer: Answer, port = 0, host = '127.0.0.1'): Promise<number> {
+  const server = createServer((request, response) => void answer(request, response)).listen(port, host)
   await once(server, 'listening')
   onTestFinished(async () => {
     const closed = once(server, 'close')

@@ -20,6 +20,8 @@ export function createForwarder({ url, username, password }: OpenCodeAddress): F
   const agent = isSecure ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true })
   const ask = isSecure ? httpsRequest : httpRequest
   const prefix = base.pathname === '/' ? '' : base.pathname.replace(/\/$/, '')
+  // Node takes an IPv6 address without the brackets it has in a URL.
+  const hostname = base.hostname.replace(/^\[|\]$/g, '')
   const authorization = password === undefined ? undefined : basicAuth(username, password)
 
   return {
@@ -29,7 +31,7 @@ export function createForwarder({ url, username, password }: OpenCodeAddress): F
           {
             agent,
             method,
-            hostname: base.hostname,
+            hostname,
             port: base.port,
             path: `${prefix}${path}`,
             signal,
