@@ -3,6 +3,7 @@ import { commandName } from './config/command-name.ts'
 import { environmentOfProcess } from './config/environment.ts'
 import { readSettings, secretsOf } from './config/settings.ts'
 import type { Flags } from './config/variables.ts'
+import { outliveStderr } from './runtime/outlive-stderr.ts'
 import { runRole } from './runtime/run-role.ts'
 import { startApi } from './runtime/start-api.ts'
 import { startTasks } from './runtime/start-tasks.ts'
@@ -30,6 +31,7 @@ export async function runUp({
   const say = (sentence: string) => {
     if (!json) process.stderr.write(`${sentence}\n`)
   }
+  outliveStderr()
   const stopping = untilStopped()
   const up = await startUp({
     signal: stopping.signal,

@@ -4,6 +4,7 @@ import { type Settings, secretsOf } from '../config/settings.ts'
 import { type ErrorCode, type FieldError, TierlineError } from '../errors.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { allocateYoung } from './allocate-young.ts'
+import { outliveStderr } from './outlive-stderr.ts'
 import type { Running } from './running.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -29,6 +30,7 @@ export async function runRole<R extends Running & { url?: string }>(
   onReady: (running: R) => void,
 ): Promise<void> {
   allocateYoung()
+  outliveStderr()
   const logger = createLogger({ level: settings.logLevel, secrets: secretsOf(settings) })
   const stopping = untilStopped()
   try {
