@@ -77,7 +77,7 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
     async promote(name: string, id: string): Promise<void> {
       const job = await queue(name).getJob(id)
       await job?.promote().catch((error) => {
-        if (error.code !== ErrorCode.JobNotInState) throw error
+        if (error.code !== ErrorCode.JobNotInState) unlessGone(error)
       })
     },
 
@@ -92,7 +92,7 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
       )
     },
 
-    /** Gives jobs that wait another priority, by the turn they carry. `undefined`: it stays. */
+    /** Gives jobs that wait another priority, by the turn they carry. `undefined`: it stays. Those that go meanwhile are left out. */
     async reprioritise(name: string, priorityOf: (turn: Turn) => number | undefined): Promise<void> {
       const ids = await queue(name).getRanges(['prioritized', 'delayed'], 0, -1, true)
       for (let from = 0; from < ids.length; from += CHUNK) {
@@ -101,7 +101,7 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
             const job = await queue(name).getJob(id)
             const turn = turnOf(job?.data)
             const priority = turn && priorityOf(turn)
-            if (priority !== undefined) await job!.changePriority({ priority })
+            if (priority !== undefined) await job!.changePriority({ priority }).catch(unlessGone)
           }),
         )
       }
@@ -158,4 +158,9 @@ export function createTaskQueues({ redis, keys }: { redis: RedisClient; keys: Ke
       queues.clear()
     },
   }
+}
+
+/** The job was taken out, or is over and was cleared away, since it was looked at. */
+function unlessGone(error: { code?: unknown }): void {
+  if (error.code !== ErrorCode.JobNotExist) throw error
 }

@@ -113,6 +113,29 @@ describe('API keys take turns in a queue', () => {
     expect(backend.sessions.map(({ taskID }) => taskID)).toEqual([a[0], b, a[1], a[2], a[3]])
     await queues.close()
   })
+
+  test('whose numbers are counted anew also where a job goes meanwhile', async ({
+    core: { start, redis },
+    redis: { keys },
+  }) => {
+    const orchestrator = await start(FAIR)
+    await redis.hset(keys.turns('fast'), { 'of:0:a': 150_000 })
+    const [first, second, third] = await submit(orchestrator, 'a', 3)
+    const queues = createTaskQueues({ redis, keys })
+
+    await queues.reprioritise('fast', ({ number }) => {
+      // Before it is changed: on the same connection.
+      if (number === 150_002) void redis.del(`${keys.queuePrefix}:fast:${second}`)
+      return number - 150_000
+    })
+
+    for (const [id, priority] of [
+      [first!, 1],
+      [third!, 3],
+    ] as const)
+      expect((await queues.queue('fast').getJob(id))!.priority).toBe(priority)
+    await queues.close()
+  })
 })
 
 /** The ids, in their order. */
