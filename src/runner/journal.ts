@@ -94,7 +94,9 @@ export function createJournal(options: JournalOptions): Journal {
 
   function schedule(): void {
     if (busy || stale || closed) return
-    const dueAt = Math.max(allDueAt, pending.every(isDelta) ? textUntil - CATCH_UP_MS : 0)
+    const wantedAt = Math.max(allDueAt, pending.every(isDelta) ? textUntil - CATCH_UP_MS : 0)
+    // A clock that was set back would hold the text back for as long.
+    const dueAt = Math.min(wantedAt, now() + COALESCE_MS)
     if (alarm !== undefined && alarm.dueAt <= dueAt) return
     alarm?.cancel()
     alarm = alarms.set(dueAt, now(), () => {
@@ -122,7 +124,8 @@ export function createJournal(options: JournalOptions): Journal {
     alarm?.cancel()
     alarm = undefined
     busy = true
-    if (events.some(isDelta)) textUntil = Math.max(now(), textUntil) + COALESCE_MS
+    if (events.some(isDelta))
+      textUntil = Math.min(Math.max(now(), textUntil), now() + COALESCE_MS) + COALESCE_MS
     const end = to === 'waiting' || to === 'delayed' ? undefined : to
     const entries =
       events.length > 0 || to !== undefined ? options.book?.due(end, 'checkpoint' in all) : undefined

@@ -188,6 +188,20 @@ test('a stale write ends everything: nothing is written any more', async () => {
   expect(onStale).toHaveBeenCalledTimes(1)
 })
 
+test('text goes out as soon as before after the clock was set back', async () => {
+  const { journal, writes } = start()
+  journal.add(text('a'))
+  await vi.advanceTimersByTimeAsync(0)
+  vi.setSystemTime(Date.now() - 60_000)
+
+  for (const [index, letter] of ['b', 'c'].entries()) {
+    journal.add(text(letter, index + 1))
+    await vi.advanceTimersByTimeAsync(COALESCE_MS)
+  }
+
+  expect(writes.flatMap(eventsOf)).toMatchObject([{ text: 'a' }, { text: 'b' }, { text: 'c' }])
+})
+
 test('a cancel that a write noticed is passed on', async () => {
   const { journal, onCancelRequested } = start({
     reply: { status: 'written', seq: 8, cancelRequested: true, next: [] },
