@@ -12,6 +12,7 @@ import { whenFinished } from '../operations/when-finished.ts'
 import { createWithinBudget } from '../operations/within-budget.ts'
 import { createTaskCreator } from '../queues/create-tasks.ts'
 import { createOnceStore } from '../records/once-store.ts'
+import { ABORT_PATIENCE_MS } from '../runner/run-turn.ts'
 import type { Foundation } from './foundation.ts'
 import type { Stores } from './stores-on.ts'
 
@@ -70,7 +71,10 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
     abortSession: async ({ server, sessionID, directory }) =>
       backends
         .find((backend) => backend.server === server)
-        ?.abort({ sessionID: sessionID!, directory: directory ?? undefined }),
+        ?.abort(
+          { sessionID: sessionID!, directory: directory ?? undefined },
+          AbortSignal.timeout(ABORT_PATIENCE_MS),
+        ),
     async leaveGates(record) {
       await gates.leave(gates.gatesOf(record), record.id, true)
       if (record.input.sessionID !== undefined) notices.withdraw(record.id)

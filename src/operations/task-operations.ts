@@ -22,7 +22,7 @@ export interface TaskOperationsDeps {
   queues: TaskQueues
   /** Routes a stored input again, by the table in force now. */
   readmit(record: TaskRecord): Promise<Admitted>
-  /** Stops the session of a task that no worker has. */
+  /** Stops the session of a task that no worker has. Gives up after a while. */
   abortSession(record: TaskRecord): Promise<void>
   takeTurn: TakeTurn
   /** Lets a task that is over go from its gates. */
@@ -68,9 +68,12 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     // A job that cannot be taken out is stale by now: its claim will say so.
     if (status === 'cancelled') await queues.withdraw(queue, id)
     const found = await records.read(id)
-    if (status === 'cancelled' && found !== undefined) await leaveGates(found)
+    if (status !== 'cancelled' || found === undefined) return found
     // Handed over, or put off, in the middle of a turn: it may still run, and no worker will look after it.
-    if (status === 'cancelled' && found?.checkpoint != null) abortSession(found).catch(() => {})
+    const aborted = found.checkpoint === null ? undefined : abortSession(found).catch(() => {})
+    // The next task of its session comes after that, or its turn would be aborted.
+    if (found.input.sessionID !== undefined) await aborted
+    await leaveGates(found)
     return found
   }
 

@@ -11,7 +11,9 @@ export function abortSession(run: TaskRun, cut?: TurnCut): Promise<boolean> {
   const { record, deps, interruption, journal } = run
   const ask = async () => {
     const directory = record.directory ?? undefined
-    await deps.backend(record.server!).abort({ sessionID: record.sessionID!, directory })
+    // No longer than it is waited for: it would hit the next turn of the session.
+    const signal = AbortSignal.timeout(ABORT_PATIENCE_MS)
+    await deps.backend(record.server!).abort({ sessionID: record.sessionID!, directory }, signal)
   }
   const reason = interruption.reason() ?? record.checkpoint!.abort
   const abort = reason === 'cancelled' || reason === 'task_timeout' ? reason : undefined

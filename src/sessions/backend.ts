@@ -63,8 +63,9 @@ export interface SessionBackend {
    * backend has not sent yet is not sent any more.
    *
    * @throws {TierlineError} `opencode_unavailable`
+   * @throws the reason of `signal` when that aborts: nothing more is asked then, which might hit the next turn.
    */
-  abort(session: SessionRef): Promise<void>
+  abort(session: SessionRef, signal?: AbortSignal): Promise<void>
 
   /**
    * What a turn has come to so far, by whomever it was sent: as the `spendings` of its outcome would say it if it was

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
+import type { SessionBackend } from '../../src/sessions/backend.ts'
 import { finished, itemsOf, run, test, typesOf } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
@@ -66,6 +67,39 @@ describe('a task with a sessionID', () => {
       'session-opened',
     ])
     expect(await core.redis.hget(keys.task(second.id), 'deliveries')).toBe('1')
+  })
+
+  test('comes after the abort of the one before it that was cancelled without a worker', async ({
+    core: { start, backend },
+  }) => {
+    const aborting = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    const slow: SessionBackend = {
+      ...backend,
+      async abort(session) {
+        asked.resolve()
+        await aborting.promise
+        await backend.abort(session)
+      },
+    }
+    const orchestrator = await start({ backends: [slow] })
+    const worker = await orchestrator.startWorker()
+    const { sessionID } = await run(orchestrator, { prompt: 'Hello' })
+    const first = await orchestrator.tasks.submit({ prompt: '@hold:here', sessionID: sessionID! })
+    await backend.holds.held('here')
+    const second = await orchestrator.tasks.submit({ prompt: '@hold:there', sessionID: sessionID! })
+    await worker.close()
+
+    const cancelling = orchestrator.tasks.cancel(first.id)
+    await asked.promise
+    await orchestrator.startWorker()
+    await run(orchestrator, { prompt: 'Other' })
+    aborting.resolve()
+    await cancelling
+    await backend.holds.held('there')
+    backend.holds.release('there')
+
+    expect(await finished(orchestrator, second.id)).toMatchObject({ state: 'succeeded' })
   })
 
   test('keeps the order of submit over several APIs, workers and tiers', async ({

@@ -34,6 +34,21 @@ describe('createOpenCodeBackend()', () => {
     expect(made).toHaveLength(1)
   })
 
+  test('asks for an abort no longer than it is told to: by then another turn may run', async () => {
+    const enough = new AbortController()
+    let tries = 0
+    const backend = await backendOf((_request, response) => {
+      tries += 1
+      response.writeHead(503).end()
+      if (tries === 3) enough.abort(new Error('another turn may run'))
+    })
+
+    await expect(backend.abort({ sessionID: 'ses_1', directory: undefined }, enough.signal)).rejects.toThrow(
+      'another turn may run',
+    )
+    expect(tries).toBe(3)
+  })
+
   test('tries again when a server that boots never answers', async () => {
     let tries = 0
     const backend = await backendOf((request, response) => {

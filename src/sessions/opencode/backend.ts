@@ -139,16 +139,15 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       }
     },
 
-    abort({ sessionID, directory }) {
+    abort({ sessionID, directory }, signal = NEVER) {
       directories.tell(directory, sessionID, { type: 'abort-asked' })
-      const signal = new AbortController().signal
       const ask = <T>(request: () => Promise<T>): Promise<T> => patiently(patienceMs, signal, request)
       return orUnavailable(async () => {
         for (let tries = 0; tries < ABORT_TRIES; tries += 1) {
-          await ask(() => http.abort(sessionID, directory))
+          await ask(() => http.abort(sessionID, directory, signal))
           const statuses = await ask(() => http.statuses(directory, signal))
           if (!isBusyIn(statuses, sessionID)) return
-          await sleep(ABORT_PAUSE_MS)
+          await sleep(ABORT_PAUSE_MS, undefined, { signal })
         }
       })
     },

@@ -88,7 +88,7 @@ export interface OpenCodeHttp {
   statuses(directory: Directory, signal: AbortSignal): Promise<Statuses>
   /** Returns when the server has taken the message, not when it has answered it. */
   prompt(sessionID: string, directory: Directory, body: PromptBody, signal: AbortSignal): Promise<void>
-  abort(sessionID: string, directory: Directory): Promise<void>
+  abort(sessionID: string, directory: Directory, signal?: AbortSignal): Promise<void>
   asks(kind: 'permission' | 'question', directory: Directory, signal: AbortSignal): Promise<Asks>
   replyPermission(
     id: string,
@@ -202,7 +202,7 @@ export function createOpenCodeHttp({ url, username, password }: OpenCodeAddress)
       read(`session/${id}/message`, RawMessages, { directory, query: { limit: String(limit) }, signal }),
     statuses: (directory, signal) => read('session/status', Statuses, { directory, signal }),
     prompt: (id, directory, json, signal) => post(`session/${id}/prompt_async`, directory, json, signal),
-    abort: (id, directory) => post(`session/${id}/abort`, directory),
+    abort: (id, directory, signal) => post(`session/${id}/abort`, directory, undefined, signal),
     asks: (kind, directory, signal) => read(kind, Asks, { directory, signal }),
     replyPermission: (id, directory, reply, message) =>
       post(`permission/${id}/reply`, directory, { reply, message }),
