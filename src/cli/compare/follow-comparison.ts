@@ -17,7 +17,7 @@ export async function followComparison(
     // It has submitted its tasks; once more after a take-over or a retry.
     if (item.type === 'task-parked') await followChildren()
     if (item.type === 'end') {
-      await Promise.allSettled(followed.values())
+      await Promise.all(followed.values())
       return true
     }
   }
@@ -28,7 +28,11 @@ export async function followComparison(
     for (const task of data.reverse()) {
       if (followed.has(task.id)) continue
       view.add(task.model, task)
-      followed.set(task.id, followChild(task.id))
+      // One that cannot be followed any more stands still: the table has what became of it.
+      followed.set(
+        task.id,
+        followChild(task.id).catch(() => {}),
+      )
     }
   }
 

@@ -1,7 +1,9 @@
 /** The demo's verdict, from what tierline says of its tasks and what the provider really saw. Pure. */
+
 import { costMicroUsd } from '../../routing/cost.ts'
 import type { Task } from '../../tasks/task.ts'
 import type { ModelView } from '../../tasks/views.ts'
+import { totalTokens } from '../format/count.ts'
 import { DEMO_TASKS } from './demo-tasks.ts'
 import type { DemoResult, DemoTotal } from './result-table.ts'
 
@@ -27,7 +29,7 @@ export function demoReport(
       tier: task.tier,
       modelsAsked: asked,
       modelsSeen,
-      tokens: tokensOf(task),
+      tokens: totalTokens(task.usage),
       costMicroUsd: task.costMicroUsd,
       timeMs: (task.finishedAt ?? 0) - (task.startedAt ?? 0),
       ok:
@@ -53,16 +55,6 @@ function onTheDearest(tasks: readonly Task[], models: readonly ModelView[]): Dem
       costMicroUsd: sum(tasks, ({ usage }) => costMicroUsd(price!, usage)),
     }))
   return bills.reduce((a, b) => (b.costMicroUsd > a.costMicroUsd ? b : a))
-}
-
-function tokensOf({ usage }: Task): number {
-  return (
-    usage.inputTokens +
-    usage.cacheReadTokens +
-    usage.cacheWriteTokens +
-    usage.outputTokens +
-    usage.reasoningTokens
-  )
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {
