@@ -46,8 +46,12 @@ export interface AskRelayOptions {
 
 export function createAskRelay(options: AskRelayOptions): AskRelay {
   const { http, directory, sessions, isOurs, tell, signal, logger } = options
+  /** Of sessions that ask, the one above each. */
   const parents = new Map<string, string | undefined>()
+  /** Ask → the session of ours that was told of it. */
   const owners = new Map<string, string>()
+  /** Asks with an owner that the last list did not have. */
+  let unlisted: readonly string[] = []
 
   async function parentOf(sessionID: string): Promise<string | undefined> {
     if (!parents.has(sessionID))
@@ -61,6 +65,13 @@ export function createAskRelay(options: AskRelayOptions): AskRelay {
     while (current !== undefined && !isOurs(current)) current = await parentOf(current)
     if (current !== undefined) owners.set(id, current)
     return current
+  }
+
+  /** Of an ask that is listed no more the reply may still be on its way: it goes with the second list without it. */
+  function forget(listed: ReadonlySet<string>, statuses: Statuses): void {
+    for (const id of unlisted) if (!listed.has(id)) owners.delete(id)
+    unlisted = [...owners.keys()].filter((id) => !listed.has(id))
+    for (const id of parents.keys()) if (!(id in statuses)) parents.delete(id)
   }
 
   return {
@@ -90,6 +101,7 @@ export function createAskRelay(options: AskRelayOptions): AskRelay {
         )
         // Asks of a session that was aborted stay listed.
         const waiting = lists.flat().filter(({ sessionID }) => sessionID in statuses)
+        forget(new Set(lists.flat().map(({ id }) => id)), statuses)
         const owned = await Promise.all(waiting.map(async (ask) => ({ ask, owner: await ownerOf(ask) })))
         for (const sessionID of sessions())
           tell(sessionID, {
