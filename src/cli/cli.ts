@@ -1,4 +1,5 @@
 /** What every command gets. */
+import { resolve } from 'node:path'
 import { createClient, type TierlineClient } from '../client/index.ts'
 import type { ClientSettings } from '../config/client-settings.ts'
 import { findServer } from './find-server.ts'
@@ -24,7 +25,13 @@ export function connect(cli: Cli, flags: ServerFlags): TierlineClient {
   return createClient(findServer(flags, cli.settings))
 }
 
-/** `tierline watch ID`, with the flags that lead to the same server. Secrets are not repeated. */
-export function commandLine(command: string, flags: ServerFlags): string {
-  return `tierline ${command}${flags.url === undefined ? '' : ` --url ${flags.url}`}`
+/** A path of the command line, as the process can open it; as it was typed where it works like that. */
+export function typedPath({ settings }: Cli, path: string): string {
+  return settings.userDirectory === process.cwd() ? path : resolve(settings.userDirectory, path)
+}
+
+/** `tierline watch ID` as it is typed here, with the flags that lead to the same server. Secrets are not repeated. */
+export function commandLine({ terminal }: Cli, command: string, { url, dataDir }: ServerFlags): string {
+  const to = url !== undefined ? ` --url ${url}` : dataDir !== undefined ? ` --data-dir ${dataDir}` : ''
+  return `${terminal.command} ${command}${to}`
 }

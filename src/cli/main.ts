@@ -1,6 +1,8 @@
 /** The command line: arguments in, exit code out. */
 import { CommanderError } from 'commander'
 import { readClientSettings } from '../config/client-settings.ts'
+import { commandName } from '../config/command-name.ts'
+import { environmentOfProcess } from '../config/environment.ts'
 import type { Cli } from './cli.ts'
 import { exitCodeOfError } from './exit-code.ts'
 import { createProgram } from './program.ts'
@@ -24,12 +26,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     // Commander has said already what is wrong.
     if (error instanceof CommanderError) return
     if (argv.includes('--json')) terminal.note(JSON.stringify(errorToJson(error)))
-    else terminal.note(renderError(error, { colors: terminal.noteColors, debug }))
+    else terminal.note(renderError(error, terminal, { debug }))
   }
 }
 
 function terminalOf(dumb: boolean): Terminal {
-  return createTerminal({ stdout: process.stdout, stderr: process.stderr, dumb })
+  const command = commandName(environmentOfProcess())
+  return createTerminal({ stdout: process.stdout, stderr: process.stderr, dumb, command })
 }
 
 /** `tierline list | head -1`: nobody reads any more, and that is no failure. */

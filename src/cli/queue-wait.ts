@@ -15,9 +15,9 @@ export async function readQueueWaits(
   return (task) => (waitsInQueue(task) ? tiers.find(({ tier }) => tier === task.queue) : undefined)
 }
 
-/** `fast is paused; …`, `its turn in the tier fast, which runs 2 at once`. */
-export function describeQueueWait({ tier, paused, concurrency }: TierView): string {
-  if (paused) return `${tier} is paused; let it go on with "tierline resume ${tier}"`
+/** `fast is paused; …`, `its turn in the tier fast, which runs 2 at once`. `command`: what is typed here for it. */
+export function describeQueueWait({ tier, paused, concurrency }: TierView, command: string): string {
+  if (paused) return `${tier} is paused; let it go on with "${command} resume ${tier}"`
   return `its turn in the tier ${tier}${concurrency === null ? '' : `, which runs ${concurrency} at once`}`
 }
 

@@ -1,7 +1,7 @@
 /** An error as a person at a terminal needs it: what is wrong, what would be right, what to do. */
 import { type FieldError, isTierlineError, type TierlineError } from '../errors.ts'
 import { cleanLine } from './format/clean.ts'
-import type { Colors } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 
 const HINTS: Readonly<Record<string, string>> = {
   server_unreachable: 'Start it with "npm start" (or "tierline up"), or say where it is with --url.',
@@ -17,12 +17,16 @@ const HINTS: Readonly<Record<string, string>> = {
 }
 
 /** Several lines; the stack only with `debug`. */
-export function renderError(error: unknown, { colors, debug }: { colors: Colors; debug: boolean }): string {
+export function renderError(
+  error: unknown,
+  { noteColors: colors, command }: Pick<Terminal, 'noteColors' | 'command'>,
+  { debug }: { debug: boolean },
+): string {
   const lines = [`${colors.red('error')} ${cleanLine(messageOf(error))}`]
   if (isTierlineError(error)) {
     for (const field of error.errors) lines.push(...fieldLines(field, error.message))
     const hint = HINTS[error.code]
-    if (hint !== undefined) lines.push(hint)
+    if (hint !== undefined) lines.push(hint.replaceAll('"tierline ', `"${command} `))
     if (error.retryAfterMs !== undefined)
       lines.push(`Try again in ${Math.ceil(error.retryAfterMs / 1000)} s.`)
   }

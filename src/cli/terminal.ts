@@ -22,6 +22,8 @@ export interface Terminal {
   /** For stdout and for stderr: no-ops where nobody looks or `NO_COLOR` is set. */
   readonly colors: Colors
   readonly noteColors: Colors
+  /** What is typed here to get this command line, for hints: `tierline`. */
+  readonly command: string
   /** The stream of a live view. */
   readonly stdout: NodeJS.WritableStream
   size(): { columns: number; rows: number }
@@ -33,9 +35,10 @@ export interface TerminalOptions {
   stdout: Stream
   stderr: Stream
   dumb: boolean
+  command: string
 }
 
-export function createTerminal({ stdout, stderr, dumb }: TerminalOptions): Terminal {
+export function createTerminal({ stdout, stderr, dumb, command }: TerminalOptions): Terminal {
   // picocolors colors a pipe, too, when it finds itself in CI.
   const colorsOf = (stream: Stream) =>
     picocolors.createColors(picocolors.isColorSupported && stream.isTTY === true && !dumb)
@@ -53,6 +56,7 @@ export function createTerminal({ stdout, stderr, dumb }: TerminalOptions): Termi
     live: stdout.isTTY === true && !dumb,
     colors: colorsOf(stdout),
     noteColors: colorsOf(stderr),
+    command,
     stdout,
     size: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
   }

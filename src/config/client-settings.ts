@@ -6,6 +6,7 @@
 import { resolve } from 'node:path'
 import { TierlineError } from '../errors.ts'
 import { parseApiKeys } from './api-keys.ts'
+import { userDirectory } from './command-name.ts'
 import { readVariables } from './read-variables.ts'
 
 export interface ClientSettings {
@@ -15,6 +16,8 @@ export interface ClientSettings {
   apiKey: string | undefined
   /** Absolute. */
   dataDir: string
+  /** What paths on the command line are relative to. Absolute. */
+  userDirectory: string
   /** Show the stack of an error. */
   debug: boolean
   /** The terminal can show lines and nothing more: `TERM=dumb`. */
@@ -42,6 +45,7 @@ export function readClientSettings(env: NodeJS.ProcessEnv = process.env): Client
     url: (host.explicit || port.explicit) && port.text !== '0' ? urlOf(host.text, port.text) : undefined,
     apiKey: parsed?.keys[0]?.secret,
     dataDir: resolve(variables.get('TIERLINE_DATA_DIR')!.text),
+    userDirectory: userDirectory(env),
     debug: ['debug', 'trace'].includes(variables.get('LOG_LEVEL')!.text.toLowerCase()),
     dumbTerminal: env.TERM === 'dumb',
   }

@@ -185,7 +185,7 @@ describe('a task that waits in its queue', () => {
     const shown = async () => (await cli('get', id)).stdout
 
     expect(await shown()).toMatch(/^waits for +its turn in the tier balanced$/m)
-    expect(describeQueueWait({ tier: 'fast', models: [], concurrency: 4, paused: false })).toBe(
+    expect(describeQueueWait({ tier: 'fast', models: [], concurrency: 4, paused: false }, 'tierline')).toBe(
       'its turn in the tier fast, which runs 4 at once',
     )
     await server.ports.routing.pauseTier('balanced')

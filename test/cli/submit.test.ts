@@ -35,6 +35,27 @@ describe('submit', () => {
     expect(stderr).toContain(`tierline watch ${stdout.trim()} --url ${server.url}`)
   })
 
+  test('through npm its paths are those of where npm was called, and what it says to type works there', async () => {
+    const checkout = resolve(import.meta.dirname, '../..')
+    await withDirectory(async (directory) => {
+      await writeFile(join(directory, 'prompt.md'), 'from a file')
+      const env = {
+        npm_package_name: 'tierline',
+        npm_package_json: join(checkout, 'package.json'),
+        INIT_CWD: directory,
+      }
+      const run = (...args: string[]) => runCli([...args, ...at()], { cwd: checkout, env })
+
+      const { stdout, stderr } = await run('submit', '--dir', '.', '--file', 'prompt.md')
+
+      expect(inputs.at(-1)).toMatchObject({ directory, prompt: 'from a file' })
+      const command = `npm --prefix ${checkout} run tierline --`
+      expect(stderr).toContain(`Watch it: ${command} watch ${stdout.trim()} --url ${server.url}`)
+      expect((await run('pause', 'fast')).stderr).toContain(`"${command} resume fast --url ${server.url}"`)
+      expect((await run('get', PARENT)).stderr).toContain(`See the tasks there are with "${command} list".`)
+    })
+  })
+
   test('makes a task of its flags', async () => {
     await runCli(
       [

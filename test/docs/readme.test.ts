@@ -19,8 +19,20 @@ const OF_COMPOSE = new Set(
 
 const PAGES = globSync(['*.md', 'docs/**/*.md', 'examples/*.md', 'bench/*.md'])
 const program = createProgram({
-  terminal: createTerminal({ stdout: process.stdout, stderr: process.stderr, dumb: true }),
-  settings: { url: undefined, apiKey: undefined, dataDir: '', debug: false, dumbTerminal: true },
+  terminal: createTerminal({
+    stdout: process.stdout,
+    stderr: process.stderr,
+    dumb: true,
+    command: 'tierline',
+  }),
+  settings: {
+    url: undefined,
+    apiKey: undefined,
+    dataDir: '',
+    userDirectory: '',
+    debug: false,
+    dumbTerminal: true,
+  },
   exitCode: 0,
 })
 

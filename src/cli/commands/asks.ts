@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Ask, TierlineClient } from '../../client/index.ts'
-import { type Cli, connect, type ServerFlags } from '../cli.ts'
+import { type Cli, commandLine, connect, type ServerFlags } from '../cli.ts'
 import { cleanLine } from '../format/clean.ts'
 import { formatDuration } from '../format/duration.ts'
 import { renderColumns } from '../format/table.ts'
@@ -32,7 +32,8 @@ async function showAsks(cli: Cli, id: string | undefined, flags: AsksFlags): Pro
   if (flags.json) return terminal.printJson({ data })
   if (data.length === 0) return terminal.note('Nothing is asked.')
   terminal.print(renderAsks(data, Date.now()))
-  terminal.note('Answer with "tierline answer TASK once" (or always, reject, or the text of an answer).')
+  const command = commandLine(cli, 'answer TASK once', flags)
+  terminal.note(`Answer with "${command}" (or always, reject, or the text of an answer).`)
 }
 
 async function waiting(client: TierlineClient): Promise<string[]> {

@@ -117,8 +117,7 @@ async function forAll(cli: Cli, flags: BulkFlags, action: BulkAction): Promise<v
       else {
         count.refused += 1
         cli.exitCode = exitCodeOfError(error)
-        const { noteColors: colors } = terminal
-        if (!flags.json) terminal.note(renderError(error, { colors, debug: cli.settings.debug }))
+        if (!flags.json) terminal.note(renderError(error, terminal, cli.settings))
       }
       if (flags.json) data.push({ id, ...errorToJson(error) })
     }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { CompareInput, TaskOutcome } from '../../client/index.ts'
 import { TierlineError } from '../../errors.ts'
@@ -63,7 +64,7 @@ export function addCompare(program: Command, cli: Cli): void {
 
 async function compare(cli: Cli, prompt: string | undefined, flags: CompareFlags): Promise<void> {
   const { terminal } = cli
-  const input = await readCompareInput(prompt, flags)
+  const input = await readCompareInput(prompt, flags, cli.settings.userDirectory)
   const client = connect(cli, flags)
   const comparison = await client.compare(input)
   if (!flags.json) terminal.note(`${comparison.id} is queued`)
@@ -91,22 +92,26 @@ async function compare(cli: Cli, prompt: string | undefined, flags: CompareFlags
 
 const NO_VIEW = { add() {}, show() {}, finish() {}, close() {} }
 
-async function readCompareInput(prompt: string | undefined, flags: CompareFlags): Promise<CompareInput> {
+async function readCompareInput(
+  prompt: string | undefined,
+  flags: CompareFlags,
+  from: string,
+): Promise<CompareInput> {
   const { models, tiers, verify, schema, ...more } = flags
-  const shared = await readTaskInput(prompt, more)
+  const shared = await readTaskInput(prompt, more, from)
   return {
     ...shared,
     // Checked by the server, which knows what they may be.
     ...(models && { models: [...models] as NonNullable<CompareInput['models']> }),
     ...(tiers && { tiers: [...tiers] }),
     ...(verify !== undefined && { verify }),
-    ...(schema !== undefined && { output: { schema: await readSchema(schema) } }),
+    ...(schema !== undefined && { output: { schema: await readSchema(schema, from) } }),
   } as CompareInput
 }
 
-async function readSchema(path: string): Promise<Record<string, unknown>> {
+async function readSchema(path: string, from: string): Promise<Record<string, unknown>> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
+    return JSON.parse(await readFile(resolve(from, path), 'utf8')) as Record<string, unknown>
   } catch (cause) {
     const message = `cannot be read as JSON: ${(cause as Error).message}`
     throw new TierlineError('invalid_input', `Cannot compare: the schema "${path}" ${message}`, {

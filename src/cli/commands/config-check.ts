@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Settings } from '../../config/settings.ts'
 import type { RoutingTable } from '../../routing/table.ts'
 import { askCatalog, findOpenCode } from '../ask-catalog.ts'
-import type { Cli } from '../cli.ts'
+import { type Cli, typedPath } from '../cli.ts'
 import { EXIT } from '../exit-code.ts'
 import { cleanLine } from '../format/clean.ts'
 import { addExamples } from './server-flags.ts'
@@ -39,7 +39,10 @@ async function checkFile(cli: Cli, file: string | undefined, flags: CheckFlags):
     keys: settings?.apiKeys.map(({ name }) => name),
     directories: settings?.directories,
   }
-  const { path, problems, warnings, config } = await checkConfig(file ?? settings!.config.path, around)
+  const { path, problems, warnings, config } = await checkConfig(
+    file === undefined ? settings!.config.path : typedPath(cli, file),
+    around,
+  )
   const told = config === null ? UNASKED : await askServer(config.table, settings)
   const all = [...warnings, ...told.warnings]
   if (problems.length > 0) cli.exitCode = EXIT.usage

@@ -4,7 +4,7 @@ import type { CatalogSnapshot } from '../../catalog/catalog.ts'
 import type { Settings } from '../../config/settings.ts'
 import { TierlineError } from '../../errors.ts'
 import { askCatalog, findOpenCode } from '../ask-catalog.ts'
-import type { Cli } from '../cli.ts'
+import { type Cli, typedPath } from '../cli.ts'
 import { addExamples } from './server-flags.ts'
 
 interface InitFlags {
@@ -28,7 +28,8 @@ export function addConfigInit(config: Command, cli: Cli): void {
   )
 }
 
-async function writeFirstTable({ terminal }: Cli, file: string | undefined, flags: InitFlags): Promise<void> {
+async function writeFirstTable(cli: Cli, file: string | undefined, flags: InitFlags): Promise<void> {
+  const { terminal } = cli
   // Loaded when they are needed: the other commands start faster.
   const { initConfig, renderConfig } = await import('../../config/init-config.ts')
   const { readSettings } = await import('../../config/settings.ts')
@@ -38,7 +39,7 @@ async function writeFirstTable({ terminal }: Cli, file: string | undefined, flag
     const text = renderConfig(catalog, undefined)
     return flags.json ? terminal.printJson({ text }) : terminal.print(text.trimEnd())
   }
-  const path = file === undefined ? settings.config.path : resolve(file)
+  const path = file === undefined ? settings.config.path : resolve(typedPath(cli, file))
   await initConfig(path, catalog)
   if (flags.json) return terminal.printJson({ path })
   terminal.print(path)

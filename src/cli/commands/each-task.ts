@@ -32,8 +32,7 @@ export async function forEachTask<Done extends Task | undefined>(
     } catch (error) {
       cli.exitCode = exitCodeOfError(error)
       data.push({ id, ...errorToJson(error) })
-      if (!flags.json)
-        terminal.note(renderError(error, { colors: terminal.noteColors, debug: settings.debug }))
+      if (!flags.json) terminal.note(renderError(error, terminal, settings))
     }
   }
   if (flags.json) terminal.printJson({ data })

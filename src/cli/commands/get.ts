@@ -20,7 +20,7 @@ export function addGet(program: Command, cli: Cli): void {
       const client = connect(cli, flags)
       const task = await client.get(id)
       if (flags.json) cli.terminal.printJson(task)
-      else cli.terminal.print(renderTaskDetails(task, await waitOf(client, task), Date.now()))
+      else cli.terminal.print(renderTaskDetails(task, await waitOf(cli, client, task), Date.now()))
     })
   addServerFlags(command)
   addExamples(
@@ -31,10 +31,10 @@ export function addGet(program: Command, cli: Cli): void {
 }
 
 /** A task does not know what becomes of its queue. */
-async function waitOf(client: TierlineClient, task: Task): Promise<string | null> {
+async function waitOf({ terminal }: Cli, client: TierlineClient, task: Task): Promise<string | null> {
   if (task.waitingFor !== null) return describeWait(task.waitingFor)
   const tier = (await readQueueWaits(client, [task]))(task)
-  return tier === undefined ? null : describeQueueWait(tier)
+  return tier === undefined ? null : describeQueueWait(tier, terminal.command)
 }
 
 /** All that matters of a task, one fact a line, then the answer. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type Cli, connect, type ServerFlags } from '../cli.ts'
+import { type Cli, commandLine, connect, type ServerFlags } from '../cli.ts'
 import { addExamples, addServerFlags } from './server-flags.ts'
 
 export function addPause(program: Command, cli: Cli): void {
@@ -10,7 +10,10 @@ export function addPause(program: Command, cli: Cli): void {
     .action(async (tier: string, flags: ServerFlags) => {
       const view = await connect(cli, flags).pauseTier(tier)
       if (flags.json) cli.terminal.printJson(view)
-      else cli.terminal.note(`${view.tier} is paused; start it again with "tierline resume ${view.tier}"`)
+      else
+        cli.terminal.note(
+          `${view.tier} is paused; start it again with "${commandLine(cli, `resume ${view.tier}`, flags)}"`,
+        )
     })
   addServerFlags(command)
   addExamples(command, 'tierline pause powerful')

@@ -41,7 +41,7 @@ async function explain(cli: Cli, prompt: string | undefined, flags: ExplainFlags
   const { terminal } = cli
   const { as: key, ...inputFlags } = flags
   const given = prompt ?? (flags.file === undefined ? ANY_PROMPT : undefined)
-  const input: TaskInput = await readTaskInput(given, inputFlags)
+  const input: TaskInput = await readTaskInput(given, inputFlags, cli.settings.userDirectory)
   const explanation = await connect(cli, flags).explain(input, key === undefined ? {} : { key })
   const error = explanation.problem && errorOfProblem(explanation.problem, explanation.problem)
   if (flags.json) {

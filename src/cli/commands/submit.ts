@@ -73,7 +73,7 @@ export function addSubmit(program: Command, cli: Cli): void {
 
 async function submit(cli: Cli, prompt: string | undefined, flags: SubmitFlags): Promise<void> {
   const { terminal } = cli
-  const input = await readTaskInput(prompt, flags)
+  const input = await readTaskInput(prompt, flags, cli.settings.userDirectory)
   const client = connect(cli, flags)
   const handle = await client.enqueue(input)
   if (flags.watch) {
@@ -86,6 +86,6 @@ async function submit(cli: Cli, prompt: string | undefined, flags: SubmitFlags):
     if (flags.json) return terminal.printJson(task)
     terminal.print(task.id)
     terminal.note(headLine(createTaskView(task), terminal.noteColors))
-    terminal.note(`Watch it: ${commandLine(`watch ${task.id}`, flags)}`)
+    terminal.note(`Watch it: ${commandLine(cli, `watch ${task.id}`, flags)}`)
   }
 }

@@ -33,11 +33,16 @@ export interface InputFlags {
 }
 
 /**
- * The task that arguments and flags describe. Whether its names exist is the server's to say.
+ * The task that arguments and flags describe; their paths are relative to `from`. Whether its names exist is the
+ * server's to say.
  *
  * @throws {TierlineError} `invalid_input` when there is no prompt, or two.
  */
-export async function readTaskInput(prompt: string | undefined, flags: InputFlags): Promise<TaskInput> {
+export async function readTaskInput(
+  prompt: string | undefined,
+  flags: InputFlags,
+  from: string,
+): Promise<TaskInput> {
   const {
     directory,
     dir = directory,
@@ -62,7 +67,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
   } = flags
   if (prompt !== undefined && file !== undefined)
     throw wrongPrompt('a prompt and --file are given, one of them is enough')
-  const first = await readFirst(prompt, file, message)
+  const first = await readFirst(prompt, file, message, from)
   const [only, ...more] = [...(first === undefined ? [] : [first]), ...message]
   if (only === undefined)
     throw wrongPrompt('no prompt is given; write it as an argument, pipe it in, or name a file with --file')
@@ -72,7 +77,7 @@ export async function readTaskInput(prompt: string | undefined, flags: InputFlag
     // Checked by the server, which knows what it may be.
     model: model as TaskInput['model'],
     ...(more.length === 0 ? { prompt: only } : { messages: [only, ...more].map((text) => ({ text })) }),
-    directory: dir === undefined ? undefined : resolve(dir),
+    directory: dir === undefined ? undefined : resolve(from, dir),
     sessionID: session,
     // Checked by the server, too.
     isolation: isolation as TaskInput['isolation'],
@@ -96,19 +101,20 @@ async function readFirst(
   prompt: string | undefined,
   file: string | undefined,
   message: readonly string[],
+  from: string,
 ): Promise<string | undefined> {
-  if (file !== undefined) return readPrompt(file)
-  if (prompt === '-') return readPrompt('-')
+  if (file !== undefined) return readPrompt(file, from)
+  if (prompt === '-') return text(process.stdin)
   if (prompt !== undefined || message.length > 0 || process.stdin.isTTY) return prompt
-  const piped = await readPrompt('-')
+  const piped = await text(process.stdin)
   return piped.trim() === '' ? undefined : piped
 }
 
 /** `-` is stdin. */
-async function readPrompt(path: string): Promise<string> {
+async function readPrompt(path: string, from: string): Promise<string> {
   if (path === '-') return text(process.stdin)
   try {
-    return await readFile(path, 'utf8')
+    return await readFile(resolve(from, path), 'utf8')
   } catch (cause) {
     throw new TierlineError(
       'invalid_input',

@@ -11,7 +11,7 @@ import type { View } from './view.ts'
 
 /** For pipes and files: the text of the answers to stdout as it comes, everything else to stderr. */
 export function createPlainView(terminal: Terminal, task: TaskView): View {
-  const { noteColors } = terminal
+  const { noteColors, command } = terminal
   let partID: string | undefined
   let endsWithNewline = true
   terminal.note(headLine(task, noteColors))
@@ -31,7 +31,7 @@ export function createPlainView(terminal: Terminal, task: TaskView): View {
         partID = item.partID
         return write(item.text)
       }
-      const line = chatterOf(item)
+      const line = chatterOf(item, command)
       if (line !== undefined) terminal.note(line)
     },
     close(finished) {
@@ -49,7 +49,7 @@ function describeRoute(route: Route): string {
   return `routed to ${[route.tier, route.model].filter((name) => name !== null).join(' → ')}`
 }
 
-function chatterOf(item: StreamItem): string | undefined {
+function chatterOf(item: StreamItem, command: string): string | undefined {
   switch (item.type) {
     case 'reset':
       return `! events ${item.missing[0]} to ${item.missing[1]} are gone: the log was trimmed`
@@ -70,7 +70,7 @@ function chatterOf(item: StreamItem): string | undefined {
     case 'task-parked':
       return `waits for ${describeWait(item.waitingFor)}`
     case 'ask-opened':
-      return `asks you: ${describeAsk(item)}; answer with "tierline answer"`
+      return `asks you: ${describeAsk(item)}; answer with "${command} answer"`
     case 'ask-closed':
       return `the ask is ${item.state}`
     case 'task-retried':

@@ -28,7 +28,7 @@ export async function watchTask(
   if (!flags.json) {
     const tier = (await readQueueWaits(client, [found]))(found)
     // For a turn that comes at once there is nothing to say.
-    if (tier?.paused) task.waitingFor = describeQueueWait(tier)
+    if (tier?.paused) task.waitingFor = describeQueueWait(tier, cli.terminal.command)
   }
   const view = createView(cli, task, flags)
   let ended = false

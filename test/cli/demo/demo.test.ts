@@ -80,7 +80,7 @@ describe('createTasksView()', () => {
   test('writes a line for each start and end where nobody looks', () => {
     const stderr = new PassThrough({ encoding: 'utf8' })
     const stdout = new PassThrough()
-    const view = createTasksView(createTerminal({ stdout, stderr, dumb: false }))
+    const view = createTasksView(createTerminal({ stdout, stderr, dumb: false, command: 'tierline' }))
     const task = createMemoryTask({ type: 'lint', prompt: 'a' })
     view.add('lint one', task)
     view.show(task.id, event({ type: 'attempt-started', at: 1000 }))
@@ -106,7 +106,9 @@ describe('createTasksView()', () => {
       columns: 90,
       rows: 24,
     })
-    const view = createTasksView(createTerminal({ stdout, stderr: new PassThrough(), dumb: false }))
+    const view = createTasksView(
+      createTerminal({ stdout, stderr: new PassThrough(), dumb: false, command: 'tierline' }),
+    )
     view.add('lint one', createMemoryTask({ type: 'lint', prompt: 'a' }))
     view.close()
 
