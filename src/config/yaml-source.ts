@@ -52,6 +52,16 @@ export function parseYaml(
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null))
     return invalid(0, 'is empty: name at least one tier with models')
 
+  const poisoned = poisonedKeys(document)
+  if (poisoned.length > 0)
+    return {
+      status: 'invalid',
+      problems: poisoned.map(({ offset, field }) => ({
+        ...at(offset),
+        field,
+        message: 'is no name that may be used',
+      })),
+    }
   let data: unknown
   try {
     data = document.toJS({ maxAliasCount: MAX_ALIASES })
@@ -80,6 +90,20 @@ function offsetOf(document: Document.Parsed, path: Path, what: 'key' | 'value'):
     offset = startOf(shown) ?? offset
   }
   return offset
+}
+
+/** Maps leave such a key out without a word. At the top it is an unknown key like others. */
+function poisonedKeys(document: Document.Parsed): { offset: number; field: string }[] {
+  const found: { offset: number; field: string }[] = []
+  visit(document, {
+    Pair(_, { key }, path) {
+      const parents = path.filter(isPair)
+      if (!isScalar(key) || key.value !== '__proto__' || parents.length === 0) return
+      const names = [...parents.map((parent) => (isScalar(parent.key) ? parent.key.value : '?')), key.value]
+      found.push({ offset: startOf(key) ?? 0, field: names.join('.') })
+    },
+  })
+  return found
 }
 
 function unresolvedAliasAt(document: Document.Parsed): number | undefined {

@@ -219,6 +219,11 @@ describe('parseFile(), a bad file', () => {
     ],
     ['__proto__', `${TIERS}__proto__: { a: 1 }`, '4:1: __proto__: is not a known key; nearest: '],
     [
+      '__proto__ for a name',
+      'tiers:\n  fast: { models: [a/b] }\n  __proto__: { models: [a/b] }\ndefault: fast',
+      '3:3: tiers.__proto__: is no name that may be used',
+    ],
+    [
       'a negative limit',
       `${TIERS}limits: { maxWaitingTasks: -1 }`,
       '4:28: limits.maxWaitingTasks: must be at least 1, and is -1',
