@@ -33,6 +33,8 @@ export async function runUp({
   }
   outliveStderr()
   const stopping = untilStopped()
+  stopping.signal.addEventListener('abort', () => say('tierline: stopping …'))
+  stopping.hurry.addEventListener('abort', () => process.exit(130))
   const up = await startUp({
     signal: stopping.signal,
     settings,
@@ -57,8 +59,7 @@ export async function runUp({
     `tierline is up at ${url}\n  board  ${url}/board\n  docs   ${url}/docs\n  redis  ${redis}\n  try    ${commandName(environmentOfProcess())} submit --watch "Say hello"\nCtrl-C stops it.`,
   )
   const reason = await Promise.race([stopping.reason, up.failed])
-  say('tierline: stopping …')
-  stopping.hurry.addEventListener('abort', () => process.exit(130))
+  if (typeof reason === 'object') say('tierline: stopping …')
   await up.stop()
   process.off('SIGHUP', onHangup)
   stopping.dispose()

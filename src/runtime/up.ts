@@ -28,7 +28,7 @@ export interface UpOptions {
   beside?: readonly ServiceSpec[]
   /** For an OpenCode that knows nothing of this user: where it keeps what it writes, and its configuration. */
   isolated?: { dir: string; config(outputs: ReadonlyMap<string, unknown>): Record<string, unknown> }
-  /** Gives up between two steps. */
+  /** Gives up between two steps, and while Redis and OpenCode start. */
   signal: AbortSignal
   /** Says what is being waited for. */
   progress(sentence: string): void
@@ -73,9 +73,14 @@ export async function startUp(options: UpOptions): Promise<Up> {
     closers.push(() => guardian.stop())
     lock.hold('guardian', guardian.pid)
     const outputs = new Map<string, unknown>()
+    signal.throwIfAborted()
 
     progress('starting Redis and OpenCode')
+    // A large Redis loads for minutes, and an OpenCode that hangs has one: who gives up need not wait for that.
+    const giveUp = () => void guardian.stop()
+    signal.addEventListener('abort', giveUp)
     const [redis, openCode] = await allOrThrow([startRedis(guardian), startOpenCode(guardian, outputs)])
+    signal.removeEventListener('abort', giveUp)
     signal.throwIfAborted()
     const services = {
       redis: { url: redis.url },
