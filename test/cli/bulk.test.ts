@@ -36,6 +36,14 @@ describe('retry --all', () => {
     expect(await statesOf(ids)).toEqual(['failed', 'waiting'])
   })
 
+  test('takes a time of 0 for what it says, and not for none', async () => {
+    const run = randomUUID()
+    const id = await failed(run)
+
+    expect((await cli('retry', '--all', '--since', '0s', ...ofRun(run))).stderr).toBe('No such tasks.\n')
+    expect(await statesOf([id])).toEqual(['failed'])
+  })
+
   test('says with --dry-run what it would do, and does nothing', async () => {
     const run = randomUUID()
     const id = await failed(run)

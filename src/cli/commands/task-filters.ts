@@ -29,7 +29,7 @@ export function addFilters(command: Command, states: readonly string[]): Command
 
 /** What the flags ask for; empty when none is given. */
 export function queryOf({ state, type, tier, model, parent, metadata, since }: FilterFlags): Query {
-  const after = since && Date.now() - since
+  const after = since === undefined ? undefined : Math.max(0, Date.now() - since)
   const query = { state, type, tier, model, parentTaskID: parent, metadata, since: after }
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined))
 }
