@@ -174,16 +174,28 @@ function keyed<Input extends { idempotencyKey?: string | undefined }>(input: Inp
 
 function parseUrl(text: string): { url: string; password: string | undefined } {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    const given = text.replace(/\/\/[^/]*@/, '//***@')
+  const password = url && decoded(url.password)
+  if (url === undefined || password === undefined || !/^https?:$/.test(url.protocol)) {
+    const given = text.replace(/\/\/.*@/, '//***@')
     throw new TierlineError(
       'invalid_input',
       `Cannot create a client for "${given}": it must be a URL such as "http://127.0.0.1:4400"`,
       { errors: [{ field: 'url', message: 'must start with "http://" or "https://"', given }] },
     )
   }
-  const password = url.password === '' ? undefined : decodeURIComponent(url.password)
-  return { url: `${url.origin}${url.pathname}`.replace(/\/+$/, ''), password }
+  return {
+    url: `${url.origin}${url.pathname}`.replace(/\/+$/, ''),
+    password: password === '' ? undefined : password,
+  }
+}
+
+/** `undefined` where a "%" encodes nothing. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** `{ metadata: { team: 'a' } }` → `metadata.team=a`. */
