@@ -22,7 +22,8 @@ export function humanLine(json: string): string {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string') return /^[^\s"]+$/.test(value) ? printable(value) : JSON.stringify(value)
+  if (typeof value === 'string')
+    return /^[^\s"]+$/.test(value) ? printable(value) : printable(JSON.stringify(value))
   return typeof value === 'object' ? inspect(value, { breakLength: Number.POSITIVE_INFINITY }) : String(value)
 }
 

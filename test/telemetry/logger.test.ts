@@ -79,12 +79,12 @@ describe('createLogger()', () => {
 
   test('writes lines for people, without what could steer their terminal, masked too', () => {
     const { log, lines } = captured({ format: 'human' })
-    log.info({ url: 'http://x', note: 'two words', password: 'hush' }, 'Listening\x1b[2J')
+    log.info({ url: 'http://x', note: 'two words\x9b2J', password: 'hush' }, 'Listening\x1b[2J')
     log.error({ err: new Error('broken') }, 'Failed')
 
     const [first, second] = lines().map((line) => line.replace(/\x1b\[\d+m/g, ''))
     expect(first).toMatch(
-      /^\d\d:\d\d:\d\d info {2}Listening�\[2J url=http:\/\/x note="two words" password=\[secret\]\n$/,
+      /^\d\d:\d\d:\d\d info {2}Listening�\[2J url=http:\/\/x note="two words�2J" password=\[secret\]\n$/,
     )
     expect(second).toMatch(/error Failed\nError: broken\n {4}at /)
   })
