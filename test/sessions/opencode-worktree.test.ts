@@ -124,9 +124,13 @@ test('of a folder without a repository, or without a commit, is refused', async 
   const open = (directory: string) => backend.openWorktree({ name: 'tierline-none', directory }, signal)
 
   await expect(open(empty)).rejects.toMatchObject({ code: 'not_a_git_repository' })
-  git(empty, 'init', '-q')
-  await expect(open(empty)).rejects.toMatchObject({
-    code: expect.stringMatching(/^(not_a_git_repository|worktree_failed)$/),
+  // Another one: OpenCode remembers that a folder is no repository.
+  const young = join(server.directory, 'young')
+  mkdirSync(young)
+  git(young, 'init', '-q')
+  await expect(open(young)).rejects.toMatchObject({
+    code: 'worktree_failed',
+    message: expect.stringContaining('no commit yet'),
   })
-  await backend.removeWorktree({ name: 'tierline-none', directory: empty })
+  for (const directory of [empty, young]) await backend.removeWorktree({ name: 'tierline-none', directory })
 })

@@ -13,6 +13,8 @@ const MOST_LOOKS = 600
 /** What git says of a copy that somebody else is just making or removing in the same repository. */
 const IN_THE_WAY = /failed to read \S*worktrees\/|\.lock'?: File exists/
 const MOST_TRIES = 50
+/** What git says of a repository in which nothing was ever committed. */
+const NO_COMMIT = /not a valid object name: '?HEAD|invalid reference: '?HEAD/
 
 type Ask = <T>(request: () => Promise<T>) => Promise<T>
 
@@ -94,6 +96,9 @@ async function orFailed<T>(directory: string | undefined, work: () => Promise<T>
     if (!(cause instanceof OpenCodeRefusal)) throw cause
     const code = cause.reason === 'WorktreeNotGitError' ? 'not_a_git_repository' : 'worktree_failed'
     const of = directory === undefined ? "the server's own directory" : `"${directory}"`
-    throw new TierlineError(code, `Cannot work in a worktree of ${of}: ${cause.message.trim()}`, { cause })
+    const why = NO_COMMIT.test(cause.message)
+      ? 'its repository has no commit yet, must have one'
+      : cause.message.trim()
+    throw new TierlineError(code, `Cannot work in a worktree of ${of}: ${why}`, { cause })
   }
 }
