@@ -39,12 +39,13 @@ export function createTasksView(terminal: Terminal): TasksView {
       const row = rows.get(id)
       if (row === undefined) return
       applyItem(row.view, item)
-      if (screen === undefined && (item.type === 'attempt-started' || item.type === 'end'))
-        terminal.note(lineOf(row, Date.now()))
+      if (screen === undefined && item.type === 'attempt-started') terminal.note(lineOf(row, Date.now()))
     },
     finish(outcome) {
       const row = rows.get(outcome.id)
-      if (row !== undefined) applyOutcome(row.view, outcome)
+      if (row === undefined) return
+      applyOutcome(row.view, outcome)
+      if (screen === undefined) terminal.note(lineOf(row, Date.now()))
     },
     close() {
       clearInterval(timer)

@@ -86,8 +86,8 @@ describe('createTasksView()', () => {
     view.show(task.id, event({ type: 'attempt-started', at: 1000 }))
     view.show(task.id, event({ type: 'text-delta', messageID: 'm', partID: 'p', offset: 0, text: 'a' }))
     view.show(task.id, event({ type: 'task-finished', at: 2000, state: 'succeeded' }))
-    view.finish({ ...outcomeOf(task), state: 'succeeded', costMicroUsd: 5 })
     view.show(task.id, { type: 'end', state: 'succeeded' })
+    view.finish({ ...outcomeOf(task), state: 'succeeded', costMicroUsd: 5 })
     view.close()
 
     expect(stderr.read()).toBe(
