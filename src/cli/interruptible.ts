@@ -5,8 +5,13 @@
  */
 export async function interruptible<Result>(run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const abort = new AbortController()
-  const onInterrupt = () => abort.abort()
-  process.once('SIGINT', onInterrupt)
+  // Not `once`: who hides the cursor listens too, and ends the process when nobody else does.
+  const onInterrupt = () => {
+    if (!abort.signal.aborted) return abort.abort()
+    process.off('SIGINT', onInterrupt)
+    process.kill(process.pid, 'SIGINT')
+  }
+  process.on('SIGINT', onInterrupt)
   try {
     return await run(abort.signal)
   } finally {
