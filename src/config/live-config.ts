@@ -85,7 +85,8 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
     } catch (cause) {
       const reason = `Cannot derive tiers without a file: ${(cause as Error).message}`
       return {
-        table: tableOf(NO_MODELS),
+        // Not that the server offers no model: it could not be asked.
+        table: { ...tableOf(NO_MODELS), warnings: [reason] },
         failure: new TierlineError('opencode_unavailable', reason, { cause }),
       }
     }

@@ -235,6 +235,8 @@ describe('createLiveConfig() without a file', () => {
       generation: 1,
       error: 'Cannot derive tiers without a file: nobody answers',
     })
+    // Not that it offers no model: nobody knows.
+    expect(config.table().warnings).toEqual(['Cannot derive tiers without a file: nobody answers'])
 
     await vi.waitFor(() => expect(config.status()).toEqual({ generation: 2, error: null }), WAIT)
     expect(modelsOf(config)).toEqual(['acme/nano'])

@@ -180,6 +180,15 @@ describe('createOpenCodeBackend()', () => {
     })
   })
 
+  test('says what a server wants that refuses the password', async () => {
+    const backend = await backendOf((_, response) => response.writeHead(401).end())
+    await expect(backend.catalog(undefined)).rejects.toMatchObject({
+      code: 'opencode_unavailable',
+      message:
+        'Cannot use OpenCode "local": /config/providers answered 401; OPENCODE_SERVER_PASSWORD must be the one it was started with',
+    })
+  })
+
   test('takes a page that is not JSON for no OpenCode', async () => {
     const backend = await backendOf((_, response) => response.writeHead(200).end('<html>'))
     await expect(backend.catalog(undefined)).rejects.toMatchObject({ code: 'opencode_unavailable' })

@@ -11,6 +11,7 @@ import type { HttpPorts } from '../ports.ts'
 import { TaskQueueAdapter } from './task-queue-adapter.ts'
 
 const PREFIX = '/board'
+const OBLITERATE = /^\/board\/api\/queues\/([^/?]+)\/obliterate(?:\?|$)/
 
 /** The policy stops it as well, but then the browser's console complains on every page. */
 const OUTSIDE_FONTS = /<link href="https:\/\/fonts[^>]*>/
@@ -39,11 +40,7 @@ export async function registerBoard(
   })
   serverAdapter.setErrorHandler((error) => {
     if (!isTierlineError(error)) logger.error({ err: error }, 'Board request failed')
-    const { status, detail, errors } = problemOf(error)
-    return {
-      status: status as HTTPStatus,
-      body: { error: headline(status, errors?.[0]?.field), message: detail },
-    }
+    return answerTo(error)
   })
 
   let known = namesOf(ports)
@@ -56,12 +53,31 @@ export async function registerBoard(
     }
     done()
   })
+  // The board itself would say that the queue must be paused first, and somebody would do that in vain.
+  app.addHook('preHandler', async ({ method, url }, reply) => {
+    const [, name] = OBLITERATE.exec(url) ?? []
+    const queue = method === 'PUT' ? adapters().find((adapter) => adapter.getName() === name) : undefined
+    if (queue === undefined) return
+    const { status, body } = answerTo(queue.refuseToObliterate())
+    return reply.code(status).send(body)
+  })
   app.addHook('onSend', async (_request, _reply, payload) =>
     typeof payload === 'string' && payload.startsWith('<!DOCTYPE')
       ? payload.replace(OUTSIDE_FONTS, '')
       : payload,
   )
   await app.register(serverAdapter.registerPlugin(), { prefix: PREFIX })
+}
+
+function answerTo(error: unknown): {
+  status: HTTPStatus
+  body: { error: TranslatableMessage; message: string }
+} {
+  const { status, detail, errors } = problemOf(error)
+  return {
+    status: status as HTTPStatus,
+    body: { error: headline(status, errors?.[0]?.field), message: detail },
+  }
 }
 
 /** The board translates its headlines, so they are chosen from its own; our sentence stands below. */

@@ -121,7 +121,11 @@ export class TaskQueueAdapter extends BaseAdapter {
   }
 
   async obliterate(): Promise<void> {
-    throw this.#refusal('obliterate', 'its tasks would be lost; pause it instead')
+    throw this.refuseToObliterate()
+  }
+
+  refuseToObliterate(): TierlineError {
+    return this.#refusal('obliterate', 'its tasks would be lost; cancel them instead')
   }
 
   async getJobSchedulers(): Promise<[]> {

@@ -72,9 +72,13 @@ export function createOpenCodeBackend(options: OpenCodeBackendOptions): SessionB
       return await request()
     } catch (cause) {
       if (!(cause instanceof OpenCodeRefusal)) throw cause
-      throw new TierlineError('opencode_unavailable', `Cannot use OpenCode "${server}": ${cause.message}`, {
-        cause,
-      })
+      const hint =
+        cause.status === 401 ? '; OPENCODE_SERVER_PASSWORD must be the one it was started with' : ''
+      throw new TierlineError(
+        'opencode_unavailable',
+        `Cannot use OpenCode "${server}": ${cause.message}${hint}`,
+        { cause },
+      )
     }
   }
 

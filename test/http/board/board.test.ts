@@ -194,6 +194,15 @@ describe('what would go behind the records’ back', () => {
   })
 })
 
+test('to obliterate a queue that is not paused is refused for good, and not until it is paused', async () => {
+  const answer = await call('PUT', '/fast/obliterate', { force: true })
+
+  expect([answer.status, answer.json()]).toMatchObject([
+    403,
+    { message: 'Cannot obliterate queue "fast": its tasks would be lost; cancel them instead' },
+  ])
+})
+
 describe('errors', () => {
   test('of Redis are said as such, others without their message', async () => {
     http.ports.breakWith(new TierlineError('redis_unavailable', 'Cannot reach Redis'))
