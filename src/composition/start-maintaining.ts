@@ -5,7 +5,9 @@ import { startMaintenance } from '../dispatch/maintenance.ts'
 import { seldom } from '../dispatch/seldom.ts'
 import { createStraySweeper } from '../dispatch/sweep-strays.ts'
 import { sweepWorktrees } from '../dispatch/sweep-worktrees.ts'
+import { announceQueues } from '../queues/known-queues.ts'
 import { rebaseTurns } from '../queues/rebase-turns.ts'
+import { EXTRA_QUEUES } from '../queues/task-queues.ts'
 import { connectRedis } from '../redis/connect.ts'
 import { DIRECT_QUEUE } from '../routing/queue-of.ts'
 import type { Foundation } from './foundation.ts'
@@ -29,6 +31,13 @@ export async function startMaintaining(foundation: Foundation): Promise<{ close(
     async rebaseTurns() {
       for (const queue of [...table().tiers.map(({ name }) => name), DIRECT_QUEUE])
         await rebaseTurns(queue, { turns, queues })
+    },
+    async haveServed(used) {
+      const served = new Set<string>([...table().tiers.map(({ name }) => name), ...EXTRA_QUEUES])
+      await announceQueues(
+        { redis, keys },
+        used.filter((queue) => !served.has(queue)),
+      )
     },
     leaveGates: (record) => gates.leave(gates.gatesOf(record), record.id, true),
     abortRevived: () => abortRevived(tombstones, records, revived, now()),

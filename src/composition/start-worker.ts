@@ -12,6 +12,7 @@ import type { HeldFunds } from '../dispatch/task-funds.ts'
 import { createWorkerHost } from '../dispatch/worker-host.ts'
 import { followCooldowns } from '../limits/cooldowns.ts'
 import type { WorkerOptions } from '../orchestrator-options.ts'
+import { announcedQueue } from '../queues/known-queues.ts'
 import { EXTRA_QUEUES } from '../queues/task-queues.ts'
 import { closeConnection } from '../redis/close-connection.ts'
 import { connectRedis, type RedisClient } from '../redis/connect.ts'
@@ -118,19 +119,26 @@ async function serveQueues(
   }
   let applied = apply()
   // One after the other, or an older table might have the last word.
-  const stopListening = config.onChange(() => {
+  const applyAgain = () => {
     applied = applied
       .then(apply, apply)
       .catch((error) => log.warn({ error: error.message }, 'a new table could not be applied to the queues'))
-  })
+  }
+  const stopListening = config.onChange(applyAgain)
+  let stopHearing = () => {}
   const close = async (graceMs = 0) => {
     stopListening()
+    stopHearing()
     await closeConnections(host.close(graceMs), [redis], graceMs)
     running.close()
     cooldowns.close()
   }
   try {
     await applied
+    stopHearing = await hub.listenPlain(keys.control, (message) => {
+      const queue = announcedQueue(message)
+      if (queue !== undefined && !host.knows(queue)) applyAgain()
+    })
   } catch (error) {
     await close()
     throw error

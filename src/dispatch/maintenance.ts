@@ -29,6 +29,8 @@ export interface MaintenanceOptions {
   takeTurn: TakeTurn
   /** Numbers the turns in the queues anew where they have become large. */
   rebaseTurns(): Promise<void>
+  /** Has the queues served in which tasks wait. */
+  haveServed(queues: readonly string[]): Promise<void>
   /** A task that is over waits nowhere any more. */
   leaveGates(record: TaskRecord): Promise<void>
   retention(): { taskAgeMs: number; maxFinishedTasks: number }
@@ -127,10 +129,12 @@ export function startMaintenance(options: MaintenanceOptions): {
   /** The sweeper: a live record that has had no job for a while gets one again. */
   async function redeliver(): Promise<void> {
     const seen = new Map<string, number>()
+    const used = new Set<string>()
     let cursor: string | undefined
     for (;;) {
       const ids = await records.ids(['waiting', 'delayed', 'running'], cursor, CHUNK)
       const live = await expire(await records.liveQueues(ids))
+      for (const { queue } of live) used.add(queue)
       const lost = await queues.undelivered(live)
       const overdue: string[] = []
       for (const id of lost) {
@@ -152,6 +156,7 @@ export function startMaintenance(options: MaintenanceOptions): {
       if (ids.length < CHUNK || closed) break
     }
     missing = seen
+    await options.haveServed([...used])
   }
 
   return {

@@ -50,6 +50,8 @@ export interface WorkerHostOptions {
 export interface WorkerHost {
   /** Opens the queues of the table, and those of removed tiers that still hold tasks; resizes what is open. */
   apply(table: RoutingTable): Promise<void>
+  /** False: it would serve that queue, had it known of it. */
+  knows(queue: string): boolean
   /** Takes nothing more, gives what runs `graceMs` to end, hands the rest over. Aborts nothing. */
   close(graceMs: number): Promise<void>
 }
@@ -66,6 +68,10 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
   const beat = () => redis.zadd(keys.workers, Date.now(), name).catch(() => {})
   const timer = setInterval(beat, BEAT_MS)
 
+  function isMine(queue: string): boolean {
+    return tiers === undefined || tiers.includes(queue) || queue === NESTED_QUEUE
+  }
+
   async function apply(table: RoutingTable): Promise<void> {
     await beat()
     const limits = new Map(table.tiers.map((tier) => [tier.name, tierConcurrency(tier, table)]))
@@ -73,7 +79,7 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
       const limit = limits.get(queue) ?? null
       // Whoever waits for a nested task has a slot already, so every worker may be the one that must run it.
       const isNested = queue === NESTED_QUEUE
-      if (tiers !== undefined && !tiers.includes(queue) && !isNested) continue
+      if (!isMine(queue)) continue
       await queues.setConcurrency(queue, limit)
       // A reload may come while the process stops.
       if (closed) return
@@ -137,5 +143,5 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
     await redis.zrem(keys.workers, name).catch(() => {})
   }
 
-  return { apply, close }
+  return { apply, knows: (queue) => mains.has(queue) || !isMine(queue), close }
 }

@@ -8,6 +8,8 @@ import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { EXTRA_QUEUES, type TaskQueues } from './task-queues.ts'
 
+const ANNOUNCED = 'queue '
+
 export interface KnownQueuesDeps {
   redis: RedisClient
   keys: Keys
@@ -26,6 +28,24 @@ export async function rememberQueues(
   const empty = former.filter((_, index) => left[index] === 0)
   if (empty.length > 0) await redis.srem(keys.queues, ...empty)
   return [...current, ...former.filter((name) => !empty.includes(name))]
+}
+
+/**
+ * Tells the workers of queues of removed tiers that hold tasks: one that does not serve them begins to. A process with an
+ * older table may have named them after all others had found them empty.
+ */
+export async function announceQueues(
+  { redis, keys }: Pick<KnownQueuesDeps, 'redis' | 'keys'>,
+  names: readonly string[],
+): Promise<void> {
+  if (names.length === 0) return
+  await redis.sadd(keys.queues, ...names)
+  for (const name of names) await redis.publish(keys.control, `${ANNOUNCED}${name}`)
+}
+
+/** The queue that a message of the control channel announces; `undefined`: none. */
+export function announcedQueue(message: string | undefined): string | undefined {
+  return message?.startsWith(ANNOUNCED) ? message.slice(ANNOUNCED.length) : undefined
 }
 
 /** The queues of removed tiers, with the tasks each still has. */

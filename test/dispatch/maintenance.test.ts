@@ -34,6 +34,7 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
           everyMs: NEVER_MS,
           missingMs: 0,
           queueTimeoutMs: () => NEVER_MS,
+          haveServed: async () => {},
           leaveGates: async () => {},
           takeTurn: () => undefined,
           rebaseTurns: async () => {},
@@ -59,6 +60,19 @@ const test = coreTest.extend<{ maintenance: MaintenanceFixture }>({
     for (const maintenance of started) await maintenance.close()
     await queues.close()
   },
+})
+
+test('the queues of all that waits or runs are served', async ({ core, maintenance }) => {
+  const orchestrator = await core.start()
+  const served: (readonly string[])[] = []
+  const { look } = maintenance.start({ haveServed: async (queues) => void served.push(queues) })
+  await look()
+  await orchestrator.tasks.submit({ tier: 'powerful', prompt: 'x' })
+  await orchestrator.tasks.submit({ tier: 'powerful', prompt: 'x' })
+  await orchestrator.tasks.submit({ tier: 'fast', prompt: 'x' })
+  await look()
+
+  expect(served.map((queues) => queues.toSorted())).toEqual([[], ['fast', 'powerful']])
 })
 
 describe('the time in the queue', () => {

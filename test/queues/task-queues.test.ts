@@ -1,7 +1,9 @@
 import { describe, expect, onTestFinished } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
+import { announceQueues } from '../../src/queues/known-queues.ts'
 import { createTaskQueues } from '../../src/queues/task-queues.ts'
 import type { MemoryBackend } from '../doubles/memory-backend.ts'
+import { createMemoryConfig } from '../doubles/memory-config.ts'
 import { finished, run, test } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
@@ -184,6 +186,25 @@ describe('a tier that is removed', () => {
     expect(await finished(orchestrator, id!)).toMatchObject({ state: 'succeeded', model: 'acme/big' })
     // BullMQ is told of the end after that.
     await eventually(async () => expect((await orchestrator.routing.routes()).warnings).toEqual([]))
+  })
+
+  test('has those run, too, that a process with an older table has submitted since', async ({
+    core: { start, redis },
+    redis: { keys },
+  }) => {
+    const newer = createMemoryConfig()
+    newer.swap({ tiers: [{ name: 'fast', models: ['acme/nano'], concurrency: null }], routes: new Map() })
+    const older = await start()
+    const [one, other] = [await start({ config: newer }), await start({ config: newer })]
+    await one.startWorker()
+    await other.startWorker({ tiers: ['fast'] })
+    const [id] = await submitAll(older, [{ tier: 'powerful' }])
+    await run(one, { prompt: 'Hello', tier: 'fast' })
+    expect(await older.tasks.get(id!)).toMatchObject({ state: 'waiting' })
+
+    await announceQueues({ redis, keys }, ['powerful'])
+
+    expect(await finished(older, id!)).toMatchObject({ state: 'succeeded' })
   })
 })
 
