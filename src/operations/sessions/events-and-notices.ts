@@ -1,7 +1,13 @@
 import type { EventsFrom, SessionBackend } from '../../sessions/backend.ts'
 import type { SessionNotice, SessionNotices } from './session-notices.ts'
 
-/** What servers tell and what is noticed here, in the order in which it came. Ends as soon as a server does. */
+/** Seconds of a busy server. */
+const MOST_WAITING = 10_000
+
+/**
+ * What servers tell and what is noticed here, in the order in which it came. Ends as soon as a server does, and where so
+ * much waits for a slow reader that it would fill the memory: who comes back reads the messages again.
+ */
 export async function* eventsAndNotices<Told extends object>(
   notices: SessionNotices,
   backends: readonly SessionBackend[],
@@ -15,12 +21,16 @@ export async function* eventsAndNotices<Told extends object>(
   let isOver = false
   let failure: unknown
   const push = (item: Told | SessionNotice) => {
+    if (isOver) return
     items.push(item)
+    if (items.length >= MOST_WAITING) finish()
     wake()
   }
   const finish = (error?: unknown) => {
+    if (isOver) return
     failure = error
     isOver = true
+    over.abort()
     wake()
   }
   const stop = await notices.listen(push)
