@@ -19,6 +19,41 @@ describe('limitsFor()', () => {
     expect(limitsFor('globex/nano', 'ui', caps({ 'key:*': 1 }))).toEqual(['key:ui'])
     expect(limitsFor('globex/nano', null, caps({ 'key:*': 1 }))).toEqual([])
   })
+
+  const CAPS: Caps = { concurrency: 1, requestsPerMinute: null, tokensPerMinute: null }
+  const ci = ['key:ci']
+  const acme = ['provider:acme']
+  const big = ['model:acme/big', ...acme]
+
+  test('tells models, keys and tables apart that it was asked for before', () => {
+    const caps = new Map(['model:acme/big', 'provider:acme', 'key:ci'].map((name) => [name, CAPS]))
+    const others = new Map([['model:acme/nano', CAPS]])
+    const asked: [ModelID, string | null, ReadonlyMap<string, Caps>, string[]][] = [
+      ['acme/big', 'ci', caps, [...big, ...ci]],
+      ['acme/big', 'other', caps, big],
+      ['acme/big', null, caps, big],
+      ['acme/nano', 'ci', caps, [...acme, ...ci]],
+      ['acme/nano', null, caps, acme],
+      ['acme/nano', null, others, ['model:acme/nano']],
+      ['globex/big', 'ci', caps, ci],
+      ['globex/big', null, caps, []],
+      ['globex/big', null, new Map([...caps, ['key:*', CAPS]]), []],
+    ]
+
+    for (const _ of ['asked', 'known'])
+      for (const [model, key, table, names] of asked)
+        expect([model, key, limitsFor(model, key, { caps: table })]).toEqual([model, key, names])
+  })
+
+  test('gives each key one of its own where all have a limit, however many there are', () => {
+    const caps = new Map([['key:*', CAPS]])
+    // More than are remembered.
+    for (let key = 0; key < 40; key += 1)
+      expect(limitsFor('acme/big', `k${key}`, { caps })).toEqual([`key:k${key}`])
+
+    expect(limitsFor('acme/big', 'k39', { caps })).toBe(limitsFor('acme/big', 'k39', { caps }))
+    expect(limitsFor('acme/big', 'k0', { caps })).toEqual(['key:k0'])
+  })
 })
 
 describe('tierConcurrency() is the smaller of', () => {
