@@ -7,14 +7,14 @@ const BETWEEN_TRIES_MS = 50
 /**
  * Resolves when the probe succeeds; rejects when the signal aborts.
  *
- * `firstJson` is the service's first line of JSON, for the services that print one.
+ * `readJson` gives the service's first line of JSON; asked at once, and of the services that are to print one.
  */
 export async function probeReady(
   probe: ReadyProbe,
-  firstJson: Promise<unknown>,
+  readJson: () => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<unknown> {
-  if ('stdoutJson' in probe) return await abortable(firstJson, signal)
+  if ('stdoutJson' in probe) return await abortable(readJson(), signal)
   const ask = 'http' in probe ? () => asksHttp(probe, signal) : () => asksRedis(probe.redis)
   for (;;) {
     signal.throwIfAborted()

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import type { LogFile } from './log-file.ts'
 import { probeReady } from './probe-ready.ts'
 import { signalGroup } from './process-group.ts'
@@ -44,7 +45,8 @@ export async function startServiceProcess(
     detached: true,
     stdio: 'pipe',
   })
-  const firstJson = readOutput(child, log)
+  child.stderr.on('data', log.write)
+  child.stdout.on('data', log.write)
   // A service that dies at once does not read its stdin; its exit says enough.
   child.stdin.on('error', () => {}).end(spec.stdin ?? '')
   const exited = exitOf(child)
@@ -54,7 +56,7 @@ export async function startServiceProcess(
     const output = await Promise.race([
       probeReady(
         spec.ready,
-        firstJson,
+        () => readJsonLine(child.stdout),
         AbortSignal.any([signal, giveUp.signal, AbortSignal.timeout(spec.startTimeoutMs)]),
       ),
       exited.then((exit) => Promise.reject(new Error(describeExit(exit)))),
@@ -75,18 +77,21 @@ export function describeExit({ code, signal }: Exit): string {
   return signal ? `it was ended by ${signal}` : `it exited with code ${code}`
 }
 
-/** Everything goes to the log; resolves with the first line on stdout that is JSON. */
-function readOutput(child: ChildProcess, log: LogFile): Promise<unknown> {
-  child.stderr!.on('data', log.write)
-  child.stdout!.on('data', log.write)
+/** The first line that is JSON. What comes after it is not looked at: it may be one line without an end. */
+function readJsonLine(stdout: Readable): Promise<unknown> {
+  const lines = createInterface(stdout)
   return new Promise((resolve) => {
-    createInterface(child.stdout!).on('line', (line) => {
+    lines.on('line', (line) => {
       if (!line.startsWith('{')) return
       try {
         resolve(JSON.parse(line))
       } catch {
         // A line that only looks like JSON.
+        return
       }
+      lines.close()
+      // The log goes on.
+      stdout.resume()
     })
   })
 }

@@ -29,6 +29,22 @@ describe('guardian.start()', () => {
     expect(readFileSync(spec.logFile, 'utf8')).toContain('the password')
   })
 
+  test('keeps in its memory nothing of what a service prints, be it one line without an end', async ({
+    guardian,
+    directory,
+  }) => {
+    const print = `let left = 300
+      const next = () => left-- > 0 ? process.stdout.write('x'.repeat(1e6), next) : console.error('all is printed')
+      setTimeout(next, 500)`
+    const ready = await guardian.start(scriptService(directory, `${READY}; ${print}`))
+    const before = residentBytes(guardian.pid)
+    const { logFile } = scriptService(directory, '')
+
+    await expect.poll(() => readFileSync(logFile, 'utf8').includes('all is printed'), POLL).toBe(true)
+    expect(residentBytes(guardian.pid) - before).toBeLessThan(200e6)
+    expect(isAlive(identifyProcess(ready.pid))).toBe(true)
+  })
+
   test('waits for an HTTP service whose first request is never answered', async ({ guardian, directory }) => {
     const port = await freePort()
     const script = `let asked = 0
@@ -153,3 +169,7 @@ describe('the guardian', () => {
     })
   })
 })
+
+function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
+}
