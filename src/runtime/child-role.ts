@@ -58,7 +58,11 @@ export async function startChildRole(
     )
     child = started
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    started.once('error', reject)
+    // Also where it could not be started: then it has no end that could be waited for.
+    started.on('error', (error) => {
+      if (started.pid === undefined) child = undefined
+      reject(error)
+    })
     started.once('exit', (code, signal) => {
       child = undefined
       const how = `the ${role} process ended with ${signal ?? `code ${code}`}`
