@@ -61,14 +61,15 @@ export function createLimitDesk(deps: LimitDeskDeps) {
     return undefined
   }
 
-  function took(task: TaskRecord, model: ModelID, reply: LimitsReply): Shut | undefined {
+  /** `isSent`: the turn of this message was counted when it was sent, and the next is not. */
+  function took(task: TaskRecord, model: ModelID, isSent: boolean, reply: LimitsReply): Shut | undefined {
     const answer = answered(reply)
     if (answer.status === 'shut') {
       held.set(task, null)
       return shutOf(answer, now())
     }
     const limits = limitsFor(model, task.key, table())
-    held.set(task, limits.length === 0 ? null : { limits, model, isFresh: true, spent: undefined })
+    held.set(task, limits.length === 0 ? null : { limits, model, isFresh: !isSent, spent: undefined })
     return undefined
   }
 

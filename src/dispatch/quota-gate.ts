@@ -114,7 +114,7 @@ export function quotaGate(record: TaskRecord, deps: QuotaGateDeps): Gate | undef
       limits,
       money: money && holdAsk(mode, money.request, task.createdAt, leaveAt),
     })
-    const shut = limits && desk.took(task, model, ofLimits)
+    const shut = limits && desk.took(task, model, isSent, ofLimits)
     if (shut !== undefined) {
       awaited = 'limit'
       return shut

@@ -127,10 +127,11 @@ async function runMessage(
     record.checkpoint ?? { index, try: record.retries * 1000, model: own ?? record.model },
   )
   const messageID = messageIDAt(record, checkpoint)
-  const sent = log.some((event) => event.type === 'message-sent' && event.messageID === messageID)
+  // The log says so, too, unless that was trimmed.
+  const sent = isInFlight(record.checkpoint)
   const wait = sent ? undefined : await deps.turns.begin(record, checkpoint.model)
   if (wait !== undefined) return park(run, wait)
-  const refusal = await run.budget?.mayStart(checkpoint.model, isInFlight(record.checkpoint))
+  const refusal = await run.budget?.mayStart(checkpoint.model, sent)
   if (refusal?.status === 'never') return fail(run, { ...refusal.error, model: checkpoint.model })
   if (refusal?.status === 'later') return park(run, refusal.wait)
   record.checkpoint = checkpoint

@@ -265,6 +265,27 @@ describe('requests and tokens per minute', () => {
     for (const { id } of tasks) expect(await finished(orchestrator, id)).toMatchObject({ state: 'succeeded' })
   })
 
+  test('count each message of a task that was taken over', async ({ core }) => {
+    core.config.swap(limits({ 'model:acme/nano': { requestsPerMinute: 2 } }))
+    const orchestrator = await core.start({ minuteMs: 3_600_000 })
+    const worker = await orchestrator.startWorker()
+    const messages = [{ text: '@hold:here' }, { text: 'And now?' }]
+    const first = await orchestrator.tasks.submit({ model: 'acme/nano', messages })
+    await core.backend.holds.held('here')
+    await worker.close()
+    await orchestrator.startWorker()
+    core.backend.holds.release('here')
+    expect(await finished(orchestrator, first.id)).toMatchObject({ state: 'succeeded', attempt: 2 })
+
+    const next = await orchestrator.tasks.submit({ model: 'acme/nano', prompt: 'Hello' })
+
+    await waits(core, [next])
+    expect((await orchestrator.tasks.get(next.id)).waitingFor).toMatchObject({
+      detail: 'acme/nano: 2 of 2 requests this minute',
+    })
+    await orchestrator.tasks.cancel(next.id)
+  })
+
   test('tokens are corrected by what a turn has used', async ({ core }) => {
     core.config.swap(limits({ 'model:acme/nano': { tokensPerMinute: 1000 } }))
     const orchestrator = await core.startWorking({ minuteMs: 3_000 })
