@@ -1,4 +1,5 @@
 /** Where a request of an OpenCode client is about: named in query, header and body, and checked in each. */
+import { isUtf8 } from 'node:buffer'
 import { isAbsolute, join, normalize, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { FastifyRequest } from 'fastify'
@@ -74,11 +75,13 @@ export async function checkFileIn(
   }
 }
 
-/** SDKs encode what is not ASCII. */
+/** SDKs encode what is not ASCII; by hand it is sent as UTF-8, which Node reads byte by byte. */
 function decoded(header: string): string {
+  const bytes = Buffer.from(header, 'latin1')
+  const text = isUtf8(bytes) ? bytes.toString() : header
   try {
-    return decodeURIComponent(header)
+    return decodeURIComponent(text)
   } catch {
-    return header
+    return text
   }
 }

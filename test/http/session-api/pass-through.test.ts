@@ -167,6 +167,19 @@ describe('a directory', () => {
     expect(core.backend.forwarded).toEqual([])
   })
 
+  test.for([
+    ['encoded', encodeURIComponent('/work/größe')],
+    ['as UTF-8', Buffer.from('/work/größe').toString('latin1')],
+    ['as Latin-1', '/work/größe'],
+  ] as const)('is understood in the header %s', async ([, header], { api, core }) => {
+    const { call } = await api.start({ core: inside })
+
+    await call('GET', '/agent', undefined, { 'x-opencode-directory': header })
+
+    const { path } = core.backend.forwarded[0]!
+    expect(new URL(path, 'http://memory').searchParams.get('directory')).toBe('/work/größe')
+  })
+
   test('of a session that was opened elsewhere is checked too', async ({ api, core: { backend } }) => {
     const { call } = await api.start({ core: inside })
     const never = new AbortController().signal
