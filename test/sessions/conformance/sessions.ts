@@ -118,18 +118,21 @@ export function conformSessions(stage: Stage): void {
     ])
   })
 
-  test('events() begins at once, and ends with its signal', async () => {
+  test.each([
+    [{ directory: undefined }, expect.objectContaining({ type: 'server.connected' })],
+    ['all' as const, { payload: expect.objectContaining({ type: 'server.connected' }) }],
+  ])('events(%j) begins at once, and ends with its signal', async (from, first) => {
     const abort = new AbortController()
-    const types: string[] = []
+    const events: object[] = []
     await expect(
       (async () => {
-        for await (const event of stage.backend.events({ directory: undefined }, abort.signal)) {
-          types.push((event as { type: string }).type)
+        for await (const event of stage.backend.events(from, abort.signal)) {
+          events.push(event)
           abort.abort()
         }
       })().catch(() => 'ended'),
     ).resolves.toSatisfy((end) => end === undefined || end === 'ended')
-    expect(types[0]).toBe('server.connected')
+    expect(events[0]).toEqual(first)
   })
 
   test('catalog() lists models with integer prices, and agents', async () => {
