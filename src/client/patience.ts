@@ -3,6 +3,9 @@ import { isTierlineError } from '../errors.ts'
 const FIRST_DELAY_MS = 100
 const MAX_DELAY_MS = 5_000
 
+/** A longer time, such as `Infinity`, a timer takes for one millisecond. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 export interface Patience {
   /** It works again: the clock and the delays start anew. */
   reset(): void
@@ -46,7 +49,7 @@ export function pause(delayMs: number, signal: AbortSignal | undefined): Promise
       signal?.removeEventListener('abort', done)
       resolve()
     }
-    const timer = setTimeout(done, delayMs)
+    const timer = setTimeout(done, Math.min(delayMs, LONGEST_TIMER_MS))
     signal?.addEventListener('abort', done)
   })
 }

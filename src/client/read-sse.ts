@@ -1,6 +1,7 @@
 /** The body of an SSE answer as messages. With `fetch` and not EventSource, which sends no Authorization. */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { TierlineError } from '../errors.ts'
+import { LONGEST_TIMER_MS } from './patience.ts'
 
 export interface ReadSseOptions {
   /** Longest time without a byte; then the connection counts as dead. */
@@ -37,10 +38,13 @@ export async function* readSse(
   try {
     for (;;) {
       clearTimeout(timer)
-      timer = setTimeout(() => {
-        silent = true
-        void reader.cancel().catch(() => {})
-      }, silenceMs)
+      timer = setTimeout(
+        () => {
+          silent = true
+          void reader.cancel().catch(() => {})
+        },
+        Math.min(silenceMs, LONGEST_TIMER_MS),
+      )
       const { done, value } = await reader.read().catch((cause) => {
         throw broken('the connection broke', cause)
       })

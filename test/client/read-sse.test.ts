@@ -11,16 +11,32 @@ test('readSse() puts messages together wherever their bytes come apart', async (
     expect(await collect([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(whole)
 })
 
-async function collect(chunks: readonly Uint8Array<ArrayBuffer>[]) {
+test('readSse() bears any silence where it is told to', async () => {
+  const body = new ReadableStream({
+    start(controller) {
+      setTimeout(() => {
+        controller.enqueue(new TextEncoder().encode(END))
+        controller.close()
+      }, 100)
+    },
+  })
+
+  expect(await collectFrom(body, Number.POSITIVE_INFINITY)).toMatchObject([{ event: 'end' }])
+})
+
+function collect(chunks: readonly Uint8Array<ArrayBuffer>[]) {
   const body = new ReadableStream({
     start(controller) {
       for (const chunk of chunks) controller.enqueue(chunk)
       controller.close()
     },
   })
+  return collectFrom(body, 10_000)
+}
+
+async function collectFrom(body: ReadableStream<Uint8Array<ArrayBuffer>>, silenceMs: number) {
   const response = new Response(body, { headers: { 'content-type': 'text/event-stream' } })
   const messages: { event?: string | undefined; data: string }[] = []
-  for await (const message of readSse(response, { silenceMs: 10_000, onHeartbeat() {} }))
-    messages.push(message)
+  for await (const message of readSse(response, { silenceMs, onHeartbeat() {} })) messages.push(message)
   return messages
 }
