@@ -20,8 +20,11 @@ export function partsInLog(events: Iterable<TaskEvent>, messageID: string): Part
   const parts: PartTexts = new Map()
   for (const event of events) {
     if (!('messageID' in event) || event.messageID !== messageID) continue
-    if (event.type === 'text-delta' || event.type === 'reasoning-delta') grow(parts, event.partID, event.text)
-    else if (event.type === 'text-discarded') parts.delete(event.partID)
+    if (event.type === 'text-delta' || event.type === 'reasoning-delta') {
+      const isTrimmed = event.offset > 0 && !parts.has(event.partID)
+      grow(parts, event.partID, event.text)
+      if (isTrimmed) parts.get(event.partID)!.trimmed = true
+    } else if (event.type === 'text-discarded') parts.delete(event.partID)
     else if (event.type === 'text-ended') {
       const text = parts.get(event.partID)?.text ?? ''
       const isWhole = text.length === event.length
@@ -40,8 +43,8 @@ export function entriesFor(parts: PartTexts, event: PartEvent, messageID: string
   const held = part?.text ?? ''
   switch (event.type) {
     case 'text': {
-      // Beyond what is held: a gap, which the end of the part will close.
-      if (part?.ended || event.offset > held.length) return []
+      // Beyond what is held, or nobody knows: a gap, which the end of the part will close.
+      if (part?.ended || part?.trimmed || event.offset > held.length) return []
       const rest = event.text.slice(held.length - event.offset)
       if (rest === '') return []
       grow(parts, partID, rest)
@@ -51,7 +54,7 @@ export function entriesFor(parts: PartTexts, event: PartEvent, messageID: string
       if (part?.ended && (part.trimmed || held === event.text)) return []
       const entries: JournalEvent[] = []
       let kept = held
-      if (!event.text.startsWith(held)) {
+      if (part?.trimmed || !event.text.startsWith(held)) {
         entries.push({ type: 'text-discarded', messageID, partID, reason: 'rewrite' })
         kept = ''
       }

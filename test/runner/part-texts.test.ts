@@ -13,6 +13,24 @@ import type { TaskEvent } from '../../src/tasks/event.ts'
 
 type PartEvent = Extract<TurnEvent, { partID: string }>
 
+test('text whose beginning was trimmed from the log fits at its end, wherever it comes from until then', () => {
+  const before = ['abab', 'ab'].map((content, index) => ({
+    ...delta(4 + 4 * index, content),
+    seq: index + 9,
+    at: 1,
+    attempt: 1,
+  }))
+  const parts = partsInLog(before as TaskEvent[], 'msg_1')
+  const whole = 'ab'.repeat(8)
+
+  expect(entriesFor(parts, text(0, 'ab'.repeat(6)), 'msg_1')).toEqual([])
+  expect(entriesFor(parts, ended(whole), 'msg_1')).toMatchObject([
+    { type: 'text-discarded', reason: 'rewrite' },
+    { type: 'text-delta', offset: 0, text: whole },
+    { type: 'text-ended', length: 16 },
+  ])
+})
+
 describe('entriesFor()', () => {
   test('passes on what comes from the start', () => {
     const { tell, log } = given()
