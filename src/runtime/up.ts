@@ -152,12 +152,21 @@ export async function startUp(options: UpOptions): Promise<Up> {
 
   function onServiceEvent(event: ServiceEvent): void {
     if (event.type === 'ready') {
-      lock.hold(event.name, event.pid)
+      holdFor(event)
       if (event.restarts > 0)
         logger.warn({ service: event.name, restarts: event.restarts }, 'a service was started again')
     } else if (event.type === 'exited')
       logger.warn({ service: event.name }, `a service ended: ${event.exit}; it is started again`)
     else if (stopped === undefined) failed.resolve(new TierlineError('service_failed', event.message))
+  }
+
+  /** On a disk that is full all goes on: the lock has this process and the guardian, who outlives each service. */
+  function holdFor({ name, pid }: Extract<ServiceEvent, { type: 'ready' }>): void {
+    try {
+      lock.hold(name, pid)
+    } catch (error) {
+      logger.warn({ service: name, error }, 'cannot note a service in the lock of the data directory')
+    }
   }
 }
 

@@ -1,4 +1,6 @@
 /** What is left when processes die that nobody asked to. */
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createClient } from '../../src/client/index.ts'
 import { processesOf } from '../setup/processes.ts'
@@ -43,4 +45,23 @@ test('API and worker killed with -9 are started again, and the task that ran end
   })
   expect(home.provider.ledger.paid({ marker: 'task-all' }).length).toBe(1)
   expect((await client.version()).name).toBe('tierline')
+})
+
+test('a service is started again also while the lock of the data directory takes no write', async () => {
+  const client = createClient({ url: up.ready.url })
+  const lock = join(home.dataDir, 'lock')
+  renameSync(lock, `${lock}.kept`)
+  // As a full disk would: nothing can be renamed to it.
+  mkdirSync(lock)
+  const openCode = processesOf(home.dir).filter(({ command }) => / serve /.test(command))
+
+  for (const { pid } of openCode) process.kill(pid, 'SIGKILL')
+  await expect.poll(() => up.chatter(), { timeout: 60_000 }).toContain('a service was started again')
+  rmSync(lock, { recursive: true })
+  renameSync(`${lock}.kept`, lock)
+
+  expect(up.chatter()).toContain('cannot note a service in the lock of the data directory')
+  const task = await client.enqueue({ type: 'lint', prompt: '@say: still here' })
+  await expect(task.result()).resolves.toMatchObject({ result: { text: 'still here' } })
+  expect(await up.end('SIGTERM')).toBe(0)
 })
