@@ -26,8 +26,7 @@ export function createCatalogCache(
     if (directory === undefined) return own
     const known = directories.get(directory)
     if (known !== undefined) return known
-    if (directories.size >= MOST_DIRECTORIES)
-      for (const oldest of directories.keys()) if (directories.delete(oldest)) break
+    if (directories.size >= MOST_DIRECTORIES) directories.delete(directories.keys().next().value!)
     const entry = newEntry()
     directories.set(directory, entry)
     return entry

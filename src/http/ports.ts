@@ -158,7 +158,7 @@ export interface BoardJob {
   name: string
   state: BoardState
   task: Task
-  /** What the board shows as the job's data: prompts shortened, secrets masked by the board itself. */
+  /** What the board shows as the job's data: its input, in which the board masks secrets. */
   data: Record<string, unknown>
   processedBy: string | null
 }

@@ -136,7 +136,9 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
       if (written !== undefined) last!.reply = written
       const [reply, claim, waiting, nextDelayedAt] = delivered
       if (reply === false)
-        throw new Error(`The job of task "${last!.write.id}" stays, since the task took no write`)
+        throw new Error(
+          `Cannot end the job of task "${last!.write.id}": the task took no write, so its job stays`,
+        )
       onWaiting(waiting ?? 0)
       if (nextDelayedAt !== undefined) {
         emptyUntil = nextDelayedAt

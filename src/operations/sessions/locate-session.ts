@@ -32,7 +32,7 @@ export function createLocateSession({ backends, checkDirectory }: LocateDeps) {
     if (known !== undefined) return known
     const { backend, directory: given } = await findSession(backends, sessionID, field)
     const directory = given === undefined ? undefined : await checkDirectory(given, field)
-    if (places.size >= MOST_REMEMBERED) for (const oldest of places.keys()) if (places.delete(oldest)) break
+    if (places.size >= MOST_REMEMBERED) places.delete(places.keys().next().value!)
     const place = { backend, directory }
     places.set(sessionID, place)
     return place

@@ -36,7 +36,7 @@ export function createMessageIDs(): MessageIDs {
   const ids = new Set<string>()
   return {
     add(id) {
-      if (ids.size >= MOST_REMEMBERED) for (const oldest of ids) if (ids.delete(oldest)) break
+      if (ids.size >= MOST_REMEMBERED) ids.delete(ids.values().next().value!)
       ids.add(id)
     },
     has: (id) => ids.has(id),

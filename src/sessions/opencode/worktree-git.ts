@@ -6,7 +6,7 @@ import { TierlineError } from '../../errors.ts'
 /** A longer diff is cut: it stands in the record of its task. */
 export const MOST_DIFF_BYTES = 1024 * 1024
 
-/** Nothing that the agent may have left in the repository is run. */
+/** No hook and no monitor that the agent may have left in the repository is run; a filter in its configuration is. */
 const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null']
 
 /** The commit that is checked out; `null` when there is no such directory here, or no git. */
