@@ -5,7 +5,7 @@ import { CompareInput, type CompareSpec, inputOfColumn, splitCompareInput } from
 import { comparisonRoute } from '../tasks/comparison-route.ts'
 import { type ParsedTaskInput, promptBytes } from '../tasks/input.ts'
 import { nearestNames } from '../tasks/nearest.ts'
-import { checkPromptBytes, parseWith } from '../tasks/parse-input.ts'
+import { checkPromptBytes, parseWith, refuseProto } from '../tasks/parse-input.ts'
 import type { Route } from '../tasks/route.ts'
 import type { Task } from '../tasks/task.ts'
 import type { Admitted } from './new-record.ts'
@@ -34,6 +34,7 @@ export function createSubmitCompare(deps: SubmitCompareDeps) {
 
   /** @throws {TierlineError} all that a submit throws, `unknown_verifier`. */
   async function acceptCompare(raw: unknown, caller: string | null): Promise<Accepted> {
+    refuseProto(raw, 'Cannot accept the comparison')
     const { idempotencyKey, ...parsed } = parseWith(CompareInput, raw, 'Cannot accept the comparison')
     const { input, spec } = splitCompareInput(parsed, isolationOf(parsed))
     const admit = () => admitCompare(parsed, input, spec, caller)

@@ -163,6 +163,8 @@ describe('compare()', () => {
     const schema = { type: 'nope' }
     expect(await refused({ models: MODELS, output: { schema } })).toEqual(['invalid_input', 'output.schema'])
     expect(await refused({ models: MODELS, prompt: undefined })).toEqual(['invalid_input', 'prompt'])
+    const metadata = JSON.parse('{"__proto__":"x"}')
+    expect(await refused({ models: MODELS, metadata })).toEqual(['invalid_input', 'metadata.__proto__'])
     const parentTaskID = 'tsk_01k0a1b2c3d4e5f6g7h8j9k0m1'
     expect(await refused({ models: MODELS, parentTaskID })).toEqual(['unknown_parent', 'parentTaskID'])
     expect((await tasks.list({ limit: 50 })).data).toEqual([])
