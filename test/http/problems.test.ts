@@ -94,10 +94,11 @@ describe('a bad body', () => {
 
   test('JSON deeper than anyone can write it', async () => {
     const deep = '['.repeat(30_000) + ']'.repeat(30_000)
-    for (const body of [deep, `{"prompt":${deep}}`, `{"prompt":"a","metadata":{"a":${deep}}}`]) {
-      const answer = await send(`${http.url}/v1/tasks`, { method: 'POST', headers: JSON_TYPE, body })
-      expect([answer.status, answer.json()]).toMatchObject([422, { code: 'invalid_input' }])
-    }
+    for (const path of ['/v1/tasks', '/session', '/session/ses_1/message', '/session/ses_1/fork'])
+      for (const body of [deep, `{"prompt":${deep}}`, `{"prompt":"a","metadata":{"a":${deep}}}`]) {
+        const answer = await send(http.url + path, { method: 'POST', headers: JSON_TYPE, body })
+        expect([answer.status, answer.json()]).toMatchObject([422, { code: 'invalid_input' }])
+      }
   })
 
   test('thousands of mistakes are answered with some of them', async () => {
