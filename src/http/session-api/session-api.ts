@@ -151,6 +151,7 @@ export async function registerSessionApi(
   async function passedRequest(request: Request): Promise<PassedRequest> {
     const { directory, query } = await placeOf(request, sessions)
     const sessionID = request.params.sessionID === undefined ? undefined : sessionIDOf(request)
+    for (const [name, id] of Object.entries(request.params)) checkID(name, id)
     return {
       method: request.method,
       path: pathOf(request),
@@ -187,6 +188,15 @@ function sessionIDOf({ params }: Request): string {
   const id = params.sessionID!
   if (/^ses_[\w-]{1,128}$/.test(id)) return id
   throw new TierlineError('session_not_found', `Session not found: ${id}`)
+}
+
+/** What is passed on as it was written must not be read as another path by whatever stands before OpenCode. */
+function checkID(name: string, id: string): void {
+  if (/^[\w-]{1,128}$/.test(id)) return
+  const message = 'must be an id'
+  throw new TierlineError('invalid_input', `Cannot pass on "${name}": it ${message}`, {
+    errors: [{ field: name, message, given: id }],
+  })
 }
 
 function refuse(request: FastifyRequest): never {

@@ -40,6 +40,19 @@ describe('the allow list', () => {
     },
   )
 
+  test.for(['%2e%2e%2fauth', '..%5cauth', 'per_1%3fdirectory=%2f', 'per_1%0a'])(
+    'refuses "%s" as an id, and OpenCode hears nothing of it',
+    async (id, { api, core: { backend } }) => {
+      const { call } = await api.start()
+
+      const { status, json } = await call('POST', `/permission/${id}/reply`, { reply: 'once' })
+
+      expect([status, json.code]).toEqual([422, 'invalid_input'])
+      expect(json.errors).toMatchObject([{ field: 'requestID', message: 'must be an id' }])
+      expect(backend.forwarded).toEqual([])
+    },
+  )
+
   test('leaves paths that are nobody’s to tierline', async ({ api }) => {
     const { call } = await api.start()
 
