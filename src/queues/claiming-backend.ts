@@ -7,7 +7,7 @@
  * (docs/decisions/0020-claim-with-the-delivery.md).
  */
 import { type BackendFactory, createRedisBackend, type RedisQueueBackend } from 'bullmq'
-import type { Write } from '../records/record-store.ts'
+import { type DeliveriesSaid, parseDeliveries, type Write } from '../records/record-store.ts'
 import type { TaskWrites, WriteReply } from '../records/task-writes.ts'
 import { createBatcher } from '../redis/batcher.ts'
 import type { RedisClient } from '../redis/connect.ts'
@@ -75,16 +75,16 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
   const bullKeys = { active: BULL_SCRIPTS.moveToActive.keys, finished: BULL_SCRIPTS.moveToFinished.keys }
 
   async function next(asks: readonly Ask[]): Promise<Answer[]> {
-    const { keys, jobs, bytes } = together(asks, bullKeys.active)
+    const { keys, jobs, long } = together(asks, bullKeys.active)
     const packed = packArguments([...claimArgs(), hasRoom(), jobs])
-    const said = await nextTasks(redis, keys.length, [...keys, packed, ...bytes])
-    return (JSON.parse(said as string) as Delivered[]).map((delivered) => ({ delivered }))
+    const said = await nextTasks(redis, keys.length, [...keys, packed, ...long])
+    return parseDeliveries<Delivered>(said as DeliveriesSaid).map((delivered) => ({ delivered }))
   }
 
   async function end(asks: readonly Ask[]): Promise<Answer[]> {
-    const { keys, jobs, bytes } = together(asks, bullKeys.finished)
     const written = asks.flatMap(({ write }) => write ?? [])
     const call = written.length > 0 ? writes.callOf(written) : NO_WRITES
+    const { keys, jobs, long } = together(asks, bullKeys.finished, call.texts)
     const packed = packArguments([...claimArgs(), hasRoom(), jobs])
     const allKeys = [...keys, ...call.keys]
     const said = await endTasks(redis, allKeys.length, [
@@ -92,11 +92,11 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
       keys.length,
       call.packed,
       packed,
-      ...bytes,
+      ...long,
     ])
-    const [replied, jobsSaid] = said as [WriteReply[], string]
+    const [replied, deliveries] = said as [WriteReply[], DeliveriesSaid]
     const replies = [...(await writes.repliesOf(replied, written))]
-    return (JSON.parse(jobsSaid) as Delivered[]).map((delivered, index) => ({
+    return parseDeliveries<Delivered>(deliveries).map((delivered, index) => ({
       delivered,
       written: asks[index]!.write && replies.shift(),
     }))
@@ -151,19 +151,20 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
   }
 }
 
-const NO_WRITES = { keys: [], packed: '' } as const
+const NO_WRITES = { keys: [], packed: '', texts: [] } as const
 
 interface Together {
   keys: string[]
   jobs: unknown[]
-  bytes: Buffer[]
+  /** The texts of the writes, and after them what jobs have that is no text. */
+  long: (string | Buffer)[]
 }
 
 /** As `deliver.lua` takes them: keys that are those of the ask before are not said again. */
-function together(asks: readonly Ask[], numberOfKeys: number): Together {
+function together(asks: readonly Ask[], numberOfKeys: number, texts: readonly string[] = []): Together {
   let before = asks[0]!.given
   const keys = before.slice(0, numberOfKeys) as string[]
-  const bytes: Buffer[] = []
+  const long: (string | Buffer)[] = [...texts]
   let writes = 0
   const jobs = asks.map(({ given, write }) => {
     const others: unknown[] = []
@@ -173,8 +174,8 @@ function together(asks: readonly Ask[], numberOfKeys: number): Together {
     const args = given
       .slice(numberOfKeys)
       // What is no text is not packed once more: Redis 7 reads no bytes within.
-      .map((arg) => (Buffer.isBuffer(arg) ? bytes.push(arg) : `${arg ?? ''}`))
+      .map((arg) => (Buffer.isBuffer(arg) ? long.push(arg) : `${arg ?? ''}`))
     return [write === undefined ? 0 : ++writes, others, args]
   })
-  return { keys, jobs, bytes }
+  return { keys, jobs, long }
 }

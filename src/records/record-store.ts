@@ -176,6 +176,22 @@ export function parseClaim(id: string, reply: unknown): Claim {
   return { status, record, hasTurn: hasTurn === 1 }
 }
 
+/** What `deliver.lua` gives: JSON, and the input of each task that is claimed, which is long and so not part of it. */
+export type DeliveriesSaid = readonly [json: string, ...inputs: string[]]
+
+/** For each job what BullMQ's script gives, the claim for `parseClaim`, and what else `deliver.lua` says. */
+export function parseDeliveries<
+  Delivered extends readonly [bull: unknown, claim?: unknown, ...rest: unknown[]],
+>([json, ...inputs]: DeliveriesSaid): Delivered[] {
+  const delivered = JSON.parse(json) as Delivered[]
+  let next = 0
+  for (const [, claim] of delivered) {
+    const [status, , , , , before] = (claim ?? []) as Partial<ClaimReply>
+    if (status === 'claimed') before!.input = inputs[next++]!
+  }
+  return delivered
+}
+
 type ClaimReply = [Claim['status'], number, number, number, string, Record<string, string>, number]
 
 function statusOf<Status extends string>(reply: unknown): { status: Status; queue: string } {

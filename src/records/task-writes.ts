@@ -5,6 +5,7 @@ import type { Keys } from '../redis/keys.ts'
 import { packArguments } from '../redis/pack-arguments.ts'
 import type { Heard, QuotaAsk, Quotas } from '../redis/quotas.ts'
 import type { RunScript } from '../redis/scripts.ts'
+import { writeBatch } from '../tasks/event-batch.ts'
 import { flat } from './record-fields.ts'
 import type { Write, WriteResult } from './record-store.ts'
 
@@ -33,19 +34,20 @@ export function createTaskWrites(options: TaskWritesOptions) {
   const { scripts, keys, logAgeMs, maxLogEvents, ledgerDays, quotas } = options
 
   /** For writes that were all asked for just now; at least one. */
-  function callOf(writes: readonly Write[]): { keys: string[]; packed: Buffer } {
+  function callOf(writes: readonly Write[]): { keys: string[]; packed: Buffer; texts: string[] } {
     const { now: today } = writes[0]!
     const letGo = letGoOf(writes)
+    const texts: string[] = []
     const packed = packArguments([
       ...[keys.root, `${logAgeMs}`, maxLogEvents, ledgerExpiresAt(today, ledgerDays()), quotas.minuteMs],
       letGo.length > 0 && quotas.batchOf(letGo),
       writes.map(({ id, fence, seq, now, events, fields, ledger = NOTHING, to = '' }) => [
-        ...[id, `${fence}`, seq + 1, `${seq + events.length}`, `${now}`, to],
-        ...[JSON.stringify(events), ledger, flat(fields)],
+        ...[id, `${fence}`, seq, `${seq + events.length}`, `${now}`, to],
+        ...[texts.push(writeBatch(seq + 1, events)), ledger, flat(fields)],
       ]),
     ])
     const written = [keys.live, keys.finished, keys.ledger(ledgerDayOf(today))]
-    return { keys: [...written, ...writes.map(({ id }) => keys.task(id))], packed }
+    return { keys: [...written, ...writes.map(({ id }) => keys.task(id))], packed, texts }
   }
 
   /** To each write its reply. Who may try, since something was let go of, is told with the first write that did so. */
@@ -69,7 +71,7 @@ export function createTaskWrites(options: TaskWritesOptions) {
 
   const send = createBatcher<Write, WriteReply>(async (writes) => {
     const call = callOf(writes)
-    const said = await scripts('write-tasks', [...call.keys, call.packed], call.keys.length)
+    const said = await scripts('write-tasks', [...call.keys, call.packed, ...call.texts], call.keys.length)
     return repliesOf(said as WriteReply[], writes)
   })
 

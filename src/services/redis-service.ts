@@ -98,6 +98,8 @@ export function redisServer(command: string, place: Place): RedisService {
     // The append-only file is what is loaded, snapshots beside it would only cost.
     'save ""',
     'maxmemory-policy noeviction',
+    // Half the log of a task: Redis takes so much for the first entry of each (docs/decisions/0028).
+    'stream-node-max-bytes 2048',
     'daemonize no',
   ]
   const stdin = `${settings.join('\n')}\n`

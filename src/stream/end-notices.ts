@@ -4,6 +4,7 @@
  */
 
 import type { NewEvent } from '../tasks/event.ts'
+import { eventsOfBatch } from '../tasks/event-batch.ts'
 import type { LiveHub } from './live-hub.ts'
 
 export interface EndNoticesDeps {
@@ -35,7 +36,7 @@ export function createEndNotices({ hub, channel, liveTasks, closed }: EndNotices
       return
     }
     const space = message.indexOf(' ')
-    expected.get(message.slice(0, space))?.resolve(JSON.parse(message.slice(space + 1)) as NewEvent[])
+    expected.get(message.slice(0, space))?.resolve(eventsOfBatch(message))
   }
 
   /** Some may have been missed. */

@@ -6,7 +6,8 @@ import { parseRecord } from '../records/task-record.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { Keys } from '../redis/keys.ts'
 import { translateRedisError } from '../redis/redis-unavailable.ts'
-import type { NewEvent, StreamItem, TaskEvent } from '../tasks/event.ts'
+import type { StreamItem, TaskEvent } from '../tasks/event.ts'
+import { eventsOfBatch, numbered } from '../tasks/event-batch.ts'
 import { isTerminal } from '../tasks/state.ts'
 import { type EndState, followLog, type LogPage } from './follow-log.ts'
 import type { LiveHub } from './live-hub.ts'
@@ -68,9 +69,8 @@ export function createEventReader({ redis, keys, hub }: EventReaderOptions) {
   }
 }
 
-/** `['7-0', ['e', '[{"type":…},{…}]']]` → events 6 and 7: an entry has the seq of its last event. */
+/** `['7-0', ['e', '6 [{"type":…},{…}]']]` → events 6 and 7: an entry has the seq of its last event. */
 export function parseEntry(entryID: string, fields: readonly string[]): TaskEvent[] {
-  const events = JSON.parse(fields[1]!) as NewEvent[]
-  const first = Number.parseInt(entryID, 10) - events.length + 1
-  return events.map((event, index) => ({ seq: first + index, ...event }))
+  const events = eventsOfBatch(fields[1]!)
+  return numbered(Number.parseInt(entryID, 10) - events.length + 1, events)
 }

@@ -5,7 +5,8 @@
 import { closeConnection } from '../redis/close-connection.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { redisUnavailable } from '../redis/redis-unavailable.ts'
-import type { NewEvent, TaskEvent } from '../tasks/event.ts'
+import type { TaskEvent } from '../tasks/event.ts'
+import { readBatch } from '../tasks/event-batch.ts'
 
 /** New entries of one log, contiguous; or `undefined`: something may have been missed, read the log. */
 export type LiveListener = (events: readonly TaskEvent[] | undefined) => void
@@ -77,19 +78,11 @@ export function createLiveHub(subscriber: RedisClient, lookAgainMs: number): Liv
   return {
     listenPlain,
     listen: (channel, listener) =>
-      listenPlain(channel, (message) => listener(message === undefined ? undefined : parseLive(message))),
+      listenPlain(channel, (message) => listener(message === undefined ? undefined : readBatch(message))),
     async close() {
       clearInterval(timer)
       channels.clear()
       closeConnection(subscriber)
     },
   }
-}
-
-/** `'7 [{"type":…},{…}]'` → events 7 and 8. */
-function parseLive(message: string): TaskEvent[] {
-  const space = message.indexOf(' ')
-  const first = Number(message.slice(0, space))
-  const entries = JSON.parse(message.slice(space + 1)) as NewEvent[]
-  return entries.map((entry, index) => ({ seq: first + index, ...entry }))
 }

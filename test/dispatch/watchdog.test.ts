@@ -122,7 +122,7 @@ async function startHost(
   })
   const host = createWorkerHost({
     ...{ redis, keys, queues, running, name: 'host' },
-    writes: { callOf: () => ({ keys: [], packed: Buffer.alloc(0) }), repliesOf: async () => [] },
+    writes: { callOf: () => ({ keys: [], texts: [], packed: Buffer.alloc(0) }), repliesOf: async () => [] },
     tiers: ['fast', 'powerful'],
     concurrency: undefined,
     defaultConcurrency: 1,

@@ -22,6 +22,7 @@ test('docker-compose.yml starts a Redis that keeps everything and drops nothing'
   expect(options).toContain('--appendonly yes')
   expect(options).toContain('--appendfsync everysec')
   expect(options).toContain('--maxmemory-policy noeviction')
+  expect(options).toContain('--stream-node-max-bytes 2048')
   expect(redis.volumes).toEqual(['redis:/data'])
   expect(Object.keys(volumes)).toContain('redis')
 })

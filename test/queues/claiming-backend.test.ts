@@ -78,6 +78,27 @@ describe('a task and its job', () => {
   })
 })
 
+test('each task is claimed with its own input, though others of the same ask are no more', async ({
+  core,
+  redis: { keys },
+}) => {
+  const submitting = await core.start()
+  const prompts = ['one', 'two', 'three', 'four', 'five']
+  const ids: string[] = []
+  for (const prompt of prompts)
+    ids.push((await submitting.tasks.submit({ prompt: `@say: ${prompt}`, tier: 'fast' })).id)
+  const jobs = ids.map((id) => core.redis.exists(`${keys.queuePrefix}:fast:${id}`))
+  expect(await Promise.all(jobs)).toEqual([1, 1, 1, 1, 1])
+  await core.redis.del(keys.task(ids[0]!), keys.task(ids[2]!))
+
+  const orchestrator = await core.startWorking()
+
+  for (const index of [1, 3, 4]) {
+    const result = { text: prompts[index] }
+    expect(await finished(orchestrator, ids[index]!)).toMatchObject({ state: 'succeeded', result })
+  }
+})
+
 test('finished jobs beyond those to keep go, a hundred at a time', async ({ core, redis: { keys } }) => {
   const config = createMemoryConfig({ maxFinishedTasks: 3 })
   const orchestrator = await core.startWorking({ config })

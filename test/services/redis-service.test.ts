@@ -28,6 +28,7 @@ describe('redisService()', () => {
         'appendonly yes',
         'appendfsync everysec',
         'maxmemory-policy noeviction',
+        'stream-node-max-bytes 2048',
       ]),
     )
     expect(statSync(join(dataDir, 'redis')).mode & 0o777).toBe(0o700)

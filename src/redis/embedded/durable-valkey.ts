@@ -37,6 +37,8 @@ const NEVER = '2147483647 2147483647'
 
 const SETTINGS = {
   'maxmemory-policy': 'noeviction',
+  // As redis-service.ts says for the native one.
+  'stream-node-max-bytes': '2048',
   // A module of 32 bits has 4 GB; a snapshot and the scripts need some of it.
   maxmemory: '3gb',
   // Nobody asks for the times of single commands, and inside a pass the clock stands still.

@@ -38,13 +38,13 @@ local function claim(root, id, queue, name, now, most, poison)
     events[#events + 1] = '{"type":"task-finished","at":' .. now .. ',"attempt":' .. (attempt - 1)
       .. ',"state":"failed","error":' .. failure .. '}'
     seq = seq + #events
-    local batch = '[' .. table.concat(events, ',') .. ']'
+    local batch = first .. ' [' .. table.concat(events, ',') .. ']'
     redis.call('XADD', log, seq .. '-0', 'e', batch)
     redis.call('HSET', task, 'state', 'failed', 'error', failure, 'finishedAt', now, 'seq', seq, 'fence', fence)
     redis.call('ZREM', root .. ':live', id)
     redis.call('ZADD', root .. ':ended:failed', 0, id)
     redis.call('ZADD', root .. ':finished', now, id)
-    redis.call('PUBLISH', root .. ':channel:' .. id, first .. ' ' .. batch)
+    redis.call('PUBLISH', root .. ':channel:' .. id, batch)
     if head.waiter then redis.call('PUBLISH', root .. ':ends:' .. head.waiter, id .. ' ' .. batch) end
     return {'poisoned'}
   end

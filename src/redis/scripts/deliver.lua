@@ -7,13 +7,14 @@
 --       room for more, and for each job {number of the write that ends its task or 0, {place of a key that is another than
 --       before, the key, …}, BullMQ's arguments}; one of these that is a number is the place of what is no text in `bytes`
 -- written: what write.lua says to each write; a job whose task it refused stays where it is
--- Returns JSON, which a worker reads in a third of the time that ioredis takes for tables: for each {what BullMQ's gives,
--- the claim or nil}, {false} for one that stays; where there is room for more also how many jobs could be taken now, and while
--- no other waits when the next delayed one is due.
+-- Returns {JSON, the input of each task that is claimed, …}. A worker reads JSON in a third of the time that ioredis takes for
+-- tables, but an input is long. It has for each {what BullMQ's gives, the claim without the input or nil}, {false} for one
+-- that stays; where there is room for more also how many jobs could be taken now, and while no other waits when the next
+-- delayed one is due.
 -- Needs claim.lua.
 local function deliver_tasks(KEYS, packed, bytes, written)
   local root, queue, name, now, most, poison, has_room, jobs = unpack(cmsgpack.unpack(packed))
-  local call, events = redis.call, KEYS[4]
+  local call, events, said = redis.call, KEYS[4], {''}
 
   -- The Redis of BullMQ's script: nobody listens to its events, since each task has a log of its own.
   local quiet = {call = function(command, key, ...)
@@ -29,6 +30,8 @@ local function deliver_tasks(KEYS, packed, bytes, written)
       return {reply}
     end
     local claimed = claim(root, reply[2], queue, name, now, most, poison)
+    local record = claimed[6]
+    if record then said[#said + 1], record.input = record.input, nil end
     if not has_room then return {reply, claimed} end
     local waiting = call('LLEN', KEYS[1])
     if waiting == 0 then waiting = call('ZCARD', KEYS[3]) end
@@ -52,5 +55,6 @@ local function deliver_tasks(KEYS, packed, bytes, written)
     end
     replies[i] = mine and mine[1] < 0 and {false} or take(keys, args)
   end
-  return cjson.encode(replies)
+  said[1] = cjson.encode(replies)
+  return said
 end

@@ -27,7 +27,7 @@ end
 events[#events + 1] = '{"type":"task-finished","at":' .. ARGV[2] .. ',"attempt":' .. (head[6] or '0')
   .. ',"state":"' .. ARGV[4] .. '","error":' .. ARGV[5] .. '}'
 seq = seq + #events
-local batch = '[' .. table.concat(events, ',') .. ']'
+local batch = first .. ' [' .. table.concat(events, ',') .. ']'
 redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
 redis.call('HSET', KEYS[1], 'state', ARGV[4], 'error', ARGV[5], 'finishedAt', ARGV[2], 'seq', seq)
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
@@ -39,7 +39,7 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZADD', KEYS[4], 0, ARGV[1])
 redis.call('ZADD', KEYS[5], ARGV[2], ARGV[1])
 if ARGV[6] ~= '' then redis.call('PEXPIRE', KEYS[2], ARGV[6]) end
-redis.call('PUBLISH', ARGV[3], first .. ' ' .. batch)
+redis.call('PUBLISH', ARGV[3], batch)
 if head[13] then
   redis.call('PUBLISH', string.sub(KEYS[1], 1, -7 - #ARGV[1]) .. ':ends:' .. head[13], ARGV[1] .. ' ' .. batch)
 end

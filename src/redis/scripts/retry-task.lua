@@ -7,7 +7,7 @@ local state = head[1]
 if not state then return {'gone', ''} end
 if state ~= 'succeeded' and state ~= 'failed' and state ~= 'cancelled' then return {'unfinished', head[2]} end
 local seq = tonumber(head[3]) + 1
-local batch = '[{"type":"task-retried","at":' .. ARGV[2] .. ',"attempt":' .. (head[4] or '0') .. '}]'
+local batch = seq .. ' [{"type":"task-retried","at":' .. ARGV[2] .. ',"attempt":' .. (head[4] or '0') .. '}]'
 redis.call('XADD', KEYS[2], seq .. '-0', 'e', batch)
 redis.call('PERSIST', KEYS[2])
 for id in string.gmatch(redis.call('HGET', KEYS[1], 'asks') or '', '"id":"([%w_-]+)"') do
@@ -20,5 +20,5 @@ redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HINCRBY', KEYS[1], 'retries', 1)
 for i = 4, 6 do redis.call('ZREM', KEYS[i], ARGV[1]) end
 redis.call('ZADD', KEYS[3], 0, ARGV[1])
-redis.call('PUBLISH', ARGV[3], seq .. ' ' .. batch)
+redis.call('PUBLISH', ARGV[3], batch)
 return {'waiting', head[2]}

@@ -1,2 +1,3 @@
--- The writes of running tasks: see write.lua for keys and reply, and for what is packed in the one argument.
-return write_tasks(KEYS, ARGV[1])
+-- The writes of running tasks: see write.lua for keys and reply.
+-- ARGV: packed, then the texts
+return write_tasks(KEYS, ARGV[1], {unpack(ARGV, 2)})

@@ -1,27 +1,29 @@
 -- The one write of a worker, for all of its tasks that have something to say: fields, events and a change of state
--- together, or nothing. Atomic. The events of one write are one entry of the stream, a JSON array under the seq of its
--- last event. Repeating a write whose reply was lost changes nothing, since it names the seq it follows.
+-- together, or nothing. Atomic. The events of one write are one entry of the stream, under the seq of the last: the seq of
+-- the first, a space and a JSON array, which is what those who listen hear. Repeating a write whose reply was lost changes
+-- nothing, since it names the seq it follows.
 -- A task that is over lets go of the line of its session, of its limits and of its money in the same step, and tells the
 -- process that waits for it.
 -- KEYS: live, finished, ledger of the day, then each task
 -- packed: root of the keys, log age in ms, most events in a log, when the ledger expires (epoch s), minute of the limits
 --       in ms, a batch of quotas.lua of what those let go of that are over then, or false, and of each task {id, fence,
---       seq of the next event, seq after, now, to (or ''), the events as a JSON array, {ledger field, increase, …},
---       {field, value, …}}. Of the numbers that go back to Redis as text, since it takes long to print one of Lua: fence,
+--       seq, seq after, now, to (or ''), place of its events in `texts`, {ledger field, increase, …}, {field, value,
+--       …}}. Of the numbers that go back to Redis as text, since it takes long to print one of Lua: fence,
 --       seq after, now.
+-- texts: the events, which are long: Lua reads each byte of a text that it makes, and makes one more of what is packed
 -- Needs line.lua and quotas.lua.
 -- Returns to each {seq after, 1 when a cancel was requested, the ids of those who may try now}; {-1} for a stale fence;
 -- {-2, seq} for another seq. With a batch one more: {now, tasks that may try now}; {now} alone: other starts of windows
 -- are needed, and nothing was let go of.
-local function write_tasks(KEYS, packed)
+local function write_tasks(KEYS, packed, texts)
   local root, logAgeMs, maxEvents, expiresAt, minuteMs, batch, writes = unpack(cmsgpack.unpack(packed))
   -- What is said once for all tasks: ids that are over, the same with the time, increases by field of the ledger.
   local over, isOver, overAt, increases = {}, {}, {}, {}
 
-  local function write(task, id, fence, first, after, now, to, events, entries, fields)
+  local function write(task, id, fence, before, after, now, to, place, entries, fields)
     local head = redis.call('HMGET', task, 'fence', 'seq', 'cancelAt', 'state', 'line', 'waiter')
     if head[1] ~= fence then return {-1} end
-    local seq, before, last_seq = tonumber(head[2] or '0'), first - 1, tonumber(after)
+    local seq, last_seq, events = tonumber(head[2] or '0'), tonumber(after), texts[place]
     local isEnd = to ~= '' and to ~= 'waiting' and to ~= 'delayed'
     local isRepeat = seq == last_seq and (last_seq > before or head[4] == to)
     if not isRepeat then
@@ -31,7 +33,7 @@ local function write_tasks(KEYS, packed)
       local log = root .. ':log:' .. id
       if last_seq > before then
         redis.call('XADD', log, after .. '-0', 'e', events)
-        redis.call('PUBLISH', root .. ':channel:' .. id, first .. ' ' .. events)
+        redis.call('PUBLISH', root .. ':channel:' .. id, events)
         if last_seq > maxEvents then redis.call('XTRIM', log, 'MINID', '~', last_seq - maxEvents) end
       end
       if to == '' then
