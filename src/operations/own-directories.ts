@@ -1,3 +1,4 @@
+import { createRemembered } from '../catalog/remembered.ts'
 import type { SessionBackend } from '../sessions/backend.ts'
 import { unlessAborted } from '../sessions/unless-aborted.ts'
 
@@ -10,15 +11,6 @@ export interface OwnDirectoriesDeps {
   check(): CheckOwnDirectory | null
 }
 
-/** A server that somebody else runs may be started again elsewhere. */
-const FRESH_MS = 60_000
-
-interface Known {
-  directory: string | undefined
-  learnedAt: number
-  learning: Promise<string> | undefined
-}
-
 export type OwnDirectories = ReturnType<typeof createOwnDirectories>
 
 /**
@@ -26,30 +18,11 @@ export type OwnDirectories = ReturnType<typeof createOwnDirectories>
  * asked with the first request that needs it, then once a minute, which nobody waits for.
  */
 export function createOwnDirectories({ backends, check }: OwnDirectoriesDeps, now = Date.now) {
-  const known = new Map<SessionBackend, Known>()
-
-  function learn(backend: SessionBackend, entry: Known): Promise<string> {
-    entry.learning ??= backend
-      .ownDirectory()
-      .then((directory) => {
-        entry.directory = directory
-        return directory
-      })
-      .finally(() => {
-        entry.learnedAt = now()
-        entry.learning = undefined
-      })
-    return entry.learning
-  }
-
-  async function ownOf(backend: SessionBackend): Promise<string> {
-    const entry = known.get(backend) ?? { directory: undefined, learnedAt: 0, learning: undefined }
-    known.set(backend, entry)
-    if (entry.directory === undefined) return learn(backend, entry)
-    // The last answer holds while the server is away.
-    if (now() - entry.learnedAt > FRESH_MS) learn(backend, entry).catch(() => {})
-    return entry.directory
-  }
+  // A server that somebody else runs may be started again elsewhere.
+  const known = new Map(
+    backends.map((backend) => [backend, createRemembered(() => backend.ownDirectory(), now)] as const),
+  )
+  const ownOf = (backend: SessionBackend): Promise<string> => known.get(backend)!.get()
 
   /**
    * Where that server works.

@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest'
 import { sweepWorktrees } from '../../src/dispatch/sweep-worktrees.ts'
 import { createWorktreeStore } from '../../src/records/worktree-store.ts'
 import type { ComparisonRow, Task } from '../../src/tasks/task.ts'
-import { finished, itemsOf, test, typesOf } from '../setup/core-test.ts'
+import { type CoreFixture, finished, itemsOf, test, typesOf } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
 const MODELS = ['acme/nano', 'acme/mini', 'acme/big']
@@ -187,14 +187,8 @@ describe('compare()', () => {
     expect(backend.ledger.paid()).toHaveLength(MODELS.length)
   })
 
-  test('that is handed over goes on with the tasks it has; none is paid twice', async ({
-    core: { start, backend },
-  }) => {
-    const orchestrator = await start()
-    const worker = await orchestrator.startWorker()
-    const { id } = await orchestrator.tasks.compare({ prompt: '@hold:here @say: Hello', models: MODELS })
-    await backend.holds.held('here', 3)
-    await worker.close()
+  test('that is handed over goes on with the tasks it has; none is paid twice', async ({ core }) => {
+    const { orchestrator, id, backend } = await handedOver(core)
 
     await orchestrator.startWorker()
     backend.holds.release('here')
@@ -205,14 +199,8 @@ describe('compare()', () => {
     expect(backend.ledger.paid()).toHaveLength(3)
   })
 
-  test('makes no task again that was deleted, and has a row that says so', async ({
-    core: { start, backend },
-  }) => {
-    const orchestrator = await start()
-    const worker = await orchestrator.startWorker()
-    const { id } = await orchestrator.tasks.compare({ prompt: '@hold:here @say: Hello', models: MODELS })
-    await backend.holds.held('here', 3)
-    await worker.close()
+  test('makes no task again that was deleted, and has a row that says so', async ({ core }) => {
+    const { orchestrator, id, backend } = await handedOver(core)
     const [first] = (await orchestrator.tasks.children(id, { limit: 50 })).data
     await orchestrator.tasks.cancel(first!.id)
     await orchestrator.tasks.remove(first!.id)
@@ -294,6 +282,16 @@ describe('compare()', () => {
     expect(backend.ledger.paid()).toHaveLength(1)
   })
 })
+
+/** A comparison in mid-turn whose worker is gone. */
+async function handedOver({ start, backend }: CoreFixture) {
+  const orchestrator = await start()
+  const worker = await orchestrator.startWorker()
+  const { id } = await orchestrator.tasks.compare({ prompt: '@hold:here @say: Hello', models: MODELS })
+  await backend.holds.held('here', 3)
+  await worker.close()
+  return { orchestrator, id, backend }
+}
 
 function rowsOf(task: Task): ComparisonRow[] {
   return task.result!.comparison!
