@@ -15,6 +15,7 @@ import { packArguments } from '../redis/pack-arguments.ts'
 import { createScript } from '../redis/script.ts'
 import { scriptSource } from '../redis/scripts.ts'
 import { BULL_SCRIPTS } from './bullmq-scripts.ts'
+import { endBlocking } from './end-blocking.ts'
 
 type Arg = string | number | Buffer | null | undefined
 type Script = 'moveToActive' | 'moveToFinished'
@@ -103,7 +104,7 @@ export function claimingBackend(options: ClaimingOptions): BackendFactory<RedisQ
   }
 
   return (...args) => {
-    const backend = createRedisBackend(...args)
+    const backend = endBlocking(createRedisBackend(...args))
     const execute = backend.execCommand.bind(backend)
     /** When the next delayed job is due, where nothing else waits; known for this turn of the event loop. */
     let emptyUntil: number | undefined

@@ -3,12 +3,13 @@ import type { RedisClient } from './connect.ts'
 /**
  * Closes a connection for good, and fails what waits for its replies.
  *
- * ioredis does so by itself but for one that it is about to try again: `disconnect` stops the try, and what waits
- * would wait for ever. So that one is let try once more.
+ * ioredis does so by itself but for one that waits for its next try: `disconnect` stops the try, and what waits would
+ * wait for ever (redis/ioredis#2169). So that one begins its try first, which the same `disconnect` ends before
+ * anything was sent.
  */
 export function closeConnection(redis: RedisClient): void {
   redis.options.retryStrategy = () => null
   redis.options.sentinelRetryStrategy = () => null
-  if (redis.status === 'reconnecting') redis.once('connect', () => redis.disconnect())
-  else redis.disconnect()
+  if (redis.status === 'reconnecting') redis.connect().catch(() => {})
+  redis.disconnect()
 }

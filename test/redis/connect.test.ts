@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { TierlineError } from '../../src/errors.ts'
+import { closeConnection } from '../../src/redis/close-connection.ts'
 import { connectRedis, type RedisClient } from '../../src/redis/connect.ts'
 import { translateRedisError } from '../../src/redis/redis-unavailable.ts'
 import { test as withRedis } from '../setup/redis-test.ts'
@@ -134,6 +135,24 @@ describe('a connection that waits while Redis is away', () => {
 
     expect(await writing).toBe('OK')
     client.disconnect()
+  })
+})
+
+describe('closeConnection()', () => {
+  test('ends what waits for its reply, and what waits to be sent, before the next try', async ({ proxy }) => {
+    const client: RedisClient = await connectRedis(proxy.url, { name: 'test', whenAway: 'wait' })
+    const sent = client.blpop('nothing', 0).catch((error) => error)
+    await proxy.goAway()
+    await expect.poll(() => client.status, POLL).toBe('reconnecting')
+    const unsent = client.ping().catch((error) => error)
+
+    closeConnection(client)
+
+    expect(await Promise.all([sent, unsent])).toMatchObject([
+      { message: 'Connection is closed.' },
+      { message: 'Connection is closed.' },
+    ])
+    expect(client.status).toBe('end')
   })
 })
 

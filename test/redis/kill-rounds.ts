@@ -1,6 +1,7 @@
 /** BullMQ under load on an embedded Valkey that is killed again and again: what was acknowledged, and what is missing. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Job, Queue, Worker } from 'bullmq'
+import { createRedisBackend, type Job, Queue, Worker } from 'bullmq'
+import { endBlocking } from '../../src/queues/end-blocking.ts'
 import type { RedisClient } from '../../src/redis/connect.ts'
 import type { FsyncPolicy } from '../../src/redis/embedded/write-ahead-log.ts'
 import { createTestValkey, type TestValkey } from './test-valkey.ts'
@@ -72,10 +73,13 @@ async function startLoad(valkey: TestValkey, name: string) {
   const counter = await valkey.connect()
   const queue = new Queue(name, { connection: producer })
   queue.on('error', () => {})
-  const worker = new Worker(name, async (job: Job) => void runs.set(job.id!, (runs.get(job.id!) ?? 0) + 1), {
-    connection: consumer,
-    concurrency: LANES,
-  })
+  const worker = new Worker(
+    name,
+    async (job: Job) => void runs.set(job.id!, (runs.get(job.id!) ?? 0) + 1),
+    { connection: consumer, concurrency: LANES },
+    // Its own connection may still wait for its next try when the others are back.
+    (...args) => endBlocking(createRedisBackend(...args)),
+  )
   worker.on('error', () => {})
   worker.on('completed', (job: Job) => completed.push(job.id!))
   // What fails was not acknowledged; what was under way is sent again.
