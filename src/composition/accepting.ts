@@ -12,7 +12,10 @@ import { whenFinished } from '../operations/when-finished.ts'
 import { createWithinBudget } from '../operations/within-budget.ts'
 import { createTaskCreator } from '../queues/create-tasks.ts'
 import { createOnceStore } from '../records/once-store.ts'
-import { ABORT_PATIENCE_MS } from '../runner/run-turn.ts'
+import type { TaskRecord } from '../records/task-record.ts'
+import { priceOf } from '../routing/cost.ts'
+import type { PriceOf } from '../runner/book.ts'
+import { endLeftTurn } from '../runner/end-left-turn.ts'
 import type { Foundation } from './foundation.ts'
 import type { Stores } from './stores-on.ts'
 
@@ -62,19 +65,15 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
     maxPromptBytes,
     verifiers: verifiers.names,
   })
+  const price: PriceOf = (request) => priceOf(request, catalog.peek(), table().prices)
+  const endLeft = (record: TaskRecord) => endLeftTurn(record, { backends, records, price, now })
   const notices = createSessionNotices({ ...parts, hub, read: records.read })
   const operations = createTaskOperations({
     records,
     queues,
     takeTurn,
     readmit: admitting.readmit,
-    abortSession: async ({ server, sessionID, directory }) =>
-      backends
-        .find((backend) => backend.server === server)
-        ?.abort(
-          { sessionID: sessionID!, directory: directory ?? undefined },
-          AbortSignal.timeout(ABORT_PATIENCE_MS),
-        ),
+    endLeftTurn: endLeft,
     async leaveGates(record) {
       await gates.leave(gates.gatesOf(record), record.id, true)
       if (record.input.sessionID !== undefined) notices.withdraw(record.id)
@@ -92,6 +91,8 @@ export function composeAccepting(foundation: Foundation, stores: Stores) {
       comparing,
       notices,
       operations,
+      price,
+      endLeft,
       verifiers,
       waiting,
       ownDirectories,

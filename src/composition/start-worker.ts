@@ -55,7 +55,7 @@ export async function startWorker(
 
 async function serveQueues(
   foundation: Foundation,
-  { admitting, submitting, operations, waiting, verifiers }: Accepting,
+  { admitting, submitting, operations, price, endLeft, waiting, verifiers }: Accepting,
   { tiers, concurrency }: WorkerOptions,
   redis: RedisClient,
 ): Promise<StartedWorker> {
@@ -76,7 +76,7 @@ async function serveQueues(
     throw error
   })
   const deps = createRunnerDeps({
-    ...{ records, asks, worktrees, backends, config, catalog, retry, cooldowns, wake, now },
+    ...{ records, asks, worktrees, backends, config, catalog, retry, cooldowns, price, wake, now },
     bury: tombstones.bury,
     readLog: (id) => readLog(redis, keys, id),
     turns: desk,
@@ -100,6 +100,7 @@ async function serveQueues(
     poison: POISON,
     handle: createDeliveryHandler({
       ...{ records, queues, running, gates, now },
+      endLeftTurn: endLeft,
       run: (claimed, signals) =>
         claimed.compare === null
           ? runTask(claimed, deps, signals)

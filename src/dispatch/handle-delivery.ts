@@ -29,6 +29,8 @@ export interface HandleDeliveryDeps extends MoveTaskDeps {
   running: RunningTasks
   gates: Gatekeeper
   run(record: TaskRecord, signals: RunSignals): Promise<Disposition>
+  /** Ends the turn of a task that broke its workers, and books it. Never rejects. */
+  endLeftTurn(record: TaskRecord): Promise<void>
   /** Called when another worker has the task, or it is over: nothing of it may go on because of this run. */
   onStale(record: TaskRecord): Promise<void>
   now(): number
@@ -36,7 +38,7 @@ export interface HandleDeliveryDeps extends MoveTaskDeps {
 
 /** Runs a task that is claimed. Errors that are nobody's fault but the code's are thrown: BullMQ shows them. */
 export function createDeliveryHandler(deps: HandleDeliveryDeps) {
-  const { records, running, gates, run, onStale, now } = deps
+  const { records, running, gates, run, endLeftTurn, onStale, now } = deps
 
   async function letGo(passed: readonly Gate[], id: string, disposition: Disposition): Promise<void> {
     // Whoever takes it over holds what it holds: its turn goes on meanwhile.
@@ -51,7 +53,10 @@ export function createDeliveryHandler(deps: HandleDeliveryDeps) {
   return async (id: string, claim: Claim, endTogether: EndTogether): Promise<DeliveryOutcome> => {
     if (claim.status === 'poisoned') {
       const broken = await records.read(id)
-      if (broken !== undefined) await gates.leave(gates.gatesOf(broken), id, true)
+      if (broken !== undefined) {
+        await endLeftTurn(broken)
+        await gates.leave(gates.gatesOf(broken), id, true)
+      }
       return { status: 'failed', reason: `${POISON.code}: ${POISON.message}` }
     }
     if (claim.status !== 'claimed') return { status: 'completed', note: `stale: ${claim.status}` }

@@ -5,7 +5,6 @@ import { findSession } from '../operations/find-session.ts'
 import type { AskStore } from '../records/ask-store.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import type { TaskRecord } from '../records/task-record.ts'
-import { costMicroUsd, effectivePrice } from '../routing/cost.ts'
 import { resolveAtDispatch } from '../routing/dispatch.ts'
 import { createAlarms } from '../runner/alarms.ts'
 import type { RetryPolicy } from '../runner/retry-policy.ts'
@@ -14,7 +13,6 @@ import type { SessionBackend } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import { isTerminal } from '../tasks/state.ts'
-import type { Usage } from '../tasks/usage.ts'
 import { type AskConfig, asksOf, policyOf } from './asks-of.ts'
 import { chooseModel, modelsLeft } from './choose-model.ts'
 import { type LimitsConfig, limitsOf } from './limits-of.ts'
@@ -35,6 +33,7 @@ export interface RunnerDepsOptions {
   retry: RetryPolicy
   cooldowns: Cooldowns
   turns: RunnerDeps['turns']
+  price: RunnerDeps['price']
   budgetOf: RunnerDeps['budgetOf']
   /** Lets these tasks be delivered now. */
   wake(taskIDs: readonly string[]): Promise<void>
@@ -86,11 +85,6 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     }
   }
 
-  function price(model: ModelID, usage: Usage, reportedMicroUsd: number): number {
-    const known = effectivePrice(model, catalog.peek(), config.table().prices)
-    return known ? costMicroUsd(known, usage) : reportedMicroUsd
-  }
-
   function modelsOf(record: TaskRecord): readonly ModelID[] {
     const { route } = record
     const snapshot = catalog.peek()
@@ -117,7 +111,7 @@ export function createRunnerDeps(options: RunnerDepsOptions): RunnerDeps {
     backend,
     ownerOf: async (sessionID) => (await findSession(backends, sessionID)).backend,
     modelFor,
-    price,
+    price: options.price,
     defaultAgent: DEFAULT_AGENT,
     modelsOf,
     limitsOf: (record) => limitsOf(record, config),

@@ -22,8 +22,8 @@ export interface TaskOperationsDeps {
   queues: TaskQueues
   /** Routes a stored input again, by the table in force now. */
   readmit(record: TaskRecord): Promise<Admitted>
-  /** Stops the session of a task that no worker has. Gives up after a while. */
-  abortSession(record: TaskRecord): Promise<void>
+  /** Ends the turn of a task that ended while no worker had it, and books it; the record is kept up to date. Never rejects. */
+  endLeftTurn(record: TaskRecord): Promise<void>
   takeTurn: TakeTurn
   /** Lets a task that is over go from its gates. */
   leaveGates(record: TaskRecord): Promise<void>
@@ -32,7 +32,7 @@ export interface TaskOperationsDeps {
 
 /** @throws {TierlineError} `task_not_found` from each of the functions. */
 export function createTaskOperations(deps: TaskOperationsDeps) {
-  const { records, queues, readmit, abortSession, takeTurn, leaveGates, now } = deps
+  const { records, queues, readmit, endLeftTurn, takeTurn, leaveGates, now } = deps
 
   async function get(id: string): Promise<Task> {
     return viewTask(await record(id), now())
@@ -69,10 +69,9 @@ export function createTaskOperations(deps: TaskOperationsDeps) {
     if (status === 'cancelled') await queues.withdraw(queue, id)
     const found = await records.read(id)
     if (status !== 'cancelled' || found === undefined) return found
-    // Handed over, or put off, in the middle of a turn: it may still run, and no worker will look after it.
-    const aborted = found.checkpoint === null ? undefined : abortSession(found).catch(() => {})
-    // The next task of its session comes after that, or its turn would be aborted.
-    if (found.input.sessionID !== undefined) await aborted
+    // Handed over, or put off, in the middle of a turn: it may still run, and no worker will look after it. What it held
+    // comes after that: the next turn of its session would be aborted, and a budget would not count this one.
+    await endLeftTurn(found)
     await leaveGates(found)
     return found
   }

@@ -4,6 +4,7 @@
  * Writes of a running task carry the fence of its claim: a worker that was taken over is refused.
  */
 
+import { ledgerDayOf, ledgerExpiresAt } from '../ledger/ledger-day.ts'
 import type { LedgerEntries } from '../ledger/ledger-entries.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import type { QuotaAsk } from '../redis/quotas.ts'
@@ -102,6 +103,22 @@ export function createRecordStore(options: RecordStoreOptions) {
     ])
   }
 
+  /** Books what is due of a task that ended while no worker had it; what was booked since it was read is kept. */
+  async function bookEnded(
+    { id, fence }: Pick<TaskRecord, 'id' | 'fence'>,
+    { fields, ledger }: Pick<Required<Write>, 'fields' | 'ledger'>,
+    now: number,
+  ): Promise<void> {
+    const flatFields = flat(fields)
+    await scripts('book-ended', [
+      keys.task(id),
+      keys.ledger(ledgerDayOf(now)),
+      fence,
+      ledgerExpiresAt(now, options.ledgerDays()),
+      ...[flatFields.length, ...flatFields, ...ledger],
+    ])
+  }
+
   /** Puts a finished task back to waiting, with `fields` (its new route). */
   async function retry(
     id: string,
@@ -155,6 +172,7 @@ export function createRecordStore(options: RecordStoreOptions) {
     writes,
     cancel,
     expire,
+    bookEnded,
     retry,
     remove,
     setWaitingFor,

@@ -20,7 +20,7 @@ export interface Tombstone {
 export const TOMBSTONE_AGE_MS = 10 * 60_000
 const MOST_KEPT = 5_000
 
-/** As `scripts/end-waiting-task.lua` writes it: id, server, session, directory, checkpoint as JSON. */
+/** As `scripts/end-waiting-task.lua` and `claim.lua` write it: id, server, session, directory, checkpoint as JSON. */
 type Member = [string, string, string, string, string]
 
 export type TombstoneStore = ReturnType<typeof createTombstoneStore>

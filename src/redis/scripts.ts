@@ -12,6 +12,7 @@ const SCRIPTS = {
   'write-tasks': 0,
   'end-waiting-task': 6,
   'answer-ask': 1,
+  'book-ended': 2,
   'retry-task': 6,
   'remove-task': 7,
   'enter-gate': 1,

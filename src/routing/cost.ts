@@ -58,6 +58,16 @@ export function effectivePrice(
   )
 }
 
+/** What one request costs, micro-USD: `reportedMicroUsd`, what the server says, only where nobody knows a price. */
+export function priceOf(
+  { model, usage, costMicroUsd: reportedMicroUsd }: { model: ModelID; usage: Usage; costMicroUsd: number },
+  catalog: CatalogSnapshot | undefined,
+  overrides: ReadonlyMap<string, Price>,
+): number {
+  const price = effectivePrice(model, catalog, overrides)
+  return price === null ? reportedMicroUsd : costMicroUsd(price, usage)
+}
+
 /** Price of a typical turn, in micro-USD per million tokens: three parts input, one part output. */
 export function blendedMicroUsdPerMTok(price: Price): number {
   return (3 * price.inputMicroUsdPerMTok + price.outputMicroUsdPerMTok) / 4

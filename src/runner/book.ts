@@ -50,11 +50,11 @@ export interface DueEntries {
   written(): void
 }
 
-/** @param price see `RunnerDeps`; `record` is kept up to date. */
-export function createBook(
-  record: TaskRecord,
-  price: (spending: Pick<Spending, 'model' | 'usage' | 'costMicroUsd'>) => number,
-): Book {
+/** What one request costs, micro-USD. */
+export type PriceOf = (request: Pick<Spending, 'model' | 'usage' | 'costMicroUsd'>) => number
+
+/** `record` is kept up to date. */
+export function createBook(record: TaskRecord, price: PriceOf): Book {
   let booked = addSpent(record.spent, record.turnSpent)
   let isTurnWritten = record.turnSpent.length > 0
   /**

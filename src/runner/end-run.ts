@@ -1,5 +1,4 @@
 /** The ways a run comes to its end: the task is over, comes again later, or goes to another worker. */
-import { messageIDAt } from '../records/message-id.ts'
 import type { RecordFields } from '../records/record-fields.ts'
 import type { LetGo } from '../records/record-store.ts'
 import type { Checkpoint, TaskRecord } from '../records/task-record.ts'
@@ -11,6 +10,7 @@ import { diffOf, leaveWorktree } from './own-worktree.ts'
 import { backoffMs } from './retry-policy.ts'
 import { ABORT_PATIENCE_MS } from './run-turn.ts'
 import type { Disposition, TaskRun, TurnWait } from './task-run.ts'
+import { turnInFlight } from './turn-in-flight.ts'
 
 export function fail(run: TaskRun, error: TaskFailure): Promise<Disposition> {
   return finish(run, 'failed', error)
@@ -108,17 +108,10 @@ export function isInFlight(checkpoint: Checkpoint | null): boolean {
 
 /** Of a turn that was ended and whose end nobody listened to: another worker had it. */
 async function readSpent({ record, deps, book }: TaskRun): Promise<void> {
-  const { checkpoint, server, sessionID, directory } = record
-  if (!book.isOpen() || checkpoint === null) return
-  const messageID = messageIDAt(record, checkpoint)
-  const turn = {
-    sessionID: sessionID!,
-    messageID,
-    directory: directory ?? undefined,
-    model: checkpoint.model,
-  }
+  if (!book.isOpen() || record.checkpoint === null) return
+  const turn = turnInFlight(record, record.checkpoint)
   try {
-    book.settle(await deps.backend(server!).spentOn(turn, AbortSignal.timeout(ABORT_PATIENCE_MS)))
+    book.settle(await deps.backend(record.server!).spentOn(turn, AbortSignal.timeout(ABORT_PATIENCE_MS)))
   } catch {
     // What nobody can tell stays as it was last known.
   }

@@ -39,7 +39,7 @@ export async function runTask(
   const now = deps.now()
   const deadlineAt = (record.startedAt ?? now) + limits.timeoutMs
   const interruption = createInterruption(signals, deadlineAt, now)
-  const book = createBook(record, ({ model, usage, costMicroUsd }) => deps.price(model, usage, costMicroUsd))
+  const book = createBook(record, deps.price)
   const journal = openJournal(record, book, deps, signals, interruption.raise)
   const budget = deps.budgetOf(record, limits)
   const aborting = undefined

@@ -5,10 +5,9 @@ import type { Spending } from '../sessions/backend.ts'
 import type { TaskEvent } from '../tasks/event.ts'
 import type { ModelID } from '../tasks/model-id.ts'
 import type { TaskFailure, WaitingFor } from '../tasks/task.ts'
-import type { Usage } from '../tasks/usage.ts'
 import type { Alarms } from './alarms.ts'
 import type { AskDeps } from './ask-desk.ts'
-import type { Book } from './book.ts'
+import type { Book, PriceOf } from './book.ts'
 import type { InterruptionSource, RunSignals } from './interruption.ts'
 import type { Journal } from './journal.ts'
 import type { OpenSessionDeps } from './open-session.ts'
@@ -39,8 +38,7 @@ export interface RunnerDeps extends OpenSessionDeps {
   bury(record: TaskRecord, now: number): Promise<void>
   /** The log of a task so far, for a take-over. */
   readLog(id: string): Promise<TaskEvent[]>
-  /** What one request costs, micro-USD; `reported` is what the server says it does. */
-  price(model: ModelID, usage: Usage, reportedMicroUsd: number): number
+  price: PriceOf
   /** Who watches the money of a task; `undefined`: nobody. */
   budgetOf(record: TaskRecord, limits: TaskLimits): TaskBudget | undefined
   defaultAgent: string

@@ -8,7 +8,7 @@ import type { Keys } from '../../src/redis/keys.ts'
 import type { TaskInput } from '../../src/tasks/input.ts'
 import type { Task } from '../../src/tasks/task.ts'
 import type { MemoryBackend } from '../doubles/memory-backend.ts'
-import { claimOptions } from '../records/records-test.ts'
+import { claimOptions, MAX_DELIVERIES } from '../records/records-test.ts'
 import { type CoreFixture, finished, run, test, typesOf } from '../setup/core-test.ts'
 import { eventually } from '../setup/eventually.ts'
 
@@ -143,6 +143,43 @@ describe('the ledger', () => {
     await expectEqual(orchestrator, backend)
   })
 
+  test('has what a turn came to whose task is cancelled while no worker has it', async ({
+    core: { start, backend },
+  }) => {
+    const orchestrator = await start()
+    const { id } = await handedOver(orchestrator, backend)
+
+    expect(await orchestrator.tasks.cancel(id)).toMatchObject({
+      state: 'cancelled',
+      costMicroUsd: billOf(backend),
+    })
+
+    expect(backend.aborts).toEqual(['ses_1'])
+    expect((await orchestrator.tasks.get(id)).costEstimatedMicroUsd).toBeGreaterThan(0)
+    await expectEqual(orchestrator, backend)
+  })
+
+  test('has what a turn came to whose task broke its workers, and nothing of it goes on', async ({
+    core,
+    redis: { keys },
+  }) => {
+    const { start, backend, records, redis } = core
+    const orchestrator = await start()
+    const { id } = await handedOver(orchestrator, backend)
+    for (let count = 0; count < MAX_DELIVERIES; count += 1) await records.claim(id, claimOptions())
+
+    await orchestrator.startWorker()
+
+    const task = await finished(orchestrator, id)
+    expect(task.error).toMatchObject({ code: 'too_many_deliveries' })
+    await eventually(async () =>
+      expect(await orchestrator.tasks.get(id)).toMatchObject({ costMicroUsd: billOf(backend) }),
+    )
+    expect(backend.aborts).toEqual(['ses_1'])
+    expect(await redis.zcard(keys.tombstones)).toBe(1)
+    await expectEqual(orchestrator, backend)
+  })
+
   test('counts a task that is asked for again at each of its ends', async ({
     core: { startWorking, backend },
   }) => {
@@ -184,7 +221,14 @@ describe('the ledger and the bill', () => {
       { minLength: 1, maxLength: 3 },
     ),
   })
-  const trouble = fc.constantFrom('none', 'lose turns', 'away', 'cancel one', 'replace the worker')
+  const trouble = fc.constantFrom(
+    'none',
+    'lose turns',
+    'away',
+    'cancel one',
+    'replace the worker',
+    'cancel between workers',
+  )
 
   test('are equal whatever goes wrong', { timeout: 120_000 }, async ({ core }) => {
     const { start, backend } = core
@@ -206,8 +250,9 @@ describe('the ledger and the bill', () => {
               await orchestrator.tasks.list({ limit: 1 })
               backend.setAway(false)
             }
-            if (what === 'replace the worker') {
+            if (what === 'replace the worker' || what === 'cancel between workers') {
               await worker.close()
+              if (what === 'cancel between workers') await orchestrator.tasks.cancel(ids[0]!)
               worker = await orchestrator.startWorker()
             }
           }
@@ -259,6 +304,19 @@ async function expectEqual(
     expect(costs.total).toMatchObject(total)
     expect(costs.data.reduce((all, line) => all + line.costMicroUsd, 0)).toBe(costMicroUsd)
   }
+}
+
+/** A task whose turn has gone on, and paid, since its worker gave it back. */
+async function handedOver(orchestrator: Orchestrator, backend: MemoryBackend): Promise<Task> {
+  const worker = await orchestrator.startWorker()
+  const task = await orchestrator.tasks.submit({
+    prompt: '@say: One @hold:here\n@tool bash {"command":"ls"}\n@hang',
+  })
+  await backend.holds.held('here')
+  await worker.close()
+  backend.holds.release('here')
+  await eventually(() => expect(backend.ledger.paid()).toHaveLength(1))
+  return task
 }
 
 /** As when the lock of a dead worker has run out: the job comes again. */

@@ -41,6 +41,11 @@ local function claim(root, id, queue, name, now, most, poison)
     local batch = first .. ' [' .. table.concat(events, ',') .. ']'
     redis.call('XADD', log, seq .. '-0', 'e', batch)
     redis.call('HSET', task, 'state', 'failed', 'error', failure, 'finishedAt', now, 'seq', seq, 'fence', fence)
+    if head.checkpoint and head.checkpoint ~= '' then
+      -- As in end-waiting-task.lua: its last turn may still run.
+      redis.call('ZADD', root .. ':tombstones', now,
+        cjson.encode({id, head.server, head.sessionID, head.directory or '', head.checkpoint}))
+    end
     redis.call('ZREM', root .. ':live', id)
     redis.call('ZADD', root .. ':ended:failed', 0, id)
     redis.call('ZADD', root .. ':finished', now, id)
