@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { readSse } from '../../src/client/read-sse.ts'
 import { END, textEvent } from './rude-server.ts'
 
@@ -11,17 +11,18 @@ test('readSse() puts messages together wherever their bytes come apart', async (
     expect(await collect([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(whole)
 })
 
-test('readSse() bears any silence where it is told to', async () => {
-  const body = new ReadableStream({
-    start(controller) {
-      setTimeout(() => {
-        controller.enqueue(new TextEncoder().encode(END))
-        controller.close()
-      }, 100)
-    },
-  })
+test('readSse() bears any silence where it is told to', async ({ onTestFinished }) => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>>()
+  const reading = collectFrom(readable, Number.POSITIVE_INFINITY)
+  await vi.advanceTimersByTimeAsync(60_000)
 
-  expect(await collectFrom(body, Number.POSITIVE_INFINITY)).toMatchObject([{ event: 'end' }])
+  const writer = writable.getWriter()
+  await writer.write(new TextEncoder().encode(END))
+  await writer.close()
+
+  expect(await reading).toMatchObject([{ event: 'end' }])
 })
 
 function collect(chunks: readonly Uint8Array<ArrayBuffer>[]) {
