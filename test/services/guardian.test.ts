@@ -35,9 +35,10 @@ describe('guardian.start()', () => {
   }) => {
     const print = `let left = 300
       const next = () => left-- > 0 ? process.stdout.write('x'.repeat(1e6), next) : console.error('all is printed')
-      setTimeout(next, 500)`
-    const ready = await guardian.start(scriptService(directory, `${READY}; ${print}`))
+      process.on('SIGUSR2', next)`
+    const ready = await guardian.start(scriptService(directory, `${print}; ${READY}`))
     const before = residentBytes(guardian.pid)
+    process.kill(ready.pid, 'SIGUSR2')
     const { logFile } = scriptService(directory, '')
 
     await expect.poll(() => readFileSync(logFile, 'utf8').includes('all is printed'), POLL).toBe(true)
